@@ -1,0 +1,1 @@
+"""What is wanted: frozen models and the YAML of a site. Opens no socket."""

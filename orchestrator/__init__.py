@@ -1,0 +1,1 @@
+"""Plan, graph, engine, evidence, boot services and the agent protocol."""

@@ -1,0 +1,1 @@
+"""Role manifests, one folder each; data, not code."""
