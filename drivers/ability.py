@@ -1,0 +1,47 @@
+"""One small protocol per ability; the type checker proves which driver has it."""
+
+from typing import Protocol, runtime_checkable
+
+from drivers.facts import Boot, BootTarget, HardwareFacts, Identity, PowerState
+
+
+@runtime_checkable
+class Identify(Protocol):
+    def identify(self) -> Identity: ...
+
+
+@runtime_checkable
+class Power(Protocol):
+    def power(self) -> PowerState: ...
+
+    def turn(self, state: PowerState) -> None:
+        """Ask for ON or OFF (forced) and return once it reads back so.
+
+        Asking for the present state sends nothing. `NotApplied` where it never reads back within the driver's bound.
+        """
+
+    def cycle(self) -> None:
+        """Off, proven off, on, proven on. From off: on."""
+
+
+@runtime_checkable
+class BootOverride(Protocol):
+    def boot(self) -> Boot: ...
+
+    def boot_once(self, target: BootTarget) -> Boot:
+        """Arm the next boot and return what reads back. `NotApplied` where the BMC kept something else."""
+
+
+@runtime_checkable
+class Facts(Protocol):
+    def facts(self) -> HardwareFacts: ...
+
+
+@runtime_checkable
+class Session(Protocol):
+    def close(self) -> None:
+        """Give the session back. Never raises; safe to call twice."""
+
+
+class Machine(Identify, Power, BootOverride, Facts, Session, Protocol):
+    """What every BMC driver of this rack can do."""

@@ -1,0 +1,66 @@
+"""What can go wrong between us and hardware. The class says whether to try again; the text who, what, what now.
+
+DriverError
+├── Transient             the same call may do better later
+│   ├── Unreachable       nobody answers at the address
+│   └── Busy              it answers, but not now (POST, session limit, job running, 5xx)
+├── Denied                the login is refused; trying again risks a lock-out
+├── IdentityChanged       another certificate or another machine than the one first met: no write may follow
+├── Unsupported           this hardware cannot do it
+├── Refused               it understood and said no
+├── NotApplied            it said yes, and reading back shows that nothing changed
+├── Garbled               the answer is not what the protocol allows
+└── UnknownOutcome        a write was sent, and what became of it cannot be read
+"""
+
+
+class DriverError(Exception):
+    """Who (host, address), what was tried, and what to do now."""
+
+    retryable = False
+
+    def __init__(self, who: str, what: str, remedy: str) -> None:
+        super().__init__(f"{who}: {what}. {remedy}")
+        self.who = who
+        self.what = what
+        self.remedy = remedy
+
+
+class Transient(DriverError):
+    retryable = True
+
+
+class Unreachable(Transient):
+    pass
+
+
+class Busy(Transient):
+    pass
+
+
+class Denied(DriverError):
+    pass
+
+
+class IdentityChanged(DriverError):
+    pass
+
+
+class Unsupported(DriverError):
+    pass
+
+
+class Refused(DriverError):
+    pass
+
+
+class NotApplied(DriverError):
+    pass
+
+
+class Garbled(DriverError):
+    pass
+
+
+class UnknownOutcome(DriverError):
+    pass

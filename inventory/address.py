@@ -1,0 +1,98 @@
+"""MAC addresses, names and endpoints as value types. The only import of netaddr."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+import netaddr
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
+
+class Mac(str):
+    """An EUI-48 that can name one interface: lower case, colons, unicast, not zero."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        if not netaddr.valid_mac(text):
+            raise ValueError(f"{text!r} is no MAC address; write six octets as 52:54:00:77:00:01")
+        octets = netaddr.EUI(text, dialect=netaddr.mac_unix_expanded)
+        if int(octets) == 0 or octets.words[0] & 1:
+            raise ValueError(f"{text!r} cannot belong to one interface: it is zero, multicast or broadcast")
+        return super().__new__(cls, str(octets))
+
+
+def _mac(value: object) -> Mac:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no MAC address; quote it: YAML reads bare digits and colons as a number")
+    return Mac(value)
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not re.match(_NAME, value):
+        raise ValueError(f"{value!r} is no name; use lower-case letters, digits and hyphens, 63 at most (RFC 1123 2.1)")
+    return value
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One end of a cable: a node's NIC or a switch's port, written `r1-n01:eth0`."""
+
+    device: str
+    port: str
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        if isinstance(value, cls):
+            return value
+        device, colon, port = value.partition(":") if isinstance(value, str) else ("", "", "")
+        if not (device and colon and port):
+            raise ValueError(f"{value!r} is no cable end; write DEVICE:PORT, as r1-n01:eth0 or r1-sw1:swp1")
+        return cls(device, port)
+
+    def __str__(self) -> str:
+        return f"{self.device}:{self.port}"
+
+
+@dataclass(frozen=True)
+class HostPort:
+    """Where a service listens: a host name or address and, where it is not the standard one, a port."""
+
+    host: str
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """`10.0.0.7`, `10.0.0.7:8443`, `bmc1.example.net`, `[fd00::7]:443`."""
+        if isinstance(value, cls):
+            return value
+        found = (
+            re.match(r"^(?:\[([0-9a-fA-F:.]+)\]|([^\s:\[\]/]+))(?::(\d{1,5}))?$", value)
+            if isinstance(value, str)
+            else None
+        )
+        if found is None or int(found[3] or 1) not in range(1, 65536):
+            raise ValueError(f"{value!r} is no address; write HOST or HOST:PORT, an IPv6 host in brackets")
+        return cls(found[1] or found[2], int(found[3]) if found[3] else None)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+
+MacField = Annotated[Mac, BeforeValidator(_mac), WithJsonSchema({"type": "string", "examples": ["52:54:00:77:00:01"]})]
+Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
+EndpointField = Annotated[
+    Endpoint,
+    BeforeValidator(Endpoint.parse),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "examples": ["r1-n01:eth0"]}),
+]
+HostPortField = Annotated[
+    HostPort,
+    BeforeValidator(HostPort.parse),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "examples": ["10.78.0.11", "10.78.0.11:8443"]}),
+]

@@ -1,0 +1,194 @@
+"""What a site is: racks, networks, images, profiles, switches, nodes and the cables between them.
+
+Models are frozen and refuse unknown keys; what only holds between models (an address outside its network, a link to
+nowhere) is checked where a site is put together.
+"""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress
+
+from inventory.address import EndpointField, HostPortField, MacField, Name
+from inventory.secrets import SecretRefField
+
+Prefix = IPv4Network | IPv6Network
+Interface = IPv4Interface | IPv6Interface
+
+
+class Model(BaseModel):
+    """Frozen; a stray key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Range(Model):
+    """Addresses first to last, both included, given out for one use."""
+
+    first: IPvAnyAddress
+    last: IPvAnyAddress
+    use: Literal["dhcp", "static"] = "static"
+
+
+class Network(Model):
+    """One layer-2 network and its prefix."""
+
+    name: Name
+    prefix: Prefix
+    vlan: int | None = Field(
+        default=None, ge=1, le=4094, description="IEEE 802.1Q VLAN id; none where the wire is untagged."
+    )
+    gateway: IPvAnyAddress | None = None
+    mtu: int = Field(default=1500, ge=1280, le=9216, description="Bytes of an IP packet.")
+    ranges: tuple[Range, ...] = ()
+
+
+class Image(Model):
+    """A ramdisk or an operating system in the image store."""
+
+    name: Name
+    kind: Literal["os", "ramdisk"]
+    artefact: str = Field(description="Its name in the image store (`anneal image list`).")
+    sha256: str | None = Field(
+        default=None, pattern="^[0-9a-f]{64}$", description="Pins the content; any other is refused."
+    )
+
+
+class Bmc(Model):
+    """How a machine's management controller is reached."""
+
+    address: HostPortField
+    protocol: Literal["redfish", "ipmi"] = "redfish"
+    user: str
+    password: SecretRefField
+    tls: Literal["pin", "verify"] = Field(
+        default="pin",
+        description="pin: trust the certificate first met and no other. verify: by the system's CAs or `ca`.",
+    )
+    ca: str | None = Field(default=None, description="A PEM file, from the site's directory, that `verify` trusts.")
+
+
+class Address(Model):
+    """An address of a NIC on a network."""
+
+    network: Name
+    address: IPvAnyAddress
+
+
+class Nic(Model):
+    """One port of a node, known by its MAC."""
+
+    name: str = Field(pattern="^[a-zA-Z0-9._-]{1,15}$", description="The interface's name in the installed OS.")
+    mac: MacField
+    boot: bool = Field(default=False, description="The NIC that network-boots; the first one where none says so.")
+    addresses: tuple[Address, ...] = ()
+
+
+class RootDisk(Model):
+    """Which disk the OS goes to: all that is given must match. Never 'the first one'."""
+
+    serial: str | None = None
+    wwn: str | None = None
+    model: str | None = None
+
+
+class Node(Model):
+    """A server: a place in a rack, and what stands there."""
+
+    name: Name
+    rack: Name
+    unit: int = Field(ge=1, le=60, description="The lowest rack unit that it fills, counted from the bottom.")
+    height: int = Field(default=1, ge=1, le=20, description="Rack units that it fills.")
+    serial: str | None = Field(default=None, description="Refuses any other machine in this place.")
+    profile: Name | None = None
+    bmc: Bmc
+    nics: tuple[Nic, ...] = Field(min_length=1)
+    groups: tuple[Name, ...] = Field(min_length=1, description="Role groups: what is to become of it.")
+    image: Name
+    boot_mode: Literal["bios", "uefi"] = "uefi"
+    root_disk: RootDisk | None = Field(
+        default=None, description="None: the only disk; more than one disk is then an error."
+    )
+
+    @property
+    def boot_nic(self) -> Nic:
+        return next((nic for nic in self.nics if nic.boot), self.nics[0])
+
+
+class Switch(Model):
+    """A switch, known to its neighbours by the system name that it says in LLDP."""
+
+    name: Name
+    rack: Name
+    unit: int = Field(ge=1, le=60)
+    height: int = Field(default=1, ge=1, le=20)
+    ports: tuple[str, ...] = Field(min_length=1, description="Port ids as LLDP says them (swp1, Ethernet1/7).")
+
+
+class Rack(Model):
+    name: Name
+    units: int = Field(default=42, ge=1, le=60)
+    row: str | None = None
+
+
+class Link(Model):
+    """A declared cable."""
+
+    a: EndpointField
+    b: EndpointField
+    label: str | None = None
+
+
+class Profile(Model):
+    """Settings shared by machines of one make; a node names its profile."""
+
+    name: Name
+    says: str = ""
+
+
+class Group(Model):
+    """A name for the roles that a kind of node gets; milestones bring what they need."""
+
+    name: Name
+    roles: tuple[Name, ...] = Field(min_length=1)
+    inputs: Mapping[Name, Mapping[str, object]] = Field(default_factory=dict, description="Role name to its inputs.")
+
+
+class Provisioning(Model):
+    """The network that machines boot from, and the address Anneal serves it at."""
+
+    network: Name
+    address: IPvAnyAddress
+    ramdisk: Name
+    dhcp: Literal["anneal", "external"] = "anneal"
+    http_port: int = Field(default=8080, ge=1, le=65535)
+    https_port: int = Field(default=8443, ge=1, le=65535)
+    image_port: int = Field(default=8081, ge=1, le=65535)
+    tftp_port: int = Field(default=69, ge=1, le=65535)
+
+
+class Site(Model):
+    """All that is wanted, put together and checked. Mappings are by name, in the order of the files."""
+
+    name: Name
+    domain: str = "example.test"
+    ntp: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    provisioning: Provisioning
+    networks: Mapping[str, Network]
+    images: Mapping[str, Image]
+    profiles: Mapping[str, Profile]
+    groups: Mapping[str, Group]
+    racks: Mapping[str, Rack]
+    switches: Mapping[str, Switch]
+    nodes: Mapping[str, Node]
+    links: tuple[Link, ...]
+
+    def link_of(self, device: str, port: str) -> Link | None:
+        """The declared cable at one end, or None where nothing is declared."""
+        return next((link for link in self.links if (device, port) in _ends(link)), None)
+
+
+def _ends(link: Link) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (link.a.device, link.a.port), (link.b.device, link.b.port)

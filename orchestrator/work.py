@@ -1,0 +1,75 @@
+"""The words between the engine and whoever does the work: observation, parking, job, task.
+
+The engine drives every node role the same way: observe; if the assertion holds, record the evidence and touch nothing;
+else act, then observe again. `act` is entered again from its top after each parking and after a crash, so everything
+it does to the world goes through `Job.once`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from inventory.model import Node
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a witness saw. `holds` decides; `says` is one sentence for people; units stand in the keys of `value`."""
+
+    holds: bool
+    says: str
+    witness: str
+    value: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Park:
+    """Give the thread back until a signal comes or the time is up.
+
+    `seen` is the signal's count read BEFORE the condition was checked: a signal that came in between is not lost.
+    """
+
+    signal: str
+    seen: int
+    waiting_for: str
+    within: timedelta
+
+
+class Job(Protocol):
+    """One attempt at one node role, as its task sees it."""
+
+    @property
+    def node(self) -> Node: ...
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def inputs(self) -> Mapping[str, JsonValue]: ...
+
+    def once(self, key: str, do: Callable[[], JsonValue], seen: Callable[[], bool | None]) -> JsonValue:
+        """Do a thing to the world at most once in this attempt, across parkings, crashes and restarts.
+
+        A durable intent is committed before `do`. Found closed: the recorded outcome is returned and nothing is done.
+        Found open (a crash in between): `seen()` tells whether it took effect. True closes it (outcome None); False
+        does it again; None raises `OutcomeUnknown` where the role erases, and does it again elsewhere.
+        """
+
+    def signals(self, signal: str) -> int:
+        """How often a signal has come so far; for `Park.seen`."""
+
+    def note(self, says: str) -> None:
+        """Record progress as an event: what is being done or waited for now."""
+
+
+class Task(Protocol):
+    """How one role is observed and brought about on a node."""
+
+    def observe(self, job: Job) -> Observation:
+        """Read the world; change nothing. Raises driver errors and `StepFailed`."""
+
+    def act(self, job: Job) -> Park | None:
+        """Change the world, or say what must be waited for. None: done, observe again."""
