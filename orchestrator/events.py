@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 @dataclass(frozen=True)
 class Event:
-    """`kind` is a stable dotted word (`role.active`, `agent.heartbeat`); `says` is for people; `data` holds no secret."""
+    """`kind` is a stable dotted word (`role.active`); `says` is for people; `data` holds no secret."""
 
     kind: str
     says: str
