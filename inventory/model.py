@@ -162,6 +162,7 @@ class Provisioning(Model):
     address: IPvAnyAddress
     ramdisk: Name
     dhcp: Literal["anneal", "external"] = "anneal"
+    ssh_port: int = Field(default=22, ge=1, le=65535, description="Where the installed OS answers SSH.")
     http_port: int = Field(default=8080, ge=1, le=65535)
     https_port: int = Field(default=8443, ge=1, le=65535)
     image_port: int = Field(default=8081, ge=1, le=65535)
