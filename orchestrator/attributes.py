@@ -1,0 +1,82 @@
+"""What a role may read of a node: the inventory as plain values, cables and interfaces spelled out.
+
+Roles see their declared inputs and nothing else, so a changed value re-runs just the roles that read it.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from inventory.model import Nic, Node, Site
+from orchestrator.errors import Impossible
+from orchestrator.roles import Role
+
+
+def attributes(site: Site, node: Node) -> dict[str, JsonValue]:
+    """The tree that `from:` paths start in."""
+    image = site.images[node.image]
+    return {
+        "node": node.model_dump(mode="json"),
+        "site": {"name": site.name, "ntp": list(site.ntp), "dns": list(site.dns), "domain": site.domain},
+        "image": image.model_dump(mode="json"),
+        "ramdisk": site.images[site.provisioning.ramdisk].artefact,
+        "macs": [str(nic.mac) for nic in node.nics],
+        "domains": [site.domain],
+        "address": home_address(site, node),
+        "cables": [cable for nic in node.nics if (cable := _cable(site, node, nic)) is not None],
+        "interfaces": [_interface(site, nic) for nic in node.nics if nic.addresses],
+    }
+
+
+def inputs_of(role: Role, tree: Mapping[str, JsonValue], given: Mapping[str, object]) -> dict[str, JsonValue]:
+    """A role's inputs on a node: what its group gives, else the inventory's value, else the default.
+
+    `Impossible` names an input that nobody gives and one that the role does not have.
+    """
+    stray = sorted(set(given) - set(role.inputs))
+    if stray:
+        raise Impossible(f"role {role.role} has no input {stray[0]}. It has: {', '.join(role.inputs) or 'none'}")
+    values: dict[str, JsonValue] = {}
+    for name, wanted in role.inputs.items():
+        value = given[name] if name in given else _at(tree, wanted.source) if wanted.source else None
+        if value is None:
+            if wanted.required:
+                raise Impossible(f"role {role.role} needs its input {name}: {wanted.says} Give it in the inventory")
+            value = wanted.default
+        values[name] = value  # type: ignore[assignment]  # YAML gave it: JSON by construction
+    return values
+
+
+def home_address(site: Site, node: Node) -> str | None:
+    """The node's address on the provisioning network, where the installed OS answers."""
+    network = site.provisioning.network
+    return next((str(a.address) for nic in node.nics for a in nic.addresses if a.network == network), None)
+
+
+def _at(tree: Mapping[str, JsonValue], path: str) -> JsonValue:
+    found: JsonValue = dict(tree)
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _cable(site: Site, node: Node, nic: Nic) -> dict[str, JsonValue] | None:
+    link = site.link_of(node.name, nic.name)
+    if link is None:
+        return None
+    far = link.b if link.a.device == node.name else link.a
+    return {"nic": nic.name, "mac": str(nic.mac), "switch": far.device, "port": far.port, "label": link.label}
+
+
+def _interface(site: Site, nic: Nic) -> dict[str, JsonValue]:
+    networks = [site.networks[one.network] for one in nic.addresses]
+    gateway = next((n.gateway for n in networks if n.gateway and n.name == site.provisioning.network), None)
+    return {
+        "name": nic.name,
+        "mac": str(nic.mac),
+        "mtu": min(network.mtu for network in networks),
+        "addresses": [f"{a.address}/{n.prefix.prefixlen}" for a, n in zip(nic.addresses, networks, strict=True)],
+        "networks": [network.name for network in networks],
+        "near": [str(network.gateway) for network in networks if network.gateway],
+        "gateway": str(gateway) if gateway else None,
+    }

@@ -1,0 +1,99 @@
+"""Roles bound to nodes: the vertices and edges that a site asks for (pure)."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from inventory.model import Node, Site
+from orchestrator.attributes import attributes, inputs_of
+from orchestrator.errors import Impossible
+from orchestrator.graph import order
+from orchestrator.roles import Elsewhere, Role, Roles, providers
+
+Key = tuple[str, str]  # node name, role name
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One role on one node. `digest` changes when what the role reads changes, and with it what it would do."""
+
+    node: Node
+    role: Role
+    inputs: Mapping[str, JsonValue]
+    digest: str
+    needs: tuple[Key, ...]
+
+    @property
+    def key(self) -> Key:
+        return self.node.name, self.role.role
+
+
+def bind(site: Site, roles: Roles) -> Mapping[Key, Bound]:
+    """Every node's roles with what they need, parents first. `Impossible`, `Knot`."""
+    chosen = {name: _closure(site, node, roles) for name, node in site.nodes.items()}
+    bound: dict[Key, Bound] = {}
+    for name, node in site.nodes.items():
+        tree = attributes(site, node)
+        given = {role: values for group in node.groups for role, values in site.groups[group].inputs.items()}
+        inputs = {role: inputs_of(roles[role], tree, given.get(role, {})) for role in chosen[name]}
+        digests = {role: _digest(inputs[role], roles[role].files) for role in inputs}
+        for role in chosen[name]:
+            renewed_by = [digests[other] for other in chosen[name] if role in roles[other].renews]
+            digest = _digest([digests[role], *renewed_by], "") if renewed_by else digests[role]
+            needs = tuple(_needs(site, node, roles[role], chosen, roles))
+            bound[name, role] = Bound(node, roles[role], inputs[role], digest, needs)
+    return {key: bound[key] for key in order({key: one.needs for key, one in bound.items()})}
+
+
+def _closure(site: Site, node: Node, roles: Roles) -> tuple[str, ...]:
+    """The node's group roles and, transitively, what they need on the same node."""
+    asked = [role for group in node.groups for role in site.groups[group].roles]
+    chosen: dict[str, None] = {}
+    while asked:
+        name = asked.pop(0)
+        if name in chosen:
+            continue
+        if name not in roles:
+            raise Impossible(f"{node.name}: no role is called {name}. The roles are: {', '.join(sorted(roles))}")
+        chosen[name] = None
+        asked += [_provider(need, node, {*chosen, *asked}, roles) for need in roles[name].same_node]
+    for name in chosen:
+        rival = next((other for other in roles[name].conflicts if other in chosen), None)
+        if rival:
+            raise Impossible(f"{node.name}: {name} and {rival} cannot share a node. Take one out of its groups")
+    return tuple(chosen)
+
+
+def _provider(need: str, node: Node, bound: set[str], roles: Roles) -> str:
+    found = providers(need, roles)
+    if len(found) == 1:
+        return found[0]
+    here = [name for name in found if name in bound]
+    if len(here) != 1:
+        raise Impossible(f"{node.name}: {need} is provided by {', '.join(found)}. Name one of them in its groups")
+    return here[0]
+
+
+def _needs(site: Site, node: Node, role: Role, chosen: Mapping[str, tuple[str, ...]], roles: Roles) -> Iterator[Key]:
+    for need in role.same_node:
+        yield node.name, _provider(need, node, set(chosen[node.name]), roles)
+    for far in role.elsewhere:
+        yield from _far(site, node, far, chosen)
+
+
+def _far(site: Site, node: Node, need: Elsewhere, chosen: Mapping[str, tuple[str, ...]]) -> list[Key]:
+    near = [other for other in site.nodes.values() if need.on == "site" or other.rack == node.rack]
+    found = [(other.name, need.role) for other in near if need.role in chosen[other.name] and other.name != node.name]
+    if len(found) < need.count:
+        raise Impossible(
+            f"{node.name}: needs {need.count} x {need.role} on its {need.on}, which has {len(found)}. "
+            "Give that role to more nodes"
+        )
+    return found[: need.count]
+
+
+def _digest(value: object, files: str) -> str:
+    return hashlib.sha256(json.dumps([value, files], sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,187 @@
+"""The plan: what would be done, why, what reboots and what erases, as a value that is read before metal is touched.
+
+Pure: the site's bound roles against what stands recorded. A plan carries the hash of the intent and of the observed
+state; whoever applies it refuses one whose world has moved.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.binding import Bound, Key
+from orchestrator.errors import StalePlan
+
+Why = Literal["new", "changed", "failed", "drifted", "stale", "unfinished"]
+
+
+_REASONS: Mapping[str, tuple[Why, str]] = MappingProxyType(
+    {
+        "error": ("failed", "it failed: {says}"),
+        "drifted": ("drifted", "it no longer holds: {says}"),
+        "stale": ("stale", "its evidence is too old; it is looked at again, and done only if it no longer holds"),
+    }
+)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is recorded of one node role. `digest` is of the inputs it was last run with."""
+
+    state: str
+    digest: str
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class DiskContent:
+    """What is on a disk as last inspected, in words; `empty` only where that was proven."""
+
+    serial: str
+    bytes: int
+    holds: str
+    empty: bool
+
+
+class Erasure(_Model):
+    """A disk that a step would erase, with the evidence of what is on it."""
+
+    serial: str
+    bytes: int
+    holds: str
+    needs_consent: bool
+
+
+class Step(_Model):
+    """One node role to be brought about, with its reason."""
+
+    node: str
+    role: str
+    why: Why
+    says: str
+    reboots: bool
+    erases: tuple[Erasure, ...]
+    waits_for: tuple[str, ...]
+
+
+class Plan(_Model):
+    """Steps in an order that respects every need."""
+
+    site: str
+    targets: tuple[str, ...]
+    intent: str
+    observed: str
+    made_at: datetime
+    steps: tuple[Step, ...]
+
+    @property
+    def consents_needed(self) -> tuple[str, ...]:
+        """Nodes that hold data, or are not known to hold none, and would be erased."""
+        return tuple(sorted({s.node for s in self.steps if any(erasure.needs_consent for erasure in s.erases)}))
+
+
+@dataclass(frozen=True)
+class World:
+    """All that a plan is made from."""
+
+    site: str
+    bound: Mapping[Key, Bound]
+    standing: Mapping[Key, Standing]
+    disks: Mapping[str, tuple[DiskContent, ...]]  # node -> what its last inspection saw; absent: never inspected
+
+
+def make_plan(world: World, targets: Collection[str], made_at: datetime) -> Plan:
+    """The steps that the targets still need. Nothing to do is a plan without steps."""
+    due = {key: reason for key, one in world.bound.items() if key[0] in targets and (reason := _due(world, one))}
+    steps = tuple(_step(world, world.bound[key], *reason, due) for key, reason in due.items())
+    return Plan(
+        site=world.site,
+        targets=tuple(sorted(targets)),
+        intent=intent_hash(world.bound, targets),
+        observed=observed_hash(world, targets),
+        made_at=made_at,
+        steps=steps,
+    )
+
+
+def check_fresh(plan: Plan, world: World) -> None:
+    """`StalePlan` where the inventory or the recorded state is not what the plan was made from."""
+    moved = [
+        what
+        for what, then, present in (
+            ("the inventory", plan.intent, intent_hash(world.bound, plan.targets)),
+            ("the recorded state", plan.observed, observed_hash(world, plan.targets)),
+        )
+        if then != present
+    ]
+    if moved:
+        raise StalePlan(
+            f"{' and '.join(moved)} changed since this plan was made. Make a new one with anneal plan, and read it"
+        )
+
+
+def intent_hash(bound: Mapping[Key, Bound], targets: Collection[str]) -> str:
+    return _hash(
+        [[*key, one.digest, [list(need) for need in one.needs]] for key, one in bound.items() if key[0] in targets]
+    )
+
+
+def observed_hash(world: World, targets: Collection[str]) -> str:
+    return _hash(
+        [
+            [[*key, s.state, s.digest] for key, s in sorted(world.standing.items()) if key[0] in targets],
+            [[name, *map(str, disks)] for name, disks in sorted(world.disks.items()) if name in targets],
+        ]
+    )
+
+
+def _due(world: World, one: Bound) -> tuple[Why, str] | None:
+    standing = world.standing.get(one.key)
+    if standing is None:
+        return "new", "never done on this node"
+    if standing.digest != one.digest:
+        return "changed", "what it reads in the inventory, or what it must follow, changed since it was last done"
+    if standing.state == "active":
+        return None
+    why, says = _REASONS.get(standing.state, ("unfinished", "it was left {state}"))
+    return why, says.format(state=standing.state, says=standing.says)
+
+
+def _step(world: World, one: Bound, why: Why, says: str, due: Mapping[Key, tuple[Why, str]]) -> Step:
+    node = one.node.name
+    return Step(
+        node=node,
+        role=one.role.role,
+        why=why,
+        says=says,
+        reboots=one.role.reboots,
+        erases=_erasures(world, one, due) if one.role.erases else (),
+        waits_for=tuple(
+            need if owner == node else f"{owner}/{need}" for owner, need in one.needs if (owner, need) in due
+        ),
+    )
+
+
+def _erasures(world: World, one: Bound, due: Mapping[Key, tuple[Why, str]]) -> tuple[Erasure, ...]:
+    """What this step itself destroys. After another erasing step that it waits for, nothing is left to consent to."""
+    first = not any(world.bound[need].role.erases and need in due for need in one.needs)
+    disks = world.disks.get(one.node.name)
+    if disks is None:
+        unknown = Erasure(serial="unknown", bytes=0, holds="not inspected yet: counts as data", needs_consent=first)
+        return (unknown,)
+    return tuple(
+        Erasure(serial=d.serial, bytes=d.bytes, holds=d.holds, needs_consent=first and not d.empty) for d in disks
+    )
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,184 @@
+"""Role manifests: the whole contract of a role, read from its folder and checked before anything is planned."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from inventory.address import Name
+from inventory.quantity import Duration
+from orchestrator.errors import BadRole
+from orchestrator.graph import order
+
+LEVELS = ("hardware", "firmware", "network", "os", "service")
+ROLES = Path(__file__).resolve().parent.parent / "roles"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Means(_Model):
+    """How a role is done or proven: exactly one kind, with its verb, and how long it may take."""
+
+    driver: str | None = None
+    agent: str | None = None
+    netboot: str | None = None
+    ansible: str | None = None
+    within: Duration
+
+    @model_validator(mode="after")
+    def _one(self) -> "Means":
+        if len([verb for verb in (self.driver, self.agent, self.netboot, self.ansible) if verb]) != 1:
+            raise ValueError("name exactly one of driver, agent, netboot, ansible")
+        return self
+
+    @property
+    def kind(self) -> Literal["driver", "agent", "netboot", "ansible"]:
+        if self.driver:
+            return "driver"
+        if self.agent:
+            return "agent"
+        return "netboot" if self.netboot else "ansible"
+
+    @property
+    def verb(self) -> str:
+        return self.driver or self.agent or self.netboot or self.ansible or ""
+
+
+class Input(_Model):
+    """A value that the role reads. `source` (in YAML: from) is a dotted path into the node's attributes."""
+
+    type: Literal["str", "int", "bool", "list", "map"]
+    says: str
+    source: str | None = Field(default=None, alias="from")
+    default: JsonValue = None
+
+    @property
+    def required(self) -> bool:
+        return "default" not in self.model_fields_set
+
+
+class Elsewhere(_Model):
+    """A need on other nodes: `count` of the role's nodes in the same rack or on the site must be active first."""
+
+    role: Name
+    on: Literal["rack", "site"]
+    count: int = Field(default=1, ge=1)
+
+
+class Role(_Model):
+    role: Name
+    says: str
+    level: Literal["hardware", "firmware", "network", "os", "service"]
+    needs: tuple[Name | Elsewhere, ...] = ()
+    provides: tuple[Name, ...] = ()
+    conflicts: tuple[Name, ...] = ()
+    renews: tuple[Name, ...] = Field(default=(), description="Roles that go again first when this one must act anew.")
+    at_once: int | None = Field(default=None, ge=1)
+    inputs: Mapping[str, Input] = Field(default_factory=dict)
+    apply: Means | None = None
+    verify: Means | None = None
+    reboots: bool = False
+    erases: bool = False
+    reversible: bool = True
+    retries: int = Field(default=0, ge=0, le=5)
+    ttl: Duration | None = None
+    files: str = Field(default="", exclude=True, description="Digest of the folder's other files; set by the reader.")
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Role":
+        if self.apply and not self.verify:
+            raise ValueError("a role that applies something must verify it")
+        if (self.reboots or self.erases) and not self.apply:
+            raise ValueError("it claims to reboot or erase but applies nothing")
+        return self
+
+    @property
+    def milestone(self) -> bool:
+        """Nothing to do or look at by itself: it holds when its needs do."""
+        return self.verify is None
+
+    @cached_property
+    def same_node(self) -> tuple[str, ...]:
+        return tuple(need for need in self.needs if isinstance(need, str))
+
+    @cached_property
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        return tuple(need for need in self.needs if isinstance(need, Elsewhere))
+
+    @property
+    def within(self) -> timedelta:
+        return self.apply.within if self.apply else self.verify.within if self.verify else timedelta(minutes=1)
+
+
+Roles = Mapping[str, Role]
+
+
+def read_roles(directory: Path = ROLES) -> Roles:
+    """Every role of a directory, by name. `BadRole` lists all faults at once; `Knot` names a ring."""
+    faults: list[str] = []
+    roles: dict[str, Role] = {}
+    for manifest in sorted(directory.glob("*/role.yaml")):
+        try:
+            role = _read(manifest)
+        except (ValidationError, ValueError, yaml.YAMLError) as error:
+            faults.append(f"{manifest.parent.name}/role.yaml: {_plain(error)}")
+        else:
+            roles[role.role] = role
+    faults += [fault for role in roles.values() for fault in _misfits(role, roles)]
+    if faults:
+        raise BadRole("\n".join(faults))
+    order({name: _within_node(role, roles) for name, role in roles.items()})
+    return MappingProxyType(roles)
+
+
+def providers(need: str, roles: Roles) -> tuple[str, ...]:
+    """The role of that name, or those that provide it."""
+    return (need,) if need in roles else tuple(name for name, role in roles.items() if need in role.provides)
+
+
+def _within_node(role: Role, roles: Roles) -> tuple[str, ...]:
+    return tuple(found for need in role.same_node for found in providers(need, roles))
+
+
+def _read(manifest: Path) -> Role:
+    written = yaml.safe_load(manifest.read_text())
+    others = sorted(path for path in manifest.parent.rglob("*") if path.is_file() and path != manifest)
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in others)).hexdigest() if others else ""
+    role = Role.model_validate(written if isinstance(written, dict) else {}).model_copy(update={"files": digest})
+    if role.role != manifest.parent.name:
+        raise ValueError(f"it calls itself {role.role}; name it as its folder")
+    missing = [
+        m.verb for m in (role.apply, role.verify) if m and m.ansible and not (manifest.parent / m.verb).is_file()
+    ]
+    if missing:
+        raise ValueError(f"it names {missing[0]}, which is not in its folder")
+    return role
+
+
+def _misfits(role: Role, roles: Roles) -> list[str]:
+    faults = []
+    needed = [*role.same_node, *(need.role for need in role.elsewhere), *role.renews]
+    for name in needed:
+        found = providers(name, roles)
+        if not found:
+            faults.append(f"{role.role}/role.yaml: needs {name}, which is no role and nobody provides it")
+        faults += [
+            f"{role.role}/role.yaml: level {role.level} may not need {other}, which is of level {roles[other].level}"
+            for other in found
+            if LEVELS.index(roles[other].level) > LEVELS.index(role.level)
+        ]
+    return faults
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'role'}: {one['msg']}" for one in error.errors())
+    return str(error)
