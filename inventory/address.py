@@ -1,11 +1,15 @@
-"""MAC addresses, names and endpoints as value types. The only import of netaddr."""
+"""MAC and IP addresses, names, cable ends and endpoints as value types. The only import of netaddr."""
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Self
 
 import netaddr
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+Ip = IPv4Address | IPv6Address
+Prefix = IPv4Network | IPv6Network
 
 _NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
@@ -26,8 +30,35 @@ class Mac(str):
 
 def _mac(value: object) -> Mac:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no MAC address; quote it: YAML reads bare digits and colons as a number")
+        raise ValueError("this is no MAC address; write six octets as 52:54:00:77:00:01")
     return Mac(value)
+
+
+def _ip(value: object) -> Ip:
+    """Text only: a bare number would pass for an address."""
+    if isinstance(value, IPv4Address | IPv6Address):
+        return value
+    try:
+        return ip_address(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise ValueError(
+            f"{value!r} is no IP address; write it as 10.77.0.11 or fd00:77::11, without a prefix"
+        ) from error
+
+
+def _prefix(value: object) -> Prefix:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    text = value if isinstance(value, str) and "/" in value else ""
+    try:
+        whole = ip_network(text, strict=False)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no prefix; write it as 10.77.0.0/24") from error
+    if str(whole.network_address) != text.partition("/")[0] and whole.network_address != ip_address(
+        text.partition("/")[0]
+    ):
+        raise ValueError(f"{value!r} is an address within a prefix; the prefix itself is {whole}")
+    return whole
 
 
 def _name(value: object) -> str:
@@ -74,7 +105,8 @@ class HostPort:
             else None
         )
         if found is None or int(found[3] or 1) not in range(1, 65536):
-            raise ValueError(f"{value!r} is no address; write HOST or HOST:PORT, an IPv6 host in brackets")
+            # The text is not repeated: it may be a URL with a password in it.
+            raise ValueError("this is no address; write HOST or HOST:PORT, an IPv6 host in brackets")
         return cls(found[1] or found[2], int(found[3]) if found[3] else None)
 
     def __str__(self) -> str:
@@ -82,17 +114,31 @@ class HostPort:
         return host if self.port is None else f"{host}:{self.port}"
 
 
-MacField = Annotated[Mac, BeforeValidator(_mac), WithJsonSchema({"type": "string", "examples": ["52:54:00:77:00:01"]})]
-Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
+MacField = Annotated[
+    Mac,
+    PlainValidator(_mac),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "examples": ["52:54:00:77:00:01"]}),
+]
+IpField = Annotated[
+    Ip, PlainValidator(_ip), PlainSerializer(str), WithJsonSchema({"type": "string", "examples": ["10.77.0.11"]})
+]
+PrefixField = Annotated[
+    Prefix,
+    PlainValidator(_prefix),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "examples": ["10.77.0.0/24"]}),
+]
+Name = Annotated[str, PlainValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
 EndpointField = Annotated[
     Endpoint,
-    BeforeValidator(Endpoint.parse),
+    PlainValidator(Endpoint.parse),
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "examples": ["r1-n01:eth0"]}),
 ]
 HostPortField = Annotated[
     HostPort,
-    BeforeValidator(HostPort.parse),
+    PlainValidator(HostPort.parse),
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "examples": ["10.78.0.11", "10.78.0.11:8443"]}),
 ]

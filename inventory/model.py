@@ -5,16 +5,16 @@ nowhere) is checked where a site is put together.
 """
 
 from collections.abc import Mapping
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
-from typing import Literal
+from functools import cached_property
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictInt
 
-from inventory.address import EndpointField, HostPortField, MacField, Name
+from inventory.address import Endpoint, EndpointField, HostPortField, Ip, IpField, MacField, Name, PrefixField
 from inventory.secrets import SecretRefField
 
-Prefix = IPv4Network | IPv6Network
-Interface = IPv4Interface | IPv6Interface
+Unit = Annotated[StrictInt, Field(ge=1, le=60)]
+PortNumber = Annotated[StrictInt, Field(ge=1, le=65535)]
 
 
 class Model(BaseModel):
@@ -26,21 +26,24 @@ class Model(BaseModel):
 class Range(Model):
     """Addresses first to last, both included, given out for one use."""
 
-    first: IPvAnyAddress
-    last: IPvAnyAddress
+    first: IpField
+    last: IpField
     use: Literal["dhcp", "static"] = "static"
+
+    def holds(self, address: Ip) -> bool:
+        return address.version == self.first.version and int(self.first) <= int(address) <= int(self.last)
 
 
 class Network(Model):
     """One layer-2 network and its prefix."""
 
     name: Name
-    prefix: Prefix
-    vlan: int | None = Field(
+    prefix: PrefixField
+    vlan: StrictInt | None = Field(
         default=None, ge=1, le=4094, description="IEEE 802.1Q VLAN id; none where the wire is untagged."
     )
-    gateway: IPvAnyAddress | None = None
-    mtu: int = Field(default=1500, ge=1280, le=9216, description="Bytes of an IP packet.")
+    gateway: IpField | None = None
+    mtu: StrictInt = Field(default=1500, ge=1280, le=9216, description="Bytes of an IP packet.")
     ranges: tuple[Range, ...] = ()
 
 
@@ -73,7 +76,7 @@ class Address(Model):
     """An address of a NIC on a network."""
 
     network: Name
-    address: IPvAnyAddress
+    address: IpField
 
 
 class Nic(Model):
@@ -81,7 +84,7 @@ class Nic(Model):
 
     name: str = Field(pattern="^[a-zA-Z0-9._-]{1,15}$", description="The interface's name in the installed OS.")
     mac: MacField
-    boot: bool = Field(default=False, description="The NIC that network-boots; the first one where none says so.")
+    boot: StrictBool = Field(default=False, description="The NIC that network-boots; the first one where none says so.")
     addresses: tuple[Address, ...] = ()
 
 
@@ -98,8 +101,8 @@ class Node(Model):
 
     name: Name
     rack: Name
-    unit: int = Field(ge=1, le=60, description="The lowest rack unit that it fills, counted from the bottom.")
-    height: int = Field(default=1, ge=1, le=20, description="Rack units that it fills.")
+    unit: Unit = Field(description="The lowest rack unit that it fills, counted from the bottom.")
+    height: StrictInt = Field(default=1, ge=1, le=20, description="Rack units that it fills.")
     serial: str | None = Field(default=None, description="Refuses any other machine in this place.")
     profile: Name | None = None
     bmc: Bmc
@@ -121,14 +124,14 @@ class Switch(Model):
 
     name: Name
     rack: Name
-    unit: int = Field(ge=1, le=60)
-    height: int = Field(default=1, ge=1, le=20)
+    unit: Unit
+    height: StrictInt = Field(default=1, ge=1, le=20)
     ports: tuple[str, ...] = Field(min_length=1, description="Port ids as LLDP says them (swp1, Ethernet1/7).")
 
 
 class Rack(Model):
     name: Name
-    units: int = Field(default=42, ge=1, le=60)
+    units: Unit = 42
     row: str | None = None
 
 
@@ -152,21 +155,21 @@ class Group(Model):
 
     name: Name
     roles: tuple[Name, ...] = Field(min_length=1)
-    inputs: Mapping[Name, Mapping[str, object]] = Field(default_factory=dict, description="Role name to its inputs.")
+    inputs: Mapping[Name, Mapping[str, JsonValue]] = Field(default_factory=dict, description="Role name to its inputs.")
 
 
 class Provisioning(Model):
     """The network that machines boot from, and the address Anneal serves it at."""
 
     network: Name
-    address: IPvAnyAddress
+    address: IpField
     ramdisk: Name
     dhcp: Literal["anneal", "external"] = "anneal"
     ssh_port: int = Field(default=22, ge=1, le=65535, description="Where the installed OS answers SSH.")
-    http_port: int = Field(default=8080, ge=1, le=65535)
-    https_port: int = Field(default=8443, ge=1, le=65535)
-    image_port: int = Field(default=8081, ge=1, le=65535)
-    tftp_port: int = Field(default=69, ge=1, le=65535)
+    http_port: PortNumber = 8080
+    https_port: PortNumber = 8443
+    image_port: PortNumber = 8081
+    tftp_port: PortNumber = 69
 
 
 class Site(Model):
@@ -188,8 +191,8 @@ class Site(Model):
 
     def link_of(self, device: str, port: str) -> Link | None:
         """The declared cable at one end, or None where nothing is declared."""
-        return next((link for link in self.links if (device, port) in _ends(link)), None)
+        return self._cables.get(Endpoint(device, port))
 
-
-def _ends(link: Link) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (link.a.device, link.a.port), (link.b.device, link.b.port)
+    @cached_property
+    def _cables(self) -> Mapping[Endpoint, Link]:
+        return {end: link for link in self.links for end in (link.a, link.b)}

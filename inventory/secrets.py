@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from inventory.errors import SecretMissing
 
@@ -103,7 +103,7 @@ class Vaults:
 
 SecretRefField = Annotated[
     SecretRef,
-    BeforeValidator(SecretRef.parse),
+    PlainValidator(SecretRef.parse),
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "pattern": "^(env|file|vault):.+", "examples": ["env:RACK_A_BMC"]}),
 ]
