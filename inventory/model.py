@@ -165,7 +165,7 @@ class Provisioning(Model):
     address: IpField
     ramdisk: Name
     dhcp: Literal["anneal", "external"] = "anneal"
-    ssh_port: int = Field(default=22, ge=1, le=65535, description="Where the installed OS answers SSH.")
+    ssh_port: PortNumber = Field(default=22, description="Where the installed OS answers SSH.")
     http_port: PortNumber = 8080
     https_port: PortNumber = 8443
     image_port: PortNumber = 8081
