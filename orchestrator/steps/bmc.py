@@ -1,0 +1,54 @@
+"""Roles seen through the BMC: the login, and what the machine is."""
+
+import dataclasses
+
+from pydantic import JsonValue
+
+from drivers.facts import HardwareFacts
+from orchestrator.steps.world import World
+from orchestrator.work import Job, Observation
+
+
+def login(world: World, job: Job) -> Observation:
+    """A login that works, on the certificate first met. Source: DSP0266 13.3.4 (sessions), IPMI 2.0 13.20 (RAKP)."""
+    with world.bmc(job.node) as machine:
+        identity = machine.identify()
+    address = str(job.node.bmc.address)
+    value: dict[str, JsonValue] = {
+        **dataclasses.asdict(identity),
+        "certificate_sha256": world.pins.fingerprint(address),
+    }
+    what = " ".join(word for word in (identity.vendor, identity.model, identity.serial) if word) or "an unnamed machine"
+    return Observation(holds=True, says=f"{what} lets {job.node.bmc.user} in", witness=_who(job), value=value)
+
+
+def facts(world: World, job: Job) -> Observation:
+    """What the machine is. It does not hold where the BMC lists NICs and none is a declared one."""
+    with world.bmc(job.node) as machine:
+        told = machine.facts()
+    declared = {str(nic.mac) for nic in job.node.nics}
+    listed = {str(nic.mac) for nic in told.nics}
+    value = _value(told)
+    if listed and not listed & declared:
+        says = f"its BMC lists {', '.join(sorted(listed))}, none of them declared: the wrong machine or inventory"
+        return Observation(holds=False, says=says, witness=_who(job), value=value)
+    unlisted = sorted(declared - listed) if listed else []
+    says = f"{told.processors} processors, {told.memory_mib} MiB, {len(told.drives)} drives, health {told.health}"
+    says += f"; its BMC does not list {', '.join(unlisted)}" if unlisted else ""
+    return Observation(holds=True, says=says, witness=_who(job), value=value)
+
+
+def _value(told: HardwareFacts) -> dict[str, JsonValue]:
+    return {
+        "processors": told.processors,
+        "memory_mib": told.memory_mib,
+        "health": told.health,
+        "nics": [{"mac": str(nic.mac), "speed_mbps": nic.speed_mbps, "link": nic.link} for nic in told.nics],
+        "drives": [dataclasses.asdict(drive) for drive in told.drives],
+        "firmware": {item.component: item.version for item in told.firmware},
+        "findings": [dataclasses.asdict(finding) for finding in told.findings],
+    }
+
+
+def _who(job: Job) -> str:
+    return f"{job.node.bmc.protocol} {job.node.bmc.address}"

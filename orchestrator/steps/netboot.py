@@ -1,0 +1,103 @@
+"""Bringing a machine into the ramdisk, and asking its agent to do things."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pydantic import JsonValue
+
+from drivers.ability import Machine
+from drivers.facts import BootTarget, PowerState
+from orchestrator.agent.client import Agent, CommandResult, CommandStatus
+from orchestrator.errors import StepFailed
+from orchestrator.steps.world import World
+from orchestrator.work import Job, Park
+
+CALLS_WITHIN = timedelta(minutes=15)  # POST of a large server takes five to ten minutes
+
+
+@dataclass(frozen=True)
+class Command:
+    """One of the agent's commands, as `clean.execute_clean_step`; `step` names the clean step where it is one.
+
+    `params` are made when it is sent: what they hold may be secret, and is kept nowhere.
+    """
+
+    name: str
+    params: Callable[[], Mapping[str, JsonValue]]
+    within: timedelta
+    step: str | None = None
+
+    def __str__(self) -> str:
+        return self.step or self.name
+
+
+@dataclass(frozen=True)
+class Finished:
+    result: JsonValue
+
+
+def again() -> bool:
+    """For `Job.once`, where doing it once more does no harm: a crash in between needs no proof."""
+    return False
+
+
+def ensure_agent(world: World, job: Job) -> Park | None:
+    """None where the node's agent is alive; else boots the ramdisk, once an attempt, and waits for its call."""
+    seen = job.signals(f"agent:{job.node.name}")
+    if world.agents.live(job.node.name):
+        return None
+
+    def boot() -> None:
+        with world.store.begin() as connection:
+            world.intents.arm(connection, job.node.name, job.node.boot_nic.mac, "agent", CALLS_WITHIN)
+        with world.bmc(job.node) as machine:
+            start_from(machine, BootTarget.PXE)
+
+    job.once("boot-ramdisk", boot, again)
+    return Park(f"agent:{job.node.name}", seen, "the ramdisk's agent to call", CALLS_WITHIN)
+
+
+def start_from(machine: Machine, target: BootTarget) -> None:
+    """Off, then armed, then on: IPMI forgets a boot flag after 60 s (IPMI 2.0 28.12), so it is set just before."""
+    machine.turn(PowerState.OFF)
+    machine.boot_once(target)
+    machine.turn(PowerState.ON)
+
+
+def command(world: World, job: Job, asked: Command) -> Park | Finished:
+    """Have the agent do one thing, once an attempt. `StepFailed` with the agent's own words.
+
+    Commands belong to one boot of the agent: one that rebooted in between cannot tell what it had done.
+    """
+    seen = job.signals(f"agent:{job.node.name}")
+    agent = alive(world, job)
+    if job.once("agent-boot", lambda: agent.boot, again) != agent.boot:
+        raise StepFailed(job.node.name, f"its agent rebooted before {asked.name} ended", "plan the node again")
+    ident = job.once(
+        f"command:{asked}", lambda: agent.start(asked.name, asked.params()), lambda: _found(agent, asked) is not None
+    )
+    result = agent.result(str(ident)) if ident else _found(agent, asked)
+    if result is None or result.status is CommandStatus.FAILED:
+        said = result.error if result else "it knows nothing of it"
+        raise StepFailed(
+            job.node.name, f"{asked} failed: {said}", "see to what the agent names, then plan the node again"
+        )
+    if result.status is CommandStatus.RUNNING:
+        return Park(f"agent:{job.node.name}", seen, f"the agent to finish {asked}", asked.within)
+    return Finished(result.result)
+
+
+def _found(agent: Agent, asked: Command) -> CommandResult | None:
+    """The command among those of this boot; a running one is ours: an agent does one at a time, for us alone."""
+    named = [one for one in agent.commands() if one.name == asked.name.partition(".")[2]]
+    return next((one for one in named if one.status is CommandStatus.RUNNING or one.step == asked.step), None)
+
+
+def alive(world: World, job: Job) -> Agent:
+    agent = world.agents.live(job.node.name)
+    if agent is None:
+        raise StepFailed(
+            job.node.name, "its agent is gone", "look at its console; anneal plan boots it again", retryable=True
+        )
+    return agent

@@ -1,0 +1,150 @@
+"""Roles seen from inside the ramdisk: the inspection, the cables, the disks."""
+
+from pydantic import JsonValue
+
+from inventory.model import Node
+from orchestrator.agent.client import Agent
+from orchestrator.agent.inspection import DiskReport, Inspection, disk_reports
+from orchestrator.cabling import Cable, Nic, Port, Verdict, judge
+from orchestrator.disks import contents, digest, holds
+from orchestrator.steps.netboot import CALLS_WITHIN, Command, Finished, again, alive, command, ensure_agent
+from orchestrator.steps.world import World
+from orchestrator.work import AtStake, Job, Observation, Park
+
+CLEAN_STEP = "clean.execute_clean_step"
+
+
+def inspection(world: World, job: Job) -> Observation:
+    """The machine's own view of itself, from the boot that is live now, against the inventory."""
+    agent = world.agents.live(job.node.name)
+    seen = agent.inspection() if agent else None
+    if agent is None or seen is None:
+        return Observation(holds=False, says="its agent has not called", witness="nobody")
+    faults = list(_misfits(job.node, seen))
+    value: dict[str, JsonValue] = {
+        "boot": agent.boot,
+        "serial": seen.serial,
+        "memory_mib": seen.memory_mib,
+        "cpus": seen.cpus,
+        "boot_mode": seen.boot_mode,
+        "macs": [str(nic.mac) for nic in seen.nics],
+        "disks": [{"name": disk.name, "serial": disk.serial, "bytes": disk.bytes} for disk in seen.disks],
+    }
+    says = "; ".join(faults) or f"{seen.cpus} CPUs, {seen.memory_mib} MiB, {len(seen.disks)} disks, as declared"
+    return Observation(holds=not faults, says=says, witness=f"agent of {job.node.name}", value=value)
+
+
+def _misfits(node: Node, seen: Inspection) -> list[str]:
+    macs = {nic.mac for nic in seen.nics}
+    faults = [f"{nic.name} ({nic.mac}) is declared and not there" for nic in node.nics if nic.mac not in macs]
+    if node.serial and seen.serial and node.serial != seen.serial:
+        faults.append(f"its serial is {seen.serial}, declared {node.serial}")
+    if seen.boot_mode and seen.boot_mode != node.boot_mode:
+        faults.append(f"it booted by {seen.boot_mode}, declared {node.boot_mode}")
+    roots = root_disks(node, seen)
+    if len(roots) != 1:
+        found = ", ".join(f"{disk.name} serial {disk.serial}" for disk in seen.disks) or "none"
+        faults.append(f"{len(roots)} disks fit root_disk, it must be one; its disks: {found}")
+    return faults
+
+
+def root_disks(node: Node, seen: Inspection) -> list[DiskReport]:
+    """The disks that the inventory's root_disk fits; all of them where it says nothing."""
+    hint = node.root_disk
+    if hint is None:
+        return list(seen.disks)
+    return [
+        disk
+        for disk in seen.disks
+        if hint.serial in (None, disk.serial) and hint.wwn in (None, disk.wwn) and hint.model in (None, disk.model)
+    ]
+
+
+def cables(world: World, job: Job) -> Observation:
+    """Declared cables against LLDP, heard by the NICs of the last inspection."""
+    declared = [
+        Cable((name, end.port), (far.device, far.port))
+        for link in world.site.links
+        for end, far in ((link.a, link.b), (link.b, link.a))
+        if (name := end.device) in world.site.nodes
+    ]
+    verdicts = judge(job.node.name, declared, _heard(world))
+    wrong = [one for one in verdicts if one.verdict is not Verdict.OK]
+    says = "; ".join(one.says for one in wrong) or f"{len(verdicts)} cables end as declared"
+    value: dict[str, JsonValue] = {str(one.cable): one.verdict.value for one in verdicts}
+    return Observation(holds=not wrong, says=says, witness=f"LLDP heard by {job.node.name}", value=value)
+
+
+def _heard(world: World) -> dict[Nic, Port | None]:
+    heard: dict[Nic, Port | None] = {}
+    for name, seen in world.agents.inspections().items():
+        declared = {nic.mac: nic.name for nic in world.site.nodes[name].nics} if name in world.site.nodes else {}
+        for nic in seen.nics:
+            if nic.mac in declared:
+                heard[name, declared[nic.mac]] = (nic.neighbour.system, nic.neighbour.port) if nic.neighbour else None
+    return heard
+
+
+def look_again(world: World, job: Job) -> Park | None:
+    """Boot the ramdisk anew where the inspection is older than this attempt: LLDP is heard at its start only."""
+    seen = world.agents.inspected_at(job.node.name)
+    if seen is not None and seen >= job.since:
+        return None
+
+    def forget() -> None:
+        with world.store.begin() as connection:
+            world.agents.forget(connection, job.node.name)
+
+    job.once("forget", forget, again)
+    return ensure_agent(world, job) or Park(
+        f"inspection:{job.node.name}", job.signals(f"inspection:{job.node.name}"), "a fresh inspection", CALLS_WITHIN
+    )
+
+
+def disks(world: World, job: Job) -> Observation:
+    """Each disk read again by the kernel of the live ramdisk: tables, signatures and samples of its content."""
+    if world.agents.live(job.node.name) is None:
+        return Observation(holds=False, says="its agent is not up to look", witness="nobody")
+    reports = _read(alive(world, job))
+    full = [one for one in reports if not one.empty]
+    says = "; ".join(f"{one.serial or one.name} holds {holds(one)}" for one in full)
+    value: dict[str, JsonValue] = {one.serial or one.name: holds(one) for one in reports}
+    says = says or f"{len(reports)} disks are empty"
+    return Observation(holds=not full, says=says, witness=f"agent of {job.node.name}", value=value)
+
+
+def disks_at_stake(world: World, job: Job) -> AtStake | Park:
+    """What erasing would destroy, read now; parks until an agent is there to read it."""
+    parked = ensure_agent(world, job)
+    if parked:
+        return parked
+    reports = _read(alive(world, job))
+    found = contents(reports)
+    says = "; ".join(f"disk {one.serial}: {one.holds}" for one in found)
+    return AtStake(empty=all(one.empty for one in found), says=says, digest=digest(reports))
+
+
+def erase_metadata(world: World, job: Job) -> Park | None:
+    """The agent's erase_devices_metadata on every disk of the node."""
+    parked = ensure_agent(world, job)
+    if parked:
+        return parked
+    done = command(world, job, clean_step(alive(world, job), "erase_devices_metadata"))
+    return None if isinstance(done, Finished) else done
+
+
+def clean_step(agent: Agent, step: str) -> Command:
+    """Source: the agent's protocol, clean.execute_clean_step; the version is what the agent itself gave."""
+    named: dict[str, JsonValue] = {"step": step, "interface": "deploy", "priority": 0, "reboot_requested": False}
+    params: dict[str, JsonValue] = {
+        "step": named,
+        "node": agent.node_document(),
+        "ports": [],
+        "clean_version": agent.clean_version(),
+    }
+    return Command(CLEAN_STEP, lambda: params, CALLS_WITHIN, step)
+
+
+def _read(agent: Agent) -> tuple[DiskReport, ...]:
+    wanted = clean_step(agent, "read_disks")
+    return disk_reports(agent.run(wanted.name, wanted.params(), wanted.within))

@@ -1,0 +1,98 @@
+"""One table registers how each verb of a manifest is observed or done."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from orchestrator.errors import BadRole
+from orchestrator.roles import Means, Role, Roles
+from orchestrator.steps import bmc, host, install, netboot, ramdisk
+from orchestrator.steps.world import World
+from orchestrator.work import AtStake, Job, Observation, Park, Task
+
+Observe = Callable[[World, Job], Observation]
+Act = Callable[[World, Job], Park | None]
+
+OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
+    {
+        ("driver", "bmc.login"): bmc.login,
+        ("driver", "bmc.facts"): bmc.facts,
+        ("agent", "inspection"): ramdisk.inspection,
+        ("agent", "cables"): ramdisk.cables,
+        ("agent", "disks"): ramdisk.disks,
+        ("agent", "phone-home"): install.phone_home,
+        ("driver", "host.login"): host.login,
+        ("driver", "host.reach"): host.reach,
+        ("driver", "host.clock"): host.clock,
+    }
+)
+ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
+    {
+        ("netboot", "agent"): netboot.ensure_agent,
+        ("netboot", "look-again"): ramdisk.look_again,
+        ("agent", "erase-metadata"): ramdisk.erase_metadata,
+        ("agent", "write-image"): install.write_image,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """Holds when its needs do; the engine lets it run only then."""
+
+    role: Role
+
+    def observe(self, job: Job) -> Observation:
+        return Observation(
+            holds=True,
+            says=f"{job.node.name}: {self.role.says}",
+            witness=f"evidence of {', '.join(self.role.same_node)}",
+        )
+
+    def act(self, job: Job) -> Park | None:
+        raise BadRole(f"{job.role} is a milestone and applies nothing")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One role's verbs with the world they work on."""
+
+    world: World
+    see: Observe
+    do: Act | None
+
+    def observe(self, job: Job) -> Observation:
+        return self.see(self.world, job)
+
+    def act(self, job: Job) -> Park | None:
+        return self.do(self.world, job) if self.do else None
+
+
+@dataclass(frozen=True)
+class Eraser(Bench):
+    """A role that destroys what disks hold: says first what that is."""
+
+    def at_stake(self, job: Job) -> AtStake | Park:
+        return ramdisk.disks_at_stake(self.world, job)
+
+
+def tasks(roles: Roles, world: World) -> Mapping[str, Task]:
+    """A task for every role. `BadRole` names a verb that nobody implements."""
+    return MappingProxyType({name: _task(role, world) for name, role in roles.items()})
+
+
+def _task(role: Role, world: World) -> Task:
+    if role.verify is None:
+        return Milestone(role)
+    see = OBSERVE.get((role.verify.kind, role.verify.verb))
+    do = _act(role.apply) if role.apply else None
+    if see is None or (role.apply and do is None):
+        verb = role.verify.verb if see is None else role.apply.verb if role.apply else ""
+        raise BadRole(
+            f"{role.role}/role.yaml: nobody knows the verb {verb}. Known: {', '.join(v for _, v in (*OBSERVE, *ACT))}"
+        )
+    return Eraser(world, see, do) if role.erases else Bench(world, see, do)
+
+
+def _act(means: Means) -> Act | None:
+    return host.play if means.kind == "ansible" else ACT.get((means.kind, means.verb))
