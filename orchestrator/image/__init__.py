@@ -1,0 +1,1 @@
+"""Ramdisks and operating systems: built from Debian packages, imported from others, kept by what made them."""

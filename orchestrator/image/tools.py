@@ -1,0 +1,75 @@
+"""The programs that a build runs: found beforehand, run with our life as theirs."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from orchestrator.image.errors import BuildFailed, Unprepared
+
+Progress = Callable[[str], None]
+
+# 2026-01-01, the one date in an image: a build must not show when it ran.
+EPOCH = 1767225600
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+LAST_LINES = 6
+DEBIAN_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def require(packages: Mapping[str, str], room: Path, need_bytes: int) -> None:
+    """Check that a build can run here: as root, with each program of `packages` (program or file -> Debian package)."""
+    if os.geteuid() != 0:
+        raise Unprepared("image build", "needs root, to own and chroot into what it builds", "run it with sudo")
+    missing = sorted({package for program, package in packages.items() if not _there(program)})
+    if missing:
+        raise Unprepared(
+            "image build", f"Debian packages are missing: {' '.join(missing)}", f"apt-get install {' '.join(missing)}"
+        )
+    free = shutil.disk_usage(room).free
+    if free < need_bytes:
+        raise Unprepared(
+            str(room),
+            f"{free >> 20} MiB are free and the build takes {need_bytes >> 20}",
+            "make room, or name another directory with --store",
+        )
+
+
+def _there(program: str) -> bool:
+    return Path(program).exists() if program.startswith("/") else shutil.which(program, path=PATH) is not None
+
+
+def command(argv: list[str]) -> list[str]:
+    """The same command, told to end when we do."""
+    return ["setpriv", "--pdeathsig", "TERM", *argv]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours, with what makes the tools' output the same each time."""
+    return {
+        **os.environ,
+        "PATH": PATH,
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "SOURCE_DATE_EPOCH": str(EPOCH),
+        "PYTHONHASHSEED": "0",
+        "DEBIAN_FRONTEND": "noninteractive",
+        **more,
+    }
+
+
+def run(argv: list[str], **more: str) -> str:
+    """Run to the end and give what it printed; `more` goes into its environment. Raises BuildFailed."""
+    ended = subprocess.run(
+        command(argv), env=environment(**more), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        last = (ended.stderr.strip() or ended.stdout.strip()).splitlines()[-LAST_LINES:]
+        raise BuildFailed(
+            argv[0], f"ended with {ended.returncode}", "\n  ".join(["Mend what it names, then build again:", *last])
+        )
+    return ended.stdout
+
+
+def chroot(root: Path, argv: list[str], **more: str) -> str:
+    return run(["chroot", str(root), *argv], **more)
