@@ -24,7 +24,7 @@ class Mac(str):
             raise ValueError(f"{text!r} is no MAC address; write six octets as 52:54:00:77:00:01")
         octets = netaddr.EUI(text, dialect=netaddr.mac_unix_expanded)
         if int(octets) == 0 or octets.words[0] & 1:
-            raise ValueError(f"{text!r} cannot belong to one interface: it is zero, multicast or broadcast")
+            raise ValueError(f"{text!r} is zero, multicast or broadcast; write the address of one interface")
         return super().__new__(cls, str(octets))
 
 

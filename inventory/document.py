@@ -97,6 +97,17 @@ def nearest(tree: Tree, path: tuple[Step, ...]) -> Place:
     return tree.place
 
 
+def dotted(tree: Tree, path: tuple[Step, ...]) -> str:
+    """A path as people write it: `nics.eth0.mac`. Items of a list go by their name where they have one."""
+    said: list[str] = []
+    here: Tree | None = tree
+    for key in path:
+        here = step(here, key) if here is not None else None
+        name = _called(here) if isinstance(key, int) and here is not None else None
+        said.append(name if isinstance(name, str) else str(key))
+    return ".".join(said)
+
+
 def _called(item: Tree) -> Scalar:
     name = item.entries.get("name") if isinstance(item, Table) else None
     return name.value if isinstance(name, Leaf) else None

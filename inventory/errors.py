@@ -45,3 +45,8 @@ class BadInventory(InventoryError):
 
 class SecretMissing(InventoryError):
     """A reference points at nothing. Names the reference, never a value."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}. {remedy}")
+        self.what = what
+        self.remedy = remedy

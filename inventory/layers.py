@@ -1,12 +1,12 @@
 """Settings in layers, site < rack < profile < node: mappings are merged key by key, anything else is replaced whole."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 from pydantic import JsonValue
 
-from inventory.document import Row, Table, Tree, at, plain, step
+from inventory.document import Row, Step, Table, Tree, at, dotted, plain, step
 from inventory.errors import Place
 
 
@@ -67,24 +67,20 @@ class Provenance:
 
     def keys(self, node: str, under: str = "") -> tuple[str, ...]:
         """The keys of all single values and plain lists that a node was given, at or under a key."""
-        tree = at(merge(self.layers[node]), tuple(under.split(".")) if under else ())
-        return tuple(_keys(tree, under)) if tree is not None else ()
+        merged = merge(self.layers[node])
+        path = tuple(under.split(".")) if under else ()
+        tree = at(merged, path)
+        return tuple(dotted(merged, found) for found in _leaves(tree, path)) if tree is not None else ()
 
 
-def _keys(tree: Tree, under: str) -> Iterator[str]:
-    below: Iterator[tuple[str, Tree]]
+def _leaves(tree: Tree, path: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
+    below: Iterable[tuple[Step, Tree]]
     if isinstance(tree, Table):
-        below = iter(tree.entries.items())
+        below = tree.entries.items()
     elif isinstance(tree, Row) and any(isinstance(item, Table) for item in tree.items):
-        below = ((_label(item, index), item) for index, item in enumerate(tree.items))
+        below = enumerate(tree.items)
     else:
-        yield under
+        yield path
         return
     for key, value in below:
-        yield from _keys(value, f"{under}.{key}" if under else key)
-
-
-def _label(item: Tree, index: int) -> str:
-    name = item.entries.get("name") if isinstance(item, Table) else None
-    said = plain(name) if name is not None else None
-    return said if isinstance(said, str) and "." not in said else str(index)
+        yield from _leaves(value, (*path, key))

@@ -30,6 +30,9 @@ class Range(Model):
     last: IpField
     use: Literal["dhcp", "static"] = "static"
 
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
     def holds(self, address: Ip) -> bool:
         return address.version == self.first.version and int(self.first) <= int(address) <= int(self.last)
 
@@ -172,14 +175,19 @@ class Provisioning(Model):
     tftp_port: PortNumber = 69
 
 
-class Site(Model):
-    """All that is wanted, put together and checked. Mappings are by name, in the order of the files."""
+class Head(Model):
+    """What a site says of itself."""
 
     name: Name
-    domain: str = "example.test"
-    ntp: tuple[str, ...] = ()
-    dns: tuple[str, ...] = ()
+    domain: str = Field(default="example.test", description="The DNS domain of the nodes' names.")
+    ntp: tuple[str, ...] = Field(default=(), description="Time servers, by name or address.")
+    dns: tuple[str, ...] = Field(default=(), description="Resolvers, by address.")
     provisioning: Provisioning
+
+
+class Site(Head):
+    """All that is wanted, put together and checked. Mappings are by name, in the order of the files."""
+
     networks: Mapping[str, Network]
     images: Mapping[str, Image]
     profiles: Mapping[str, Profile]

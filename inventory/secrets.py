@@ -9,7 +9,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from inventory.errors import SecretMissing
 
-_REMEDY = "write env:NAME, file:PATH or vault:FILE#KEY"
+HOW_TO_REFER = "write env:NAME, file:PATH or vault:FILE#KEY"
 
 
 class Secret:
@@ -48,7 +48,7 @@ class SecretRef:
         kind, colon, where = value.partition(":") if isinstance(value, str) else ("", "", "")
         if kind not in ("env", "file", "vault") or not colon or not where or (kind == "vault" and "#" not in where):
             # The text is not repeated: somebody may have put the password itself here.
-            raise ValueError(f"this is no reference to a secret; {_REMEDY}")
+            raise ValueError(f"this is no reference to a secret; {HOW_TO_REFER}")
         return cls(kind, where)
 
     def __str__(self) -> str:
@@ -85,14 +85,23 @@ class Vaults:
     def _env(self, ref: SecretRef) -> Secret:
         value = os.environ.get(ref.where)
         if not value:
-            raise SecretMissing(f"{ref}: the environment has no {ref.where}. export {ref.where} before the run")
+            raise SecretMissing(
+                f"secret {ref}: the environment has no {ref.where}", f"export {ref.where} before the run"
+            )
         return Secret(value)
 
     def _file(self, ref: SecretRef) -> Secret:
+        path = self.root / ref.where
+        remedy = f"write the secret, and nothing else, to {path}"
         try:
-            return Secret((self.root / ref.where).read_text().rstrip("\n"))
+            value = path.read_text(encoding="utf-8").rstrip("\r\n")
         except OSError as error:
-            raise SecretMissing(f"{ref}: {error.strerror}. write the secret to {self.root / ref.where}") from error
+            raise SecretMissing(f"secret {ref}: {error.strerror}", remedy) from error
+        except UnicodeDecodeError:
+            raise SecretMissing(f"secret {ref}: the file is not text", remedy) from None
+        if not value:
+            raise SecretMissing(f"secret {ref}: the file is empty", remedy)
+        return Secret(value)
 
     def _vault(self, ref: SecretRef) -> Secret:
         from inventory.vault import read_vault  # noqa: PLC0415  ansible takes half a second to import

@@ -1,0 +1,13 @@
+"""What must hold between the parts of a site. Each check reads a draft and yields every problem it finds."""
+
+from collections.abc import Callable, Iterator
+
+from inventory.checks.addressing import addressing
+from inventory.checks.cabling import cabling
+from inventory.checks.identity import identity
+from inventory.checks.racking import racking
+from inventory.checks.references import references
+from inventory.draft import Draft
+from inventory.errors import Problem
+
+CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (references, identity, racking, addressing, cabling)

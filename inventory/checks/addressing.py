@@ -1,0 +1,151 @@
+"""Networks do not overlap; addresses lie in their network, outside its DHCP ranges, and belong to one each."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from inventory.address import Ip, Prefix
+from inventory.draft import Claim, Draft, clashes
+from inventory.errors import Place, Problem
+from inventory.model import Network
+
+
+@dataclass(frozen=True)
+class _Use:
+    """An address on a network, whose it is, and where that was written."""
+
+    address: Ip
+    network: str
+    by: str
+    place: Place
+    serves: bool = False  # Anneal may itself be the gateway
+
+
+@dataclass(frozen=True, order=True)
+class _Span:
+    version: int
+    first: int
+    last: int
+    says: str
+    place: Place
+
+
+def addressing(draft: Draft) -> Iterator[Problem]:
+    yield from clashes("VLAN", _vlans(draft), "give each network its own VLAN id")
+    yield from _overlaps(_prefixes(draft), "give each network its own prefix")
+    for name, network in draft.networks.items():
+        yield from _network(draft, name, network)
+    uses = [*_served(draft), *_worn(draft)]
+    for use in uses:
+        yield from _misplaced(draft, use)
+    claims = [Claim(str(use.address), use.by, use.place) for use in uses]
+    yield from clashes("IP", (*claims, *_bmc_hosts(draft)), "give each its own address")
+    yield from _unbootable(draft)
+
+
+def _vlans(draft: Draft) -> Iterator[Claim]:
+    for name, network in draft.networks.items():
+        if network.vlan is not None:
+            yield Claim(str(network.vlan), f"network {name}", draft.place("networks", name, "vlan"))
+
+
+def _prefixes(draft: Draft) -> Iterator[_Span]:
+    for name, network in draft.networks.items():
+        prefix, place = network.prefix, draft.place("networks", name, "prefix")
+        first, last = int(prefix.network_address), int(prefix.broadcast_address)
+        yield _Span(prefix.version, first, last, f"prefix {prefix} of network {name}", place)
+
+
+def _ranges(draft: Draft, name: str, network: Network) -> Iterator[_Span]:
+    for index, span in enumerate(network.ranges):
+        place = draft.place("networks", name, "ranges", index)
+        yield _Span(span.first.version, int(span.first), int(span.last), f"range {span}", place)
+
+
+def _overlaps(spans: Iterable[_Span], remedy: str) -> Iterator[Problem]:
+    """In order of their first address, each span against the one before it that reaches farthest."""
+    reach: _Span | None = None
+    for span in sorted(spans):
+        if reach is not None and span.version == reach.version and span.first <= reach.last:
+            yield Problem(span.place, f"{span.says} overlaps {reach.says}", remedy)
+            reach = span if span.last > reach.last else reach
+        else:
+            reach = span
+
+
+def _network(draft: Draft, name: str, network: Network) -> Iterator[Problem]:
+    gateway = network.gateway
+    if gateway is not None:
+        place = draft.place("networks", name, "gateway")
+        yield from _unfit(place, f"gateway {gateway}", gateway, network.prefix)
+    for index, span in enumerate(network.ranges):
+        place = draft.place("networks", name, "ranges", index)
+        if span.first not in network.prefix or span.last not in network.prefix:
+            yield Problem(place, f"range {span} is not in {network.prefix}", "keep both ends in the network's prefix")
+        elif int(span.first) > int(span.last):
+            yield Problem(place, f"range {span} ends before it begins", "swap first and last")
+        elif gateway is not None and span.use == "dhcp" and span.holds(gateway):
+            yield Problem(place, f"range {span} would give out the gateway {gateway}", "leave the gateway out")
+    yield from _overlaps(_ranges(draft, name, network), "let ranges follow one another")
+
+
+def _served(draft: Draft) -> Iterator[_Use]:
+    if draft.provisioning is not None:
+        place = draft.place("site", "provisioning", "address")
+        yield _Use(draft.provisioning.address, draft.provisioning.network, "Anneal itself", place, serves=True)
+
+
+def _worn(draft: Draft) -> Iterator[_Use]:
+    for name, node in draft.nodes.items():
+        for at, nic in enumerate(node.nics):
+            for index, address in enumerate(nic.addresses):
+                place = draft.place("nodes", name, "nics", at, "addresses", index, "address")
+                yield _Use(address.address, address.network, f"{name}:{nic.name}", place)
+
+
+def _misplaced(draft: Draft, use: _Use) -> Iterator[Problem]:
+    network = draft.networks.get(use.network)
+    if network is None:
+        return
+    who = f"address {use.address} of {use.by}"
+    yield from _unfit(use.place, who, use.address, network.prefix)
+    if use.address == network.gateway and not use.serves:
+        yield Problem(use.place, f"{who} is the gateway of network {use.network}", "give the node another address")
+    for span in network.ranges:
+        if span.use == "dhcp" and span.holds(use.address):
+            says = f"{who} lies in the DHCP range {span} of network {use.network}"
+            yield Problem(use.place, says, "move it out of the range, or shorten the range")
+
+
+def _unfit(place: Place, who: str, address: Ip, prefix: Prefix) -> Iterator[Problem]:
+    """Outside the prefix, or what no host of it can have. /31 and /127 have hosts only (RFC 3021, RFC 6164)."""
+    if address not in prefix:
+        yield Problem(place, f"{who} is not in {prefix}", f"choose one in {prefix}, or another network")
+    elif prefix.num_addresses > 2 and address == prefix.network_address:
+        yield Problem(place, f"{who} is the network itself, {prefix}", "choose one after it")
+    elif prefix.version == 4 and prefix.num_addresses > 2 and address == prefix.broadcast_address:
+        yield Problem(place, f"{who} is the broadcast address of {prefix}", "choose one before it")
+
+
+def _bmc_hosts(draft: Draft) -> Iterator[Claim]:
+    """One claim per BMC host: several BMCs at one address with ports of their own are no clash."""
+    seen: set[Ip] = set()
+    for name, node in draft.nodes.items():
+        try:
+            address = ip_address(node.bmc.address.host)
+        except ValueError:
+            continue
+        if address not in seen:
+            seen.add(address)
+            yield Claim(str(address), f"the BMC of {name}", draft.place("nodes", name, "bmc", "address"))
+
+
+def _unbootable(draft: Draft) -> Iterator[Problem]:
+    """A node is served at its boot NIC's address on the provisioning network; without one it cannot netboot."""
+    wanted = draft.provisioning.network if draft.provisioning is not None else None
+    for name, node in draft.nodes.items():
+        nic = node.boot_nic
+        if wanted in draft.networks and all(address.network != wanted for address in nic.addresses):
+            says = f"{name} boots from {nic.name}, which has no address on the provisioning network {wanted!r}"
+            remedy = "give it one under addresses:, or set boot: true on the NIC that has one"
+            yield Problem(draft.place("nodes", name, "nics", node.nics.index(nic)), says, remedy)

@@ -1,0 +1,61 @@
+"""Names, serials, MACs and BMCs belong to one machine each."""
+
+from collections import Counter
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from inventory.draft import Claim, Draft, clashes
+from inventory.errors import Problem
+from inventory.model import Bmc
+
+# DSP0266 (HTTPS) and IPMI 2.0 13.1.2 (RMCP).
+_PORTS = {"redfish": 443, "ipmi": 623}
+
+
+def identity(draft: Draft) -> Iterator[Problem]:
+    yield from clashes("the name", _names(draft), "rename one of them: cables name devices")
+    yield from clashes("serial", _serials(draft), "read it off the machine again")
+    yield from clashes("MAC", _macs(draft), "read it off the machine again")
+    yield from clashes("the BMC at", _bmcs(draft), "give each machine its own BMC")
+    for name, node in draft.nodes.items():
+        yield from _nics(draft, name, [nic.name for nic in node.nics], [nic.boot for nic in node.nics])
+
+
+def _nics(draft: Draft, node: str, names: list[str], boots: list[bool]) -> Iterator[Problem]:
+    place = draft.place("nodes", node, "nics")
+    for name in (name for name, count in Counter(names).items() if count > 1):
+        yield Problem(place, f"{node} has two NICs named {name!r}", "name each as the installed OS does")
+    if sum(boots) > 1:
+        yield Problem(place, f"{node} has more than one NIC with boot: true", "leave it on one of them")
+
+
+def _names(draft: Draft) -> Iterator[Claim]:
+    for noun, section in (("node", "nodes"), ("switch", "switches")):
+        for name in draft.declared(section):
+            yield Claim(repr(name), f"a {noun}", draft.place(section, name))
+
+
+def _serials(draft: Draft) -> Iterator[Claim]:
+    for name, node in draft.nodes.items():
+        if node.serial is not None:
+            yield Claim(node.serial, name, draft.place("nodes", name, "serial"))
+
+
+def _macs(draft: Draft) -> Iterator[Claim]:
+    for name, node in draft.nodes.items():
+        for index, nic in enumerate(node.nics):
+            yield Claim(nic.mac, f"{name}:{nic.name}", draft.place("nodes", name, "nics", index, "mac"))
+
+
+def _bmcs(draft: Draft) -> Iterator[Claim]:
+    for name, node in draft.nodes.items():
+        yield Claim(_endpoint(node.bmc), name, draft.place("nodes", name, "bmc", "address"))
+
+
+def _endpoint(bmc: Bmc) -> str:
+    """In one spelling, so that `fd00::7` and `[FD00:0::7]:443` are the same."""
+    port = bmc.address.port or _PORTS[bmc.protocol]
+    try:
+        return f"{ip_address(bmc.address.host)} port {port}"
+    except ValueError:
+        return f"{bmc.address.host.lower()} port {port}"

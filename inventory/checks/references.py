@@ -1,0 +1,52 @@
+"""Every name that is used must be declared, and be of the right kind."""
+
+from collections.abc import Iterator
+
+from inventory.document import Step
+from inventory.draft import Draft
+from inventory.errors import Problem
+from inventory.wording import one_of
+
+
+def references(draft: Draft) -> Iterator[Problem]:
+    for name, node in draft.nodes.items():
+        yield from _unknown(draft, "rack", node.rack, ("nodes", name, "rack"))
+        if node.profile is not None:
+            yield from _unknown(draft, "profile", node.profile, ("nodes", name, "profile"))
+        for index, group in enumerate(node.groups):
+            yield from _unknown(draft, "group", group, ("nodes", name, "groups", index))
+        yield from _image(draft, "os", node.image, ("nodes", name, "image"))
+        for at, nic in enumerate(node.nics):
+            for index, address in enumerate(nic.addresses):
+                path = ("nodes", name, "nics", at, "addresses", index, "network")
+                yield from _unknown(draft, "network", address.network, path)
+    for name, switch in draft.switches.items():
+        yield from _unknown(draft, "rack", switch.rack, ("switches", name, "rack"))
+    if draft.provisioning is not None:
+        yield from _unknown(draft, "network", draft.provisioning.network, ("site", "provisioning", "network"))
+        yield from _image(draft, "ramdisk", draft.provisioning.ramdisk, ("site", "provisioning", "ramdisk"))
+
+
+def roles(draft: Draft, known: frozenset[str]) -> Iterator[Problem]:
+    """Role names in groups, against the roles that there are."""
+    for name, group in draft.groups.items():
+        used = [(role, draft.place("groups", name, "roles", index)) for index, role in enumerate(group.roles)]
+        used += [(role, draft.place("groups", name, "inputs", role)) for role in group.inputs]
+        for role, place in used:
+            if role not in known:
+                yield Problem(place, f"there is no role {role!r}", one_of(role, known))
+
+
+def _image(draft: Draft, kind: str, name: str, path: tuple[Step, ...]) -> Iterator[Problem]:
+    yield from _unknown(draft, "image", name, path)
+    image = draft.images.get(name)
+    if image is not None and image.kind != kind:
+        says = f"image {name!r} is of kind {image.kind}, and {kind} is needed here"
+        fitting = (other for other, candidate in draft.images.items() if candidate.kind == kind)
+        yield Problem(draft.place(*path), says, one_of(name, fitting))
+
+
+def _unknown(draft: Draft, noun: str, name: str, path: tuple[Step, ...]) -> Iterator[Problem]:
+    known = draft.declared(f"{noun}s")
+    if name not in known:
+        yield Problem(draft.place(*path), f"there is no {noun} {name!r}", one_of(name, known))

@@ -1,0 +1,82 @@
+"""From a git directory of YAML to one Site, or to everything that is wrong with it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from inventory.checks import CHECKS
+from inventory.checks.references import roles
+from inventory.draft import Draft
+from inventory.errors import BadInventory, Problem, SecretMissing
+from inventory.gather import gather
+from inventory.layers import Provenance
+from inventory.model import Head, Site
+from inventory.reading import read_site
+from inventory.secrets import SecretRef, Vaults
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A sound site, who gave which value, and the SHA-256 of what is wanted, however the files spell it."""
+
+    site: Site
+    provenance: Provenance
+    intent_hash: str
+
+
+def load(directory: Path, role_names: frozenset[str] | None = None) -> Loaded:
+    """Read every `*.yaml` and `*.yml` below a directory, hidden ones and rack files (`kind:`) left aside.
+
+    `role_names`: the roles that there are; None leaves the names in groups unchecked. Raises `BadInventory` with
+    every problem. Reads no secret and opens no socket.
+    """
+    gathered = gather(directory)
+    draft, problems = read_site(gathered)
+    found = {*gathered.problems, *problems, *(problem for check in CHECKS for problem in check(draft))}
+    if role_names is not None:
+        found.update(roles(draft, role_names))
+    if found or draft.head is None:
+        raise BadInventory(tuple(sorted(found)))
+    site = _site(draft.head, draft)
+    return Loaded(site, Provenance(draft.layers), _hash(site))
+
+
+def _site(head: Head, draft: Draft) -> Site:
+    return Site(
+        name=head.name,
+        domain=head.domain,
+        ntp=head.ntp,
+        dns=head.dns,
+        provisioning=head.provisioning,
+        networks=draft.networks,
+        images=draft.images,
+        profiles=draft.profiles,
+        groups=draft.groups,
+        racks=draft.racks,
+        switches=draft.switches,
+        nodes=draft.nodes,
+        links=tuple(draft.links.values()),
+    )
+
+
+def _hash(site: Site) -> str:
+    """Of the values alone: neither the order of files, keys and cables nor comments count."""
+    wanted = site.model_dump(mode="json")
+    wanted["links"] = sorted(wanted["links"], key=lambda link: (link["a"], link["b"]))
+    return hashlib.sha256(json.dumps(wanted, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def missing_secrets(loaded: Loaded, vaults: Vaults) -> tuple[Problem, ...]:
+    """The references that point at nothing now. Each is read once, and forgotten."""
+    users: dict[SecretRef, list[str]] = {}
+    for name, node in loaded.site.nodes.items():
+        users.setdefault(node.bmc.password, []).append(name)
+    problems: set[Problem] = set()
+    for reference, names in users.items():
+        try:
+            vaults.resolve(reference)
+        except SecretMissing as error:
+            places = {loaded.provenance.where(name, "bmc.password")[0].place for name in names}
+            problems.update(Problem(place, error.what, error.remedy) for place in places)
+    return tuple(sorted(problems))
