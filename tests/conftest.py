@@ -1,16 +1,79 @@
-"""Fixtures that several floors' tests share."""
+"""Fixtures that more than one floor uses."""
 
 import getpass
 import os
 import shutil
 import socket
 import subprocess
+import textwrap
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from inventory.load import load
+from inventory.model import Site
+
+SITE = """
+site:
+  name: lab
+  domain: lab.example.test
+  ntp: [10.77.0.1]
+  dns: [10.77.0.1]
+  provisioning: {network: prov, address: 10.77.0.1, ramdisk: ipa}
+  defaults:
+    image: debian
+    groups: [compute]
+    bmc: {user: admin, password: env:BMC}
+networks:
+  prov: {prefix: 10.77.0.0/24, gateway: 10.77.0.1}
+  storage: {prefix: 10.77.2.0/24, vlan: 200, mtu: 9000}
+images:
+  ipa: {kind: ramdisk, artefact: ipa-cloud}
+  debian: {kind: os, artefact: debian-12}
+groups:
+  compute: {roles: [network-ready]}
+racks:
+  r1: {}
+switches:
+  sw1: {rack: r1, unit: 40, ports: [swp1, swp2, swp3, swp4]}
+nodes:
+  n1:
+    rack: r1
+    unit: 1
+    bmc: {address: 10.78.0.11}
+    nics:
+      - {name: eth0, mac: "52:54:00:01:01:00", addresses: [{network: prov, address: 10.77.0.11}]}
+      - {name: eth1, mac: "52:54:00:01:01:01", addresses: [{network: storage, address: 10.77.2.11}]}
+  n2:
+    rack: r1
+    unit: 2
+    bmc: {address: 10.78.0.12}
+    nics:
+      - {name: eth0, mac: "52:54:00:01:02:00", addresses: [{network: prov, address: 10.77.0.12}]}
+      - {name: eth1, mac: "52:54:00:01:02:01", addresses: [{network: storage, address: 10.77.2.12}]}
+links:
+  - {a: "n1:eth0", b: "sw1:swp1"}
+  - {a: "n1:eth1", b: "sw1:swp2"}
+  - {a: "n2:eth0", b: "sw1:swp3"}
+  - {a: "n2:eth1", b: "sw1:swp4"}
+"""
+
+
+@pytest.fixture
+def site_directory(tmp_path: Path) -> Path:
+    """A sound site of two nodes and a switch, to be spoiled by the test."""
+    directory = tmp_path / "site"
+    directory.mkdir()
+    (directory / "site.yaml").write_text(textwrap.dedent(SITE))
+    return directory
+
+
+@pytest.fixture
+def site(site_directory: Path) -> Site:
+    return load(site_directory).site
 
 
 @dataclass(frozen=True)
