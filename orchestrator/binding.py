@@ -11,7 +11,7 @@ from inventory.model import Node, Site
 from orchestrator.attributes import attributes, inputs_of
 from orchestrator.errors import Impossible
 from orchestrator.graph import order
-from orchestrator.roles import Elsewhere, Role, Roles, providers
+from orchestrator.roles import Role, Roles, providers
 
 Key = tuple[str, str]  # node name, role name
 
@@ -39,12 +39,10 @@ def bind(site: Site, roles: Roles) -> Mapping[Key, Bound]:
         tree = attributes(site, node)
         given = {role: values for group in node.groups for role, values in site.groups[group].inputs.items()}
         inputs = {role: inputs_of(roles[role], tree, given.get(role, {})) for role in chosen[name]}
-        digests = {role: _digest(inputs[role], roles[role].files) for role in inputs}
+        digests = _digests(inputs, roles, {role: _here(node, roles[role], chosen[name], roles) for role in inputs})
         for role in chosen[name]:
-            renewed_by = [digests[other] for other in chosen[name] if role in roles[other].renews]
-            digest = _digest([digests[role], *renewed_by], "") if renewed_by else digests[role]
-            needs = tuple(_needs(site, node, roles[role], chosen, roles))
-            bound[name, role] = Bound(node, roles[role], inputs[role], digest, needs)
+            needs = (*_here(node, roles[role], chosen[name], roles), *_far(site, node, roles[role], chosen))
+            bound[name, role] = Bound(node, roles[role], inputs[role], digests[role], needs)
     return {key: bound[key] for key in order({key: one.needs for key, one in bound.items()})}
 
 
@@ -77,23 +75,40 @@ def _provider(need: str, node: Node, bound: set[str], roles: Roles) -> str:
     return here[0]
 
 
-def _needs(site: Site, node: Node, role: Role, chosen: Mapping[str, tuple[str, ...]], roles: Roles) -> Iterator[Key]:
-    for need in role.same_node:
-        yield node.name, _provider(need, node, set(chosen[node.name]), roles)
-    for far in role.elsewhere:
-        yield from _far(site, node, far, chosen)
+def _here(node: Node, role: Role, chosen: tuple[str, ...], roles: Roles) -> tuple[Key, ...]:
+    return tuple((node.name, _provider(need, node, set(chosen), roles)) for need in role.same_node)
 
 
-def _far(site: Site, node: Node, need: Elsewhere, chosen: Mapping[str, tuple[str, ...]]) -> list[Key]:
-    near = [other for other in site.nodes.values() if need.on == "site" or other.rack == node.rack]
-    found = [(other.name, need.role) for other in near if need.role in chosen[other.name] and other.name != node.name]
-    if len(found) < need.count:
-        raise Impossible(
-            f"{node.name}: needs {need.count} x {need.role} on its {need.on}, which has {len(found)}. "
-            "Give that role to more nodes"
-        )
-    return found[: need.count]
+def _far(site: Site, node: Node, role: Role, chosen: Mapping[str, tuple[str, ...]]) -> Iterator[Key]:
+    for need in role.elsewhere:
+        near = [other for other in site.nodes.values() if need.on == "site" or other.rack == node.rack]
+        found = [other.name for other in near if need.role in chosen[other.name] and other.name != node.name]
+        if len(found) < need.count:
+            raise Impossible(
+                f"{node.name}: needs {need.count} x {need.role} on its {need.on}, which has {len(found)}. "
+                "Give that role to more nodes"
+            )
+        yield from ((other, need.role) for other in found[: need.count])
 
 
-def _digest(value: object, files: str) -> str:
-    return hashlib.sha256(json.dumps([value, files], sort_keys=True).encode()).hexdigest()[:16]
+def _digests(
+    inputs: Mapping[str, Mapping[str, JsonValue]], roles: Roles, needs: Mapping[str, tuple[Key, ...]]
+) -> dict[str, str]:
+    """Of what each role reads, of those that renew it, and of the erasing roles it stands on: they void its proof."""
+    own = {role: _digest([inputs[role], roles[role].files]) for role in inputs}
+    found: dict[str, str] = {}
+    below: dict[str, set[str]] = {}
+    for role in order({role: [need for _, need in needs[role]] for role in inputs}):
+        parents = [need for _, need in needs[role]]
+        below[role] = {one for parent in parents for one in below[parent] | ({parent} & _erasers(roles))}
+        renewing = sorted(own[other] for other in inputs if role in roles[other].renews)
+        found[role] = _digest([own[role], renewing, sorted(found[one] for one in below[role])])
+    return found
+
+
+def _erasers(roles: Roles) -> set[str]:
+    return {name for name, role in roles.items() if role.erases}
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -96,7 +96,7 @@ class World:
     site: str
     bound: Mapping[Key, Bound]
     standing: Mapping[Key, Standing]
-    disks: Mapping[str, tuple[DiskContent, ...]]  # node -> what its last inspection saw; absent: never inspected
+    disks: Mapping[str, tuple[DiskContent, ...]]  # node -> what was last seen on them; absent: never inspected
 
 
 def make_plan(world: World, targets: Collection[str], made_at: datetime) -> Plan:

@@ -52,7 +52,8 @@ def why(key: Key, needs: Mapping[Key, tuple[Key, ...]], states: Mapping[Key, Sta
     queue = deque([key])
     while queue:
         at = queue.popleft()
-        unmet = [need for need in needs.get(at, ()) if _state(need, states).state not in DONE]
+        known = at in states
+        unmet = [need for need in needs.get(at, ()) if known and _state(need, states).state not in DONE]
         if not unmet:
             return Because(_chain(at, came_from, states), _next(at, states))
         for need in sorted(unmet, key=lambda one: _urgency(_state(one, states).state)):

@@ -35,7 +35,7 @@ def test_the_shipped_roles_lead_from_bmc_to_network_ready():
 
 
 def test_a_ring_is_named(folder):
-    with pytest.raises(Knot, match="a -> b -> a|b -> a -> b"):
+    with pytest.raises(Knot, match=r"a -> b -> a|b -> a -> b"):
         read_roles(folder(a=_role("a", needs="[b]"), b=_role("b", needs="[a]")))
 
 

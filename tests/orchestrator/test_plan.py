@@ -1,0 +1,129 @@
+import dataclasses
+from datetime import UTC, datetime
+
+import pytest
+
+from orchestrator.binding import bind
+from orchestrator.errors import Impossible, StalePlan
+from orchestrator.plan import DiskContent, Standing, World, check_fresh, make_plan
+from orchestrator.roles import read_roles
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+DATA = DiskContent("D1", 8 << 30, "gpt table, 1: ext4 'data' (8 GiB)", empty=False)
+BLANK = DiskContent("D1", 8 << 30, "empty", empty=True)
+
+
+@pytest.fixture
+def world(site):
+    return World(site.name, bind(site, read_roles()), {}, {})
+
+
+def _all_active(world):
+    standing = {key: Standing("active", one.digest) for key, one in world.bound.items()}
+    return dataclasses.replace(world, standing=standing)
+
+
+def _changed(world, site, **node):
+    """The same record against a site whose n1 was edited."""
+    nodes = dict(site.nodes) | {"n1": site.nodes["n1"].model_copy(update=node)}
+    return dataclasses.replace(world, bound=bind(site.model_copy(update={"nodes": nodes}), read_roles()))
+
+
+def test_a_new_node_gets_every_role_parents_first(world):
+    roles = [step.role for step in make_plan(world, ["n1"], AT).steps]
+    assert roles[0] == "bmc-access"
+    assert roles[-1] == "network-ready"
+    assert roles.index("cabling") < roles.index("disks-clean") < roles.index("os-install") < roles.index("host-network")
+
+
+def test_only_targets_are_planned(world):
+    assert {step.node for step in make_plan(world, ["n2"], AT).steps} == {"n2"}
+
+
+def test_what_is_active_and_unchanged_is_not_planned(world):
+    assert make_plan(_all_active(world), ["n1", "n2"], AT).steps == ()
+
+
+def test_an_uninspected_disk_counts_as_data(world):
+    plan = make_plan(world, ["n1"], AT)
+    assert plan.consents_needed == ("n1",)
+    first = next(step for step in plan.steps if step.role == "disks-clean")
+    assert "not inspected" in first.erases[0].holds
+
+
+def test_a_disk_with_data_is_shown_and_needs_consent(world):
+    plan = make_plan(dataclasses.replace(world, disks={"n1": (DATA,)}), ["n1"], AT)
+    assert plan.consents_needed == ("n1",)
+    assert any(erasure.holds == DATA.holds for step in plan.steps for erasure in step.erases)
+
+
+def test_a_disk_proven_empty_needs_no_consent(world):
+    assert make_plan(dataclasses.replace(world, disks={"n1": (BLANK,)}), ["n1"], AT).consents_needed == ()
+
+
+def test_a_changed_image_brings_back_inspection_cleaning_and_all_that_stood_on_the_old_system(world, site):
+    images = dict(site.images) | {"new": site.images["debian"].model_copy(update={"name": "new"})}
+    site = site.model_copy(update={"images": images})
+    plan = make_plan(_changed(_all_active(world), site, image="new"), ["n1", "n2"], AT)
+    assert {step.node for step in plan.steps} == {"n1"}
+    roles = [step.role for step in plan.steps]
+    assert roles[:3] == ["agent-inspect", "disks-clean", "os-install"]
+    assert {"os-access", "host-network", "time-sync", "network-ready"} <= set(roles)
+    assert not {"bmc-access", "hardware-facts", "cabling"} & set(roles)
+
+
+def test_a_changed_bmc_login_touches_nothing_but_the_bmc(world, site):
+    bmc = site.nodes["n1"].bmc.model_copy(update={"user": "other"})
+    plan = make_plan(_changed(_all_active(world), site, bmc=bmc), ["n1"], AT)
+    assert [step.role for step in plan.steps] == ["bmc-access"]
+
+
+def test_a_changed_place_in_the_rack_changes_nothing_on_the_machine(world, site):
+    assert make_plan(_changed(_all_active(world), site, unit=7), ["n1"], AT).steps == ()
+
+
+def test_failed_drifted_and_stale_roles_say_so(world):
+    world = _all_active(world)
+    for state, reason in (("error", "failed"), ("drifted", "drifted"), ("stale", "stale"), ("gated", "unfinished")):
+        bad = Standing(state, world.bound["n1", "time-sync"].digest, "off by 3 s")
+        moved = dataclasses.replace(world, standing={**world.standing, ("n1", "time-sync"): bad})
+        (step,) = make_plan(moved, ["n1"], AT).steps
+        assert (step.role, step.why) == ("time-sync", reason)
+
+
+def test_a_plan_is_refused_once_the_inventory_moved(world, site):
+    plan = make_plan(world, ["n1"], AT)
+    check_fresh(plan, world)
+    with pytest.raises(StalePlan, match="the inventory changed"):
+        check_fresh(plan, _changed(world, site, serial="SN-9"))
+
+
+def test_a_plan_is_refused_once_the_record_moved(world):
+    plan = make_plan(world, ["n1"], AT)
+    moved = dataclasses.replace(world, standing={("n1", "bmc-access"): Standing("active", "x")})
+    with pytest.raises(StalePlan, match="the recorded state changed"):
+        check_fresh(plan, moved)
+
+
+def test_another_nodes_change_leaves_the_plan_fresh(world):
+    plan = make_plan(world, ["n1"], AT)
+    moved = dataclasses.replace(world, standing={("n2", "bmc-access"): Standing("active", "x")})
+    assert check_fresh(plan, moved) is None
+
+
+def test_an_unknown_role_in_a_group_names_the_known_ones(site):
+    groups = {"compute": site.groups["compute"].model_copy(update={"roles": ("ghost",)})}
+    with pytest.raises(Impossible, match="no role is called ghost"):
+        bind(site.model_copy(update={"groups": groups}), read_roles())
+
+
+def test_an_input_that_the_role_has_not_is_refused(site):
+    groups = {"compute": site.groups["compute"].model_copy(update={"inputs": {"time-sync": {"serverz": []}}})}
+    with pytest.raises(Impossible, match="time-sync has no input serverz"):
+        bind(site.model_copy(update={"groups": groups}), read_roles())
+
+
+def test_a_group_may_override_an_input(site):
+    groups = {"compute": site.groups["compute"].model_copy(update={"inputs": {"time-sync": {"servers": ["10.9.9.9"]}}})}
+    bound = bind(site.model_copy(update={"groups": groups}), read_roles())
+    assert bound["n1", "time-sync"].inputs["servers"] == ["10.9.9.9"]
