@@ -1,0 +1,1 @@
+"""A rack of QEMU machines with real firmware, switch and BMCs, in network namespaces of its own."""

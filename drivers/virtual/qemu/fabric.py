@@ -1,0 +1,93 @@
+"""The rack's layer 2: one Open vSwitch bridge in userspace, a tap for each port, and lldpd as each switch's voice.
+
+Open vSwitch itself drops LLDP (01:80:c2:00:00:0e); lldpd on the same taps speaks for the switch, and hears.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from drivers.virtual.qemu.commands import Service, inside, run
+from drivers.virtual.qemu.layout import BRIDGE, OOB, OOB_UPLINK, Layout, leg, lldp_service, uplink
+from drivers.virtual.qemu.model import Rack, Switch
+from drivers.virtual.qemu.texts import write
+
+OVS_SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+SERVER, SWITCHD = "ovsdb-server", "ovs-vswitchd"
+BRING_UP = ("link", "set", "up", "dev")
+
+
+def build(rack: Rack, layout: Layout) -> list[Service]:
+    """Bridge, ports, cables to the provisioner and LLDP. The services that it starts are ready on return."""
+    _start_vswitch(layout)
+    _add_ports(rack, layout)
+    _cable(layout, OOB_UPLINK, OOB, [str(rack.oob)])
+    for network in rack.networks:
+        addresses = [str(address) for address in (network.provisioner, network.provisioner6) if address]
+        _cable(layout, uplink(network.vlan), leg(network.vlan), addresses)
+        _vsctl(layout, ["add-port", BRIDGE, uplink(network.vlan), f"tag={network.vlan}"])
+    return [_start_lldp(switch, layout) for switch in rack.switches]
+
+
+def _start_vswitch(layout: Layout) -> None:
+    database = layout.run / "ovs.db"
+    control = _database_socket(layout)
+    daemon = ["--detach", "--no-chdir", "-vconsole:off"]
+    run(["ovsdb-tool", "create", str(database), str(OVS_SCHEMA)])
+    server = [SERVER, str(database), f"--remote=p{control}", f"--pidfile={layout.pidfile(SERVER)}"]
+    log = f"--log-file={layout.logs}/{SERVER}.log"
+    run(inside(layout.fabric, [*server, log, *daemon]), env=_directories(layout))
+    run(["ovs-vsctl", f"--db={control}", "--no-wait", "init"])
+    switchd = [SWITCHD, control, f"--pidfile={layout.pidfile(SWITCHD)}"]
+    log = f"--log-file={layout.logs}/{SWITCHD}.log"
+    run(inside(layout.fabric, [*switchd, log, *daemon]), env=_directories(layout))
+    bridge = ["set", "bridge", BRIDGE, "datapath_type=netdev", "fail-mode=standalone"]
+    _vsctl(layout, ["add-br", BRIDGE, "--", *bridge])
+
+
+def _add_ports(rack: Rack, layout: Layout) -> None:
+    """A port without a cable stays up in no VLAN of the rack."""
+    vlans = {nic.port: rack.network(nic.network).vlan for machine in rack.machines for nic in machine.nics}
+    ports = [port for switch in rack.switches for port in switch.ports]
+    for port in ports:
+        run(["ip", "-n", layout.fabric, "tuntap", "add", port, "mode", "tap"])
+        run(["ip", "-n", layout.fabric, *BRING_UP, port])
+        if port in vlans:
+            _vsctl(layout, ["add-port", BRIDGE, port, f"tag={vlans[port]}"])
+
+
+def _cable(layout: Layout, near: str, far: str, addresses: Sequence[str]) -> None:
+    """A veth from the fabric to the provisioner; access ports, because the host may lack VLAN interfaces."""
+    peer = ["peer", "name", far, "netns", layout.provisioner]
+    run(["ip", "link", "add", near, "netns", layout.fabric, "type", "veth", *peer])
+    for namespace, name in ((layout.fabric, near), (layout.provisioner, far)):
+        # The userspace switch passes on checksums as they are: they must be whole when they leave.
+        run(inside(namespace, ["ethtool", "-K", name, "tx", "off"]))
+        run(["ip", "-n", namespace, *BRING_UP, name])
+    for address in addresses:
+        nodad = ["nodad"] if ":" in address else []
+        run(["ip", "-n", layout.provisioner, "address", "add", address, "dev", far, *nodad])
+
+
+def _start_lldp(switch: Switch, layout: Layout) -> Service:
+    settings = layout.run / f"{switch.name}.lldpd"
+    voice = layout.run / f"{switch.name}.lldp"
+    write("lldpd.conf.j2", settings, switch=switch)
+    ports = ",".join(switch.ports)
+    argv = ["lldpd", "-d", "-u", str(voice), "-I", ports, "-C", ports, "-O", str(settings)]
+    service = Service(layout, layout.fabric, lldp_service(switch.name), argv)
+    service.await_that(voice.exists)
+    return service
+
+
+def _vsctl(layout: Layout, words: Sequence[str]) -> None:
+    run(["ovs-vsctl", f"--db={_database_socket(layout)}", *words])
+
+
+def _database_socket(layout: Layout) -> str:
+    return f"unix:{layout.run}/ovs.sock"
+
+
+def _directories(layout: Layout) -> Mapping[str, str]:
+    own = dict.fromkeys(("OVS_RUNDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"), str(layout.run))
+    return {**os.environ, **own, "OVS_LOGDIR": str(layout.logs)}

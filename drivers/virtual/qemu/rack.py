@@ -1,0 +1,173 @@
+"""Bring a QEMU rack up, look at it, take it down. What is up is found in the kernel, not in a list of our own."""
+
+import fcntl
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from drivers.virtual.errors import InTheWay
+from drivers.virtual.qemu import fabric, machines, model, netns, power
+from drivers.virtual.qemu.board import Board
+from drivers.virtual.qemu.commands import Service
+from drivers.virtual.qemu.fabric import SERVER, SWITCHD
+from drivers.virtual.qemu.host import require, require_root
+from drivers.virtual.qemu.layout import RUN, Layout, bmc_service, lldp_service
+from drivers.virtual.qemu.machines import PORTS
+from drivers.virtual.qemu.texts import write
+from drivers.virtual.rackfile import Document
+from drivers.virtual.rackfile import read as read_document
+from drivers.virtual.status import MachineStatus, RackStatus
+
+NTP = 123
+CHRONYD = "chronyd"
+Progress = Callable[[str], None]
+
+
+def up(document: Document, state: Path, say: Progress) -> None:
+    """All machines off, every BMC listening, or an error and nothing left behind.
+
+    `BadInventory` for the file, `RackError` for the host; `InTheWay` where a rack of this name is up.
+    """
+    rack = model.read(document)
+    require_root()
+    require(rack)
+    layout = Layout(rack.name, state.resolve())
+    with _alone(layout), ExitStack() as undo:
+        _require_room(layout)
+        undo.callback(_clear, layout)
+        _prepare(layout, document)
+        say(f"{rack.name}: switch and networks")
+        for namespace in layout.namespaces:
+            netns.create(namespace)
+        fabric.build(rack, layout)
+        _start_time_server(layout)
+        say(f"{rack.name}: {len(rack.machines)} machines and their BMCs")
+        bmcs = [machines.build(rack, layout, index) for index in range(len(rack.machines))]
+        for machine, bmc in zip(rack.machines, bmcs, strict=True):
+            machines.await_bmc(machine, bmc)
+        undo.pop_all()
+
+
+def down(name: str, state: Path) -> None:
+    """Nothing of the rack is left. Safe to repeat, and after anything: a failed or killed `up`, dead processes."""
+    require_root()
+    layout = Layout(name, state.resolve())
+    with _alone(layout):
+        _clear(layout)
+
+
+def status(name: str, state: Path) -> RackStatus:
+    require_root()
+    layout = Layout(name, _marked_state(Layout(name, state.resolve())))
+    rack = model.read(read_document(layout.rack_file)) if layout.rack_file.exists() else None
+    living = {pid for namespace in layout.namespaces for pid in netns.members(namespace)}
+    lldp = [lldp_service(switch.name) for switch in rack.switches] if rack else []
+    services = {name: _running(layout, name, living) for name in (SERVER, SWITCHD, *lldp, CHRONYD)}
+    found = tuple(_machine(layout, machine, living) for machine in rack.machines) if rack else ()
+    whole = all(pid is not None for pid in services.values())
+    return RackStatus(
+        name=name,
+        kind="qemu",
+        up=whole and all(machine.bmc_pid is not None for machine in found),
+        state=str(layout.state),
+        namespaces={"fabric": layout.fabric, "provisioner": layout.provisioner},
+        services=services,
+        machines=found,
+    )
+
+
+def _machine(layout: Layout, machine: model.Machine, living: set[int]) -> MachineStatus:
+    path = layout.board(machine.name)
+    pid = power.process(Board.load(path)) if path.exists() else None
+    return MachineStatus(
+        name=machine.name,
+        power="off" if pid is None else "on",
+        firmware=machine.firmware,
+        protocol=machine.bmc.protocol,
+        bmc=f"{machine.bmc.address}:{PORTS[machine.bmc.protocol]}",
+        pid=pid,
+        bmc_pid=_running(layout, bmc_service(machine.name), living),
+        serial_log=str(layout.machine(machine.name) / "serial.log"),
+    )
+
+
+def _running(layout: Layout, service: str, living: set[int]) -> int | None:
+    """Its process, where that lives and is in the rack's namespaces."""
+    try:
+        pid = int(layout.pidfile(service).read_text())
+    except FileNotFoundError:
+        return None
+    return pid if pid in living else None
+
+
+def _start_time_server(layout: Layout) -> None:
+    settings = layout.run / "chrony.conf"
+    write("chrony.conf.j2", settings, run=layout.run)
+    # -x: it serves the time and never sets the host's clock.
+    service = Service(layout, layout.provisioner, CHRONYD, ["chronyd", "-x", "-d", "-f", str(settings)])
+    anywhere = IPv4Address(0)
+    service.await_that(lambda: netns.listens(service.pid, socket.SOCK_DGRAM, anywhere, NTP))
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """One command at a time for a rack; the kernel frees the lock of whoever dies."""
+    RUN.mkdir(parents=True, exist_ok=True)
+    path = RUN / f"{layout.name}.lock"
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = path.stat().st_ino == os.fstat(lock.fileno()).st_ino
+        except (BlockingIOError, FileNotFoundError):
+            held = False
+        if not held:  # also where the file that we hold is one that its last owner has just removed
+            raise InTheWay(layout.name, "another rack command is at work on it", "wait for it, or end it")
+        try:
+            yield
+        finally:
+            path.unlink()
+            _remove_if_empty(RUN)
+
+
+def _require_room(layout: Layout) -> None:
+    """`InTheWay` before anything is touched."""
+    remedy = f"anneal rack down {layout.name}"
+    there = [namespace for namespace in layout.namespaces if netns.exists(namespace)]
+    if there or layout.run.exists():
+        raise InTheWay(layout.name, f"a rack of this name is up or half up: {', '.join(there) or layout.run}", remedy)
+    if layout.state.exists() and any(layout.state.iterdir()):
+        raise InTheWay(layout.name, f"{layout.state} is not empty", f"{remedy}, or choose another --state")
+
+
+def _prepare(layout: Layout, document: Document) -> None:
+    layout.run.mkdir(mode=0o700)
+    layout.mark.write_text(str(layout.state))
+    layout.logs.mkdir(parents=True)
+    layout.rack_file.touch(mode=0o600)
+    layout.rack_file.write_bytes(document.path.read_bytes())
+
+
+def _marked_state(layout: Layout) -> Path:
+    """Where the rack itself says that its state is, from whatever directory we are asked."""
+    return Path(layout.mark.read_text()) if layout.mark.exists() else layout.state
+
+
+def _clear(layout: Layout) -> None:
+    """Only names that we made are removed, so that a --state among other files costs nobody anything."""
+    netns.remove(layout.namespaces)
+    state = _marked_state(layout)
+    for made in (layout.logs.name, "machines"):
+        shutil.rmtree(state / made, ignore_errors=True)
+    (state / layout.rack_file.name).unlink(missing_ok=True)
+    _remove_if_empty(state)
+    if layout.run.exists():
+        shutil.rmtree(layout.run)
+
+
+def _remove_if_empty(directory: Path) -> None:
+    if directory.is_dir() and not any(directory.iterdir()):
+        directory.rmdir()
