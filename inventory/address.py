@@ -11,7 +11,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 Ip = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
 
-_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 
 class Mac(str):
@@ -62,7 +62,7 @@ def _prefix(value: object) -> Prefix:
 
 
 def _name(value: object) -> str:
-    if not isinstance(value, str) or not re.match(_NAME, value):
+    if not isinstance(value, str) or not re.match(NAME_PATTERN, value):
         raise ValueError(f"{value!r} is no name; use lower-case letters, digits and hyphens, 63 at most (RFC 1123 2.1)")
     return value
 
@@ -129,7 +129,7 @@ PrefixField = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "examples": ["10.77.0.0/24"]}),
 ]
-Name = Annotated[str, PlainValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
+Name = Annotated[str, PlainValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
 EndpointField = Annotated[
     Endpoint,
     PlainValidator(Endpoint.parse),

@@ -7,13 +7,26 @@ from pathlib import Path
 
 from inventory.checks import CHECKS
 from inventory.checks.references import roles
+from inventory.document import Leaf, Table, Tree
 from inventory.draft import Draft
-from inventory.errors import BadInventory, Problem, SecretMissing
+from inventory.errors import BadInventory, Place, Problem, SecretMissing
 from inventory.gather import gather
-from inventory.layers import Provenance
-from inventory.model import Head, Site
+from inventory.layers import Layer, Provenance
+from inventory.model import Bmc, Head, Model, Node, Site
 from inventory.reading import read_site
 from inventory.secrets import SecretRef, Vaults
+
+
+def _built_in(model: type[Model]) -> dict[str, Tree]:
+    """The single values that a model has where nobody gives one."""
+    values = {key: field.default for key, field in model.model_fields.items() if not field.is_required()}
+    return {
+        key: Leaf(value, _NOWHERE) for key, value in values.items() if value is None or isinstance(value, str | int)
+    }
+
+
+_NOWHERE = Place("built in", 0)
+BUILT_IN = Layer("default", Table({**_built_in(Node), "bmc": Table(_built_in(Bmc), _NOWHERE)}, _NOWHERE))
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,8 @@ def load(directory: Path, role_names: frozenset[str] | None = None) -> Loaded:
     if found or draft.head is None:
         raise BadInventory(tuple(sorted(found)))
     site = _site(draft.head, draft)
-    return Loaded(site, Provenance(draft.layers), _hash(site))
+    layers = {name: (BUILT_IN, *given) for name, given in draft.layers.items()}
+    return Loaded(site, Provenance(layers), _hash(site))
 
 
 def _site(head: Head, draft: Draft) -> Site:

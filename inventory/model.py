@@ -114,7 +114,7 @@ class Node(Model):
     image: Name
     boot_mode: Literal["bios", "uefi"] = "uefi"
     root_disk: RootDisk | None = Field(
-        default=None, description="None: the only disk; more than one disk is then an error."
+        default=None, description="Without it: the only disk; more than one is then an error."
     )
 
     @property
