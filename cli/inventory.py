@@ -80,8 +80,8 @@ def where(
             "key": given.key,
             "value": given.value,
             "layer": given.layer,
-            "file": given.place.file,
-            "line": given.place.line,
+            "file": given.place.file if given.place.line else None,
+            "line": given.place.line or None,
             "place": str(given.place),
             "holds": rank == 0,
         }
@@ -149,6 +149,7 @@ def _lines(name: "JsonValue", value: "JsonValue", under: str = "") -> Iterator[R
             yield from _lines(name, below, f"{under}.{key}" if under else key)
     elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
         for index, below in enumerate(value):
-            yield from _lines(name, below, f"{under}.{index}")
+            label = below.get("name", index) if isinstance(below, dict) else index
+            yield from _lines(name, below, f"{under}.{label}")
     else:
         yield {"name": name, "key": under, "value": value}

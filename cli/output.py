@@ -1,6 +1,7 @@
 """Rows on standard output, for people as a table, for programs as JSON or YAML with stable keys."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -56,7 +57,7 @@ def _emit_rich(cells: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    table = Table(*headings, box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
     for line in cells:
         table.add_row(*(Text(cell) for cell in line))
     Console().print(table)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inventory.document import Leaf, Row, Table, Tree, read
-from inventory.errors import Place, Problem
+from inventory.errors import BadInventory, Place, Problem
 from inventory.wording import one_of
 
 # Section to the noun of one entry; `site` is spread by its keys as the others are by their names.
@@ -34,18 +34,21 @@ class Gathered:
 
 
 def gather(directory: Path) -> Gathered:
-    """Hidden files and directories are left aside, and files with a top-level `kind:`: they describe virtual racks."""
-    joined = _Joined()
+    """Hidden files and directories are left aside, and files with a top-level `kind:`: they describe virtual racks.
+
+    `BadInventory` where there is no file at all.
+    """
     here = Place(str(directory), 0)
     files = tuple(_files(directory))
+    if not files:
+        remedy = "name the site's directory: --site DIR, or ANNEAL_SITE in the environment"
+        raise BadInventory((Problem(here, "there are no YAML files here", remedy),))
+    joined = _Joined()
     for path in files:
         table, problems = read(path)
         joined.problems += problems
         if table is not None and "kind" not in table.entries:
             joined.add(table)
-    if not files:
-        remedy = "name the site's directory: --site DIR, or ANNEAL_SITE in the environment"
-        joined.problems.append(Problem(here, "there are no YAML files here", remedy))
     sections = {
         section: Table(entries, joined.places.get(section, here)) for section, entries in joined.entries.items()
     }

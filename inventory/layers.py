@@ -70,7 +70,7 @@ class Provenance:
         merged = merge(self.layers[node])
         path = tuple(under.split(".")) if under else ()
         tree = at(merged, path)
-        return tuple(dotted(merged, found) for found in _leaves(tree, path)) if tree is not None else ()
+        return tuple(sorted(dotted(merged, found) for found in _leaves(tree, path))) if tree is not None else ()
 
 
 def _leaves(tree: Tree, path: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:

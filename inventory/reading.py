@@ -161,7 +161,9 @@ class _Reading:
         read, faults = _validated(model, values)
         for fault in faults:
             if fault["type"] == "missing":
-                self.problems.append(missing(fault, entry.says, entry.own))
+                shared = entry.own is not entry.body and fault["loc"][0] not in OWN
+                where = "here, or in the settings of its profile, rack or site" if shared else "here"
+                self.problems.append(missing(fault, entry.says, entry.own, where))
             else:
                 self.problems.append(in_words(fault, entry.body, _known(model, fault, entry)))
         return read

@@ -9,7 +9,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from inventory.errors import SecretMissing
 
-HOW_TO_REFER = "write env:NAME, file:PATH or vault:FILE#KEY"
+HOW_TO_REFER = "env:NAME, file:PATH or vault:FILE#KEY"
 
 
 class Secret:
@@ -48,7 +48,7 @@ class SecretRef:
         kind, colon, where = value.partition(":") if isinstance(value, str) else ("", "", "")
         if kind not in ("env", "file", "vault") or not colon or not where or (kind == "vault" and "#" not in where):
             # The text is not repeated: somebody may have put the password itself here.
-            raise ValueError(f"this is no reference to a secret; {HOW_TO_REFER}")
+            raise ValueError(f"this is no reference to a secret; write {HOW_TO_REFER}")
         return cls(kind, where)
 
     def __str__(self) -> str:

@@ -42,14 +42,12 @@ def in_words(fault: ErrorDetails, tree: Table, known: Iterable[str]) -> Problem:
     return Problem(place, f"{key} {says.format_map(facts)}", remedy.format_map(facts))
 
 
-def missing(fault: ErrorDetails, subject: str, tree: Table) -> Problem:
-    """A key that somebody should have given. `tree`: where to point."""
+def missing(fault: ErrorDetails, subject: str, tree: Table, where: str) -> Problem:
+    """A key that somebody should have given, and where that can be done. `tree`: where to point."""
     *parent, key = fault["loc"]
-    place = nearest(tree, tuple(parent))
-    whose = f"{subject} has no {dotted(tree, fault['loc'])}"
-    if key == "password":
-        return Problem(place, whose, HOW_TO_REFER)
-    return Problem(place, whose, f"add {key}: here, or where its settings are shared")
+    says = f"{subject} has no {dotted(tree, fault['loc'])}"
+    remedy = f"write {HOW_TO_REFER} {where}" if key == "password" else f"add {key}: {where}"
+    return Problem(nearest(tree, tuple(parent)), says, remedy)
 
 
 def one_of(word: str, known: Iterable[str]) -> str:
