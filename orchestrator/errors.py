@@ -7,6 +7,7 @@ OrchestratorError
 ├── StalePlan         the world has moved since the plan was made
 ├── ConsentNeeded     an irreversible step without its consent
 ├── Held              somebody else holds the state directory or a lease
+├── Abandoned         an attempt that no longer counts; tasks let it pass
 └── StepFailed        a step that ended badly; `retryable` says whether trying again is sane
     └── OutcomeUnknown    a destructive step whose result cannot be observed: for a person to judge
 """
@@ -53,3 +54,7 @@ class StepFailed(OrchestratorError):
 
 class OutcomeUnknown(StepFailed):
     pass
+
+
+class Abandoned(OrchestratorError):
+    """This attempt no longer counts: it was cancelled, is overdue, or the engine stops. A task lets it pass."""

@@ -3,11 +3,11 @@
 Hot tables use Core statements; nothing here knows what a role is.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from pydantic import JsonValue
 from sqlalchemy import (
     JSON,
     Column,
@@ -23,7 +23,6 @@ from sqlalchemy import (
     insert,
     select,
     text,
-    update,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -54,6 +53,13 @@ SIGNAL = Table(
 )
 
 
+SEND = text(
+    "INSERT INTO signal (name, count) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET count = signal.count + 1"
+)
+DECIDING = 0x616E6E6C  # a PostgreSQL advisory lock's key: "annl"
+SignalListener = Callable[[Connection, str], None]
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
@@ -63,27 +69,58 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
+        self.one_process = self.engine.dialect.name == "sqlite"
+        self._writing = threading.RLock()
+        self._listeners: list[SignalListener] = []
         METADATA.create_all(self.engine)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """One write transaction; all or nothing."""
-        with self.engine.begin() as connection:
+        """One write transaction; all or nothing.
+
+        On SQLite it locks the database from its first line, so that what it reads stays true until it commits; this
+        process's writers queue in memory, which is cheaper than at the file.
+        """
+        if not self.one_process:
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        with self._writing, self.engine.begin() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
+    def decide(self) -> Iterator[Connection]:
+        """A write transaction of which one runs at a time, over all processes: what it counts nobody else changes."""
+        with self.begin() as connection:
+            if not self.one_process:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": DECIDING})
             yield connection
 
     def append(self, connection: Connection, what: Event) -> int:
         """Add to the log within the caller's transaction; the event's id."""
-        row: dict[str, JsonValue | datetime] = {
-            "at": now(),
-            "kind": what.kind,
-            "node": what.node,
-            "role": what.role,
-            "run": what.run,
-            "cause": what.cause,
-            "says": what.says,
-            "data": dict(what.data),
-        }
-        return int(connection.execute(insert(EVENT).values(row).returning(EVENT.c.id)).scalar_one())
+        return self.append_all(connection, [what])[0]
+
+    def append_all(self, connection: Connection, what: Sequence[Event]) -> list[int]:
+        """As `append`, many at once; their ids in the same order."""
+        if not what:
+            return []
+        at = now()
+        rows = [
+            {
+                "at": at,
+                "kind": one.kind,
+                "node": one.node,
+                "role": one.role,
+                "run": one.run,
+                "cause": one.cause,
+                "says": one.says,
+                "data": dict(one.data),
+            }
+            for one in what
+        ]
+        added = insert(EVENT).returning(EVENT.c.id, sort_by_parameter_order=True)
+        return list(connection.scalars(added, rows).all())
 
     def record(self, what: Event) -> int:
         """Add to the log in a transaction of its own."""
@@ -102,11 +139,18 @@ class Store:
             happened = Event(row.kind, row.says, row.node, row.role, row.run, row.cause, row.data)
             yield Recorded(row.id, at, happened)
 
+    def listen(self, listener: SignalListener) -> None:
+        """Call `listener` in the transaction of every signal that this process sends."""
+        self._listeners.append(listener)
+
+    def unlisten(self, listener: SignalListener) -> None:
+        self._listeners.remove(listener)
+
     def signal(self, connection: Connection, name: str) -> None:
         """Tell whoever waits for `name` (as `agent:r1-n01`) that it came; counted, so that none is lost."""
-        found = connection.execute(update(SIGNAL).where(SIGNAL.c.name == name).values(count=SIGNAL.c.count + 1))
-        if found.rowcount == 0:
-            connection.execute(insert(SIGNAL).values(name=name, count=1))
+        connection.execute(SEND, {"name": name})
+        for listener in self._listeners:
+            listener(connection, name)
 
     def signals(self, name: str) -> int:
         with self.engine.connect() as connection:
@@ -116,20 +160,15 @@ class Store:
 def open_engine(url: str) -> Engine:
     """An engine with our durability: SQLite in WAL with synchronous=FULL, writers queueing up to 30 s."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, pool_size=20, max_overflow=80)
     engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=20, max_overflow=80)
     event.listen(engine, "connect", _durable)
-    event.listen(engine, "begin", _immediate)
     return engine
 
 
 def _durable(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # sqlite3: we say BEGIN ourselves
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _immediate(connection: Connection) -> None:
-    connection.execute(text("BEGIN IMMEDIATE"))
+    connection.isolation_level = "IMMEDIATE"  # sqlite3: a read takes no lock, a write takes it at once

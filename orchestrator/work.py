@@ -8,7 +8,7 @@ it does to the world goes through `Job.once`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
@@ -73,3 +73,24 @@ class Task(Protocol):
 
     def act(self, job: Job) -> Park | None:
         """Change the world, or say what must be waited for. None: done, observe again."""
+
+
+@dataclass(frozen=True)
+class AtStake:
+    """What an irreversible step would destroy. `digest` names that content: a consent is bound to it.
+
+    `empty`: proven that nothing is there; then no consent is needed.
+    """
+
+    empty: bool
+    says: str
+    digest: str
+    detail: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Irreversible(Protocol):
+    """A task that can tell what it would destroy. One that erases and cannot tell always needs a consent."""
+
+    def at_stake(self, job: Job) -> AtStake:
+        """Look, before anything is done; change nothing."""

@@ -1,0 +1,68 @@
+"""Looking again at what was proven: nothing is acted on, and the row keeps its place until the answer is in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, update
+
+from drivers.errors import DriverError
+from orchestrator import evidence
+from orchestrator.errors import Abandoned, StepFailed
+from orchestrator.events import Event
+from orchestrator.ledger import Ledger, Move, NodeRole
+from orchestrator.tables import NODE_ROLE
+from orchestrator.vertex import ACTIVE, DRIFTED, STALE, VertexKey
+from orchestrator.work import Observation
+from orchestrator.worker import Worker, named, proven
+
+_CHECKED = (ACTIVE, STALE, DRIFTED)
+
+
+@dataclass(frozen=True)
+class Checks:
+    ledger: Ledger
+    worker: Worker
+
+    def ask(self, connection: Connection, keys: Iterable[VertexKey]) -> None:
+        """Have those of `keys` observed that were proven before; one that is being observed is not asked twice."""
+        wanted = set(keys)
+        for row in self.ledger.rows(connection, NODE_ROLE.c.state.in_(_CHECKED), NODE_ROLE.c.checking == 0):
+            if (row.node, row.role) in wanted:
+                number = row.checks + 1
+                asked = update(NODE_ROLE).where(NODE_ROLE.c.id == row.id).values(checking=number, checks=number)
+                connection.execute(asked)
+                self.ledger.enqueue(connection, self.ledger.row(connection, row.id).check_ticket)
+
+    def run(self, ticket: str) -> None:
+        with self.ledger.store.engine.connect() as connection:
+            row = self.ledger.row(connection, int(ticket.split(":")[1]))
+        if row.check_ticket != ticket or self.worker.stopping.is_set():
+            return
+        try:
+            seen = named(row, lambda: self.worker.task(row).observe(self.worker.attempt(row)))
+        except (Abandoned, DriverError, StepFailed) as error:
+            self._unseen(row, str(error))
+        else:
+            self._tell(row, seen)
+
+    def _tell(self, row: NodeRole, seen: Observation) -> None:
+        with self.ledger.store.decide() as connection:
+            fresh = self._asked(connection, row)
+            if fresh is None:
+                return
+            if seen.holds:
+                proof = evidence.record(connection, row.node, row.role, seen, row.ttl)
+                self.ledger.settle(connection, fresh, proven(seen, proof))
+            else:
+                self.ledger.settle(connection, fresh, Move("role.drifted", DRIFTED, seen.says, sets={"checking": 0}))
+
+    def _unseen(self, row: NodeRole, why: str) -> None:
+        """Not seen is not contradicted: the state stays."""
+        with self.ledger.store.decide() as connection:
+            if self._asked(connection, row) is not None:
+                self.ledger.store.append(connection, Event("role.unseen", why, row.node, row.role, row.run, row.event))
+                connection.execute(update(NODE_ROLE).where(NODE_ROLE.c.id == row.id).values(checking=0))
+
+    def _asked(self, connection: Connection, row: NodeRole) -> NodeRole | None:
+        fresh = self.ledger.row(connection, row.id)
+        return fresh if fresh.check_ticket == row.check_ticket and fresh.state in _CHECKED else None

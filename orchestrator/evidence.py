@@ -1,0 +1,28 @@
+"""Proof kept: what a witness saw, when, and a digest by which it can be named. Append-only."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert
+
+from orchestrator.store import now
+from orchestrator.tables import EVIDENCE
+from orchestrator.work import Observation
+
+
+@dataclass(frozen=True)
+class Proof:
+    id: int
+    digest: str  # sha256 of the canonical JSON of what was recorded
+    expires: float | None
+
+
+def record(connection: Connection, node: str, role: str, seen: Observation, ttl: float | None) -> Proof:
+    """`ttl`: seconds for which it counts; None: for ever."""
+    moment = now().timestamp()
+    told = {"node": node, "role": role, "says": seen.says, "witness": seen.witness, "value": dict(seen.value)}
+    canonical = json.dumps({**told, "at": moment, "ttl": ttl}, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    kept = insert(EVIDENCE).values(**told, digest=digest, at=moment, ttl=ttl).returning(EVIDENCE.c.id)
+    return Proof(connection.execute(kept).scalar_one(), digest, None if ttl is None else moment + ttl)

@@ -1,0 +1,60 @@
+"""Consent to what cannot be undone: given by a person, bound to what would be destroyed, used once."""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+from sqlalchemy import Connection, insert, select, update
+
+from orchestrator.events import Event
+from orchestrator.ledger import Ledger, Move, NodeRole
+from orchestrator.store import now
+from orchestrator.tables import CONSENT, NODE_ROLE
+from orchestrator.vertex import BLOCKED, GATED, TODO, WHATEVER, VertexKey
+from orchestrator.work import AtStake
+
+
+def give(connection: Connection, ledger: Ledger, key: VertexKey, by: str, bound_to: str) -> None:
+    """Record a consent, and let a row go on that waits for just this. `bound_to`: a digest, or `WHATEVER`."""
+    node, role = key
+    given = {"node": node, "role": role, "given_by": by, "at": now().timestamp(), "bound_to": bound_to}
+    connection.execute(insert(CONSENT).values(given))
+    here = (NODE_ROLE.c.node == node, NODE_ROLE.c.role == role, NODE_ROLE.c.state == GATED)
+    for row in ledger.rows(connection, *here):
+        if bound_to in {WHATEVER, _digest(row)}:
+            state = TODO if row.waiting == 0 else BLOCKED
+            sets: Mapping[str, object] = {"stake": None}
+            says = f"{by} consented to erase"
+            ledger.move(connection, row, Move("role.consented", state, says, data={"bound_to": bound_to}, sets=sets))
+            ledger.admit(connection, [row.id])
+            return
+    ledger.store.append(connection, Event("consent.given", f"{by} consented to erase", node, role))
+
+
+def gate(connection: Connection, ledger: Ledger, row: NodeRole, stake: AtStake) -> None:
+    """Stop the row before it acts; its leases go to others meanwhile."""
+    other = connection.scalar(select(CONSENT.c.given_by).where(*_unused(row)).limit(1))
+    note = f"; the consent by {other} was for other content" if other else ""
+    detail: dict[str, JsonValue] = {"digest": stake.digest, "detail": dict(stake.detail)}
+    sets: Mapping[str, object] = {"stake": detail, "segment": row.segment + 1}
+    ledger.settle(connection, row, Move("role.gated", GATED, stake.says + note, data=detail, sets=sets))
+
+
+def consume(connection: Connection, row: NodeRole, stake: AtStake) -> str | None:
+    """Use up a consent to just this, if there is one; who gave it."""
+    wanted = select(CONSENT.c.id, CONSENT.c.given_by).where(
+        *_unused(row), CONSENT.c.bound_to.in_([stake.digest, WHATEVER])
+    )
+    found = connection.execute(wanted.order_by(CONSENT.c.id).limit(1)).one_or_none()
+    if found is None:
+        return None
+    used = {"consumed": now().timestamp(), "consumed_by": row.holder}
+    connection.execute(update(CONSENT).where(CONSENT.c.id == found.id).values(used))
+    return str(found.given_by)
+
+
+def _unused(row: NodeRole) -> tuple[object, ...]:
+    return CONSENT.c.node == row.node, CONSENT.c.role == row.role, CONSENT.c.consumed.is_(None)
+
+
+def _digest(row: NodeRole) -> JsonValue:
+    return row.stake["digest"] if row.stake else None

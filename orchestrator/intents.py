@@ -1,0 +1,32 @@
+"""What was about to be done: a row committed before each side effect, so that after a crash nobody acts blindly."""
+
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+from sqlalchemy import Connection, insert, select, update
+
+from orchestrator.store import now
+from orchestrator.tables import INTENT
+
+
+@dataclass(frozen=True)
+class Intent:
+    """`closed`: it was done, with this outcome. Neither fresh nor closed: nobody knows."""
+
+    fresh: bool
+    closed: bool
+    outcome: JsonValue
+
+
+def open_intent(connection: Connection, key: str, node_role: int) -> Intent:
+    """Say that it is about to be done; what was said before where somebody did."""
+    found = connection.execute(select(INTENT.c.state, INTENT.c.outcome).where(INTENT.c.key == key)).one_or_none()
+    if found is not None:
+        return Intent(fresh=False, closed=found.state == "closed", outcome=found.outcome)
+    connection.execute(insert(INTENT).values(key=key, node_role=node_role, state="open", opened=now().timestamp()))
+    return Intent(fresh=True, closed=False, outcome=None)
+
+
+def close_intent(connection: Connection, key: str, outcome: JsonValue) -> None:
+    done = {"state": "closed", "outcome": outcome, "closed": now().timestamp()}
+    connection.execute(update(INTENT).where(INTENT.c.key == key).values(done))

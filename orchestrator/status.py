@@ -1,0 +1,76 @@
+"""Where each node role stands, read from the tables; any process may ask."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from orchestrator.store import Store
+from orchestrator.tables import EDGE, EVIDENCE, NODE_ROLE
+from orchestrator.vertex import BLOCKED, TODO, TRANSITION, RoleStatus, VertexKey
+
+_COLUMNS = (
+    "node", "role", "run", "state", "says", "generation", "attempt", "input_hash", "waiting_for", "stake"
+)  # fmt: skip
+
+
+def statuses(store: Store) -> tuple[RoleStatus, ...]:
+    """Every node role, in the order in which they were first submitted."""
+    asked = (
+        select(
+            *(NODE_ROLE.c[name] for name in _COLUMNS),
+            NODE_ROLE.c.since,
+            NODE_ROLE.c.due,
+            NODE_ROLE.c.act_by,
+            EVIDENCE.c.digest,
+            EVIDENCE.c.at,
+        )
+        .outerjoin(EVIDENCE, EVIDENCE.c.id == NODE_ROLE.c.evidence)
+        .order_by(NODE_ROLE.c.id)
+    )
+    with store.engine.connect() as connection:
+        return tuple(
+            RoleStatus(
+                **{name: row[index] for index, name in enumerate(_COLUMNS)},
+                since=datetime.fromtimestamp(row.since, UTC),
+                deadline=_moment(row.due or row.act_by) if row.state == TRANSITION else None,
+                evidence_digest=row.digest,
+                evidence_at=_moment(row.at),
+            )
+            for row in connection.execute(asked)
+        )
+
+
+def settled(store: Store, run: str) -> bool:
+    """Whether nothing of the run will move without somebody doing something: all of it is active, failed, gated, or
+    blocked behind such."""
+    moving = NODE_ROLE.c.state.in_([TODO, TRANSITION])
+    with store.engine.connect() as connection:
+        own = select(NODE_ROLE.c.id).where(NODE_ROLE.c.run == run, moving).limit(1)
+        checked = select(NODE_ROLE.c.id).where(NODE_ROLE.c.run == run, NODE_ROLE.c.checking > 0).limit(1)
+        if connection.scalar(own) is not None or connection.scalar(checked) is not None:
+            return False
+        others = select(NODE_ROLE.c.id).where(moving).cte("others", recursive=True)
+        below = others.union(select(EDGE.c.child).join(others, EDGE.c.parent == others.c.id))
+        waiting = select(NODE_ROLE.c.id).where(NODE_ROLE.c.run == run, NODE_ROLE.c.state == BLOCKED)
+        return connection.scalar(waiting.where(NODE_ROLE.c.id.in_(select(below.c.id))).limit(1)) is None
+
+
+def parents(store: Store) -> Mapping[VertexKey, tuple[VertexKey, ...]]:
+    """What each node role needs first."""
+    parent, child = NODE_ROLE.alias(), NODE_ROLE.alias()
+    asked = (
+        select(child.c.node, child.c.role, parent.c.node, parent.c.role)
+        .join(EDGE, EDGE.c.child == child.c.id)
+        .join(parent, EDGE.c.parent == parent.c.id)
+        .order_by(child.c.id, parent.c.id)
+    )
+    found: dict[VertexKey, list[VertexKey]] = {}
+    with store.engine.connect() as connection:
+        for node, role, parent_node, parent_role in connection.execute(asked).tuples():
+            found.setdefault((node, role), []).append((parent_node, parent_role))
+    return {key: tuple(above) for key, above in found.items()}
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
