@@ -2,7 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
-from drivers.facts import Boot, BootTarget, HardwareFacts, Identity, PowerState
+from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 
 
 @runtime_checkable
@@ -28,8 +28,12 @@ class Power(Protocol):
 class BootOverride(Protocol):
     def boot(self) -> Boot: ...
 
-    def boot_once(self, target: BootTarget) -> Boot:
-        """Arm the next boot and return what reads back. `NotApplied` where the BMC kept something else."""
+    def boot_once(self, target: BootTarget, mode: BootMode | None = None) -> Boot:
+        """Arm the next boot and return what reads back. `mode` None: as it is set now.
+
+        `NotApplied` where the BMC kept something else. Its `once` is told, not judged: some say that it will stay.
+        Arm shortly before power-on: an IPMI BMC may drop it after 60 s.
+        """
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from inventory.address import Mac
 
@@ -11,6 +12,9 @@ class PowerState(StrEnum):
     OFF = "off"
     CHANGING = "changing"  # PoweringOn, PoweringOff, Reset: neither holds yet
     UNKNOWN = "unknown"
+
+
+BootMode = Literal["uefi", "bios"]
 
 
 class BootTarget(StrEnum):
@@ -44,7 +48,7 @@ class Boot:
 
     target: BootTarget | None
     once: bool | None
-    mode: str | None  # "uefi" | "bios"
+    mode: BootMode | None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""Which driver speaks which protocol, and a machine from an inventory's BMC."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+
+from drivers.ability import BootOverride, Facts, Identify, Machine, Power
+from drivers.errors import DriverError, IdentityChanged
+from drivers.ipmi import Ipmi
+from drivers.patience import Patience
+from drivers.redfish import Redfish
+from drivers.trust import Trust
+from inventory.model import Bmc
+from inventory.secrets import Login
+
+DRIVERS: Mapping[str, type[Redfish] | type[Ipmi]] = MappingProxyType({"redfish": Redfish, "ipmi": Ipmi})
+_ABILITIES = MappingProxyType({"identify": Identify, "power": Power, "boot": BootOverride, "facts": Facts})
+_PATIENCE = Patience()
+
+
+def offers(driver: type[object]) -> frozenset[str]:
+    """What a driver can do, known without asking any hardware."""
+    return frozenset(name for name, ability in _ABILITIES.items() if issubclass(driver, ability))
+
+
+def connect(
+    bmc: Bmc, login: Login, trust: Trust, expect_serial: str | None = None, patience: Patience = _PATIENCE
+) -> Machine:
+    """Log in at a BMC; the caller closes. `IdentityChanged` where the machine tells another serial number.
+
+    A machine that tells none passes: there is nothing to compare, and `identify` says so.
+    """
+    machine: Machine = DRIVERS[bmc.protocol].connect(bmc, login, trust, patience)
+    try:
+        if expect_serial is not None:
+            _check_serial(machine, str(bmc.address), expect_serial)
+    except DriverError:
+        machine.close()
+        raise
+    return machine
+
+
+@contextmanager
+def session(
+    bmc: Bmc, login: Login, trust: Trust, expect_serial: str | None = None, patience: Patience = _PATIENCE
+) -> Iterator[Machine]:
+    """A machine for the length of a `with`; its session is given back whatever happens."""
+    machine = connect(bmc, login, trust, expect_serial, patience)
+    try:
+        yield machine
+    finally:
+        machine.close()
+
+
+def _check_serial(machine: Machine, who: str, expected: str) -> None:
+    serial = machine.identify().serial
+    if serial is not None and serial.casefold() != expected.casefold():
+        what = f"the machine there is {serial}, and the inventory expects {expected}"
+        raise IdentityChanged(who, what, "check the BMC's address and the node's serial. Nothing was written")

@@ -1,0 +1,174 @@
+"""IPMI 2.0 over LAN. Power, the boot flags and the FRU of any BMC that speaks it.
+
+Source: IPMI v2.0 rev. 1.1: chapters 20 (device), 28 (chassis), 34 (FRU).
+"""
+
+import contextlib
+import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Self
+
+from drivers.errors import Busy, NotApplied, Refused, Unreachable, Unsupported
+from drivers.facts import Boot, BootMode, BootTarget, Finding, HardwareFacts, Identity, PowerState
+from drivers.patience import Patience
+from drivers.proof import prove_power
+from drivers.trust import Trust
+from drivers.wire.rmcp import Rmcp, fru_fields
+from inventory.model import Bmc
+from inventory.secrets import Login
+
+_CHASSIS, _APP, _STORAGE = 0x00, 0x06, 0x0A
+_CHASSIS_STATUS, _CHASSIS_CONTROL, _SET_BOOT, _GET_BOOT = 0x01, 0x02, 0x08, 0x09
+_DEVICE_ID, _SYSTEM_GUID = 0x01, 0x37
+_FRU_AREA, _FRU_READ = 0x10, 0x11
+
+# Table 28-4, chassis control; table 28-14, boot options.
+_CONTROL = MappingProxyType({PowerState.OFF: 0, PowerState.ON: 1})
+_KEEP_FLAGS, _BOOT_FLAGS = 3, 5
+_NOT_AFTER_60_S = 0x08
+_VALID, _PERSISTENT, _EFI = 0x80, 0x40, 0x20
+_DEVICES = MappingProxyType({BootTarget.NONE: 0, BootTarget.PXE: 1, BootTarget.DISK: 2})
+_TARGETS = MappingProxyType({device: target for target, device in _DEVICES.items()})
+
+_FRU_CHUNK = 16  # bytes; every BMC met can answer this many, and some no more than 32
+_FRU_UNIT = 8  # bytes; area offsets and lengths are multiples (FRU definition, section 8)
+_NO_LIST = "IPMI tells no NICs, drives, memory or processors; the agent reads them in the machine"
+
+
+class Ipmi:
+    """One machine behind one IPMI BMC. For one thread at a time."""
+
+    def __init__(self, wire: Rmcp, patience: Patience) -> None:
+        self._wire = wire
+        self._patience = patience
+        self._armed: tuple[BootTarget, BootMode | None] | None = None
+
+    @classmethod
+    def connect(cls, bmc: Bmc, login: Login, _trust: Trust, patience: Patience) -> Self:
+        """Log in. RMCP+ proves both sides by the password and has no certificate to trust."""
+        return cls(Rmcp(bmc.address, login), patience)
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def identify(self) -> Identity:
+        device = self._wire.ask(_APP, _DEVICE_ID, least=5)
+        fru = self._fru()
+        return Identity(
+            vendor=_first(fru, "Manufacturer", "Board manufacturer"),
+            model=_first(fru, "Product name", "Board product name"),
+            serial=_first(fru, "Serial Number", "Chassis serial number", "Board serial number"),
+            uuid=self._uuid(),
+            bmc_family=f"IPMI {device[4] & 0x0F}.{device[4] >> 4}",
+            bmc_version=f"{device[2] & 0x7F}.{device[3]:02x}",
+        )
+
+    def facts(self) -> HardwareFacts:
+        status = self._wire.ask(_CHASSIS, _CHASSIS_STATUS, least=3)
+        return HardwareFacts(
+            identity=self.identify(),
+            power=_power(status),
+            processors=None,
+            memory_mib=None,
+            health=_health(status),
+            findings=(Finding("not-told", "ipmi", _NO_LIST),),
+        )
+
+    def power(self) -> PowerState:
+        return _power(self._wire.ask(_CHASSIS, _CHASSIS_STATUS, least=3))
+
+    def turn(self, state: PowerState) -> None:
+        if self.power() is state:
+            return
+        if state is PowerState.ON and self._armed is not None:
+            # Off may have taken longer than the 60 s after which a BMC drops its boot flags.
+            self._arm(*self._armed)
+            self._armed = None
+        asked = f"chassis control {state} was accepted"
+        try:
+            self._wire.ask(_CHASSIS, _CHASSIS_CONTROL, _CONTROL[state])
+        except Unreachable:
+            asked = f"chassis control {state} was sent and its answer lost"
+        except (Busy, Refused):
+            if self.power() is not state:
+                raise
+        prove_power(self._wire.who, asked, state, self.power, self._patience)
+
+    def cycle(self) -> None:
+        """By two proven steps: the command of that name is refused from off, and by some BMCs always."""
+        self.turn(PowerState.OFF)
+        self.turn(PowerState.ON)
+
+    def boot(self) -> Boot:
+        """`once` and `mode` are None where the flags are not marked valid: the device may still be kept."""
+        flags, device = self._wire.ask(_CHASSIS, _GET_BOOT, _BOOT_FLAGS, 0, 0, least=4)[2:4]
+        target = _TARGETS.get(device >> 2 & 0x0F)
+        if not flags & _VALID:
+            return Boot(target=target, once=None, mode=None)
+        return Boot(target=target, once=not flags & _PERSISTENT, mode="uefi" if flags & _EFI else "bios")
+
+    def boot_once(self, target: BootTarget, mode: BootMode | None = None) -> Boot:
+        boot = self._arm(target, mode)
+        self._armed = (target, mode)
+        return boot
+
+    def _arm(self, target: BootTarget, mode: BootMode | None) -> Boot:
+        # Optional, and refused by some (OpenBMC): then the flags live for 60 s.
+        with contextlib.suppress(Refused, Unsupported):
+            self._wire.ask(_CHASSIS, _SET_BOOT, _KEEP_FLAGS, _NOT_AFTER_60_S)
+        mode = mode or self.boot().mode
+        flags = 0 if target is BootTarget.NONE else _VALID | (_EFI if mode == "uefi" else 0)
+        self._wire.ask(_CHASSIS, _SET_BOOT, _BOOT_FLAGS, flags, _DEVICES[target] << 2, 0, 0, 0)
+        for _ in self._patience.looks(self._patience.settle):
+            boot = self.boot()
+            if boot.target is target and (boot.mode == mode or None in (boot.mode, mode)):
+                return boot
+        what = f"it took boot flags for {target} and reads back {boot.target or 'another device'}, mode {boot.mode}"
+        raise NotApplied(self._wire.who, what, "restart its BMC; if that does not help, update its firmware")
+
+    def _uuid(self) -> str | None:
+        """Section 20.8: the fields of RFC 4122, the least significant byte first."""
+        try:
+            guid = self._wire.ask(_APP, _SYSTEM_GUID)
+        except (Refused, Unsupported):
+            return None
+        return str(uuid.UUID(bytes=guid[::-1])) if len(guid) == 16 and any(guid) else None
+
+    def _fru(self) -> Mapping[str, str]:
+        """The fields of FRU 0, the machine's own; none where there is no such thing."""
+        try:
+            self._wire.ask(_STORAGE, _FRU_AREA, 0)
+            header = self._fru_bytes(0, _FRU_UNIT)
+            starts = [start * _FRU_UNIT for start in header[2:5] if start]
+            lengths = [self._fru_bytes(start, 2)[1] * _FRU_UNIT for start in starts]
+            end = max((start + length for start, length in zip(starts, lengths, strict=True)), default=0)
+            return fru_fields(self._fru_bytes(0, end))
+        except (Refused, Unsupported, IndexError):
+            return {}
+
+    def _fru_bytes(self, start: int, count: int) -> bytes:
+        read = b""
+        while len(read) < count:
+            offset = start + len(read)
+            size = min(_FRU_CHUNK, count - len(read))
+            told = self._wire.ask(_STORAGE, _FRU_READ, 0, offset & 0xFF, offset >> 8, size)
+            if len(told) < 2:
+                break
+            read += told[1:]
+        return read
+
+
+def _power(status: bytes) -> PowerState:
+    return PowerState.ON if status[0] & 0x01 else PowerState.OFF
+
+
+def _health(status: bytes) -> str:
+    """By the faults of the chassis (table 28-3): its power first, then drives and cooling."""
+    if status[0] & 0x1A:
+        return "Critical"
+    return "Warning" if status[2] & 0x0C else "OK"
+
+
+def _first(fields: Mapping[str, str], *names: str) -> str | None:
+    return next((fields[name] for name in names if name in fields), None)

@@ -1,0 +1,32 @@
+"""How long a driver waits for hardware, and how often it looks."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+_FIRST_PAUSE = 1 / 20  # of the longest: most machines answer at once, and a slow BMC must not be asked all the time
+_GROWTH = 1.6
+
+
+@dataclass(frozen=True)
+class Patience:
+    """The bounds of one driver. `answer` is per request; some BMCs hold a write open for over a minute."""
+
+    connect: timedelta = timedelta(seconds=10)
+    answer: timedelta = timedelta(seconds=90)
+    power: timedelta = timedelta(minutes=3)
+    settle: timedelta = timedelta(seconds=20)  # until a setting that was accepted reads back
+    poll: timedelta = timedelta(seconds=5)  # the longest pause between two looks
+
+    def looks(self, within: timedelta) -> Iterator[None]:
+        """Yield at once and then after each pause, the last time when `within` is over. Pauses grow to `poll`."""
+        end = time.monotonic() + within.total_seconds()
+        pause = self.poll.total_seconds() * _FIRST_PAUSE
+        while True:
+            yield
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(pause, left))
+            pause = min(pause * _GROWTH, self.poll.total_seconds())

@@ -1,0 +1,89 @@
+"""Redfish, the DMTF's management API over HTTPS. Speaks to any BMC that serves it.
+
+Source: DMTF DSP0266 (protocol), DSP0268 (data model).
+"""
+
+from typing import Self
+
+from drivers.errors import DriverError, Garbled, Unsupported
+from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
+from drivers.patience import Patience
+from drivers.redfish_boot import RedfishBoot
+from drivers.redfish_facts import facts_of, identity_of
+from drivers.redfish_json import Resource
+from drivers.redfish_power import RedfishPower
+from drivers.redfish_session import ROOT, RedfishSession
+from drivers.redfish_tree import Tree
+from drivers.trust import Trust
+from inventory.model import Bmc
+from inventory.secrets import Login
+
+
+class Redfish:
+    """One host behind one Redfish service. For one thread at a time."""
+
+    def __init__(self, session: RedfishSession, system: str, patience: Patience) -> None:
+        self._session = session
+        self._system = system
+        self._power = RedfishPower(session, system, patience)
+        self._boot = RedfishBoot(session, system, patience)
+
+    @classmethod
+    def connect(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
+        """Log in and find the one host. `Denied`, `Unreachable`, `IdentityChanged`, `Busy`, `Garbled`..."""
+        session = RedfishSession.open(bmc, login, trust, patience)
+        try:
+            return cls(session, _the_host(session), patience)
+        except DriverError:
+            session.close()
+            raise
+
+    def close(self) -> None:
+        self._session.close()
+
+    def identify(self) -> Identity:
+        system = self._session.get(self._system)
+        return identity_of(Tree(self._session, system), self._session.root, system)
+
+    def facts(self) -> HardwareFacts:
+        system = self._session.get(self._system)
+        return facts_of(Tree(self._session, system), self._session.root, system)
+
+    def power(self) -> PowerState:
+        return self._power.read()
+
+    def turn(self, state: PowerState) -> None:
+        self._power.turn(state)
+
+    def cycle(self) -> None:
+        """By two proven steps: some BMCs accept `PowerCycle` and `ForceRestart` and do nothing, or hang the host."""
+        self._power.turn(PowerState.OFF)
+        self._power.turn(PowerState.ON)
+
+    def boot(self) -> Boot:
+        return self._boot.read()
+
+    def boot_once(self, target: BootTarget, mode: BootMode | None = None) -> Boot:
+        return self._boot.once(target, mode)
+
+
+def _the_host(session: RedfishSession) -> str:
+    """The link of the one system that is a host. A baseboard of accelerators may stand beside it; a second host not."""
+    collection = session.get(session.root.link("Systems") or f"{ROOT}Systems")
+    links = collection.links("Members")
+    if len(links) == 1 and "Members@odata.nextLink" not in collection.body:
+        return links[0]
+    systems = tuple(Tree(session, collection).members(collection.path))
+    hosts = [system.path for system in systems if _is_host(system)]
+    if len(hosts) == 1:
+        return hosts[0]
+    if not hosts:
+        what = f"none of its {len(systems)} systems is a host"
+        raise Garbled(session.who, what, "restart its BMC; if that does not help, update its firmware")
+    raise Unsupported(session.who, f"it manages {len(hosts)} hosts: {', '.join(hosts)}", "name a BMC of one host")
+
+
+def _is_host(system: Resource) -> bool:
+    physical = system.text("SystemType") in (None, "Physical")
+    computes = system.whole("ProcessorSummary", "Count") or system.link("Bios")
+    return physical and bool(computes) and system.text("Actions", "#ComputerSystem.Reset", "target") is not None

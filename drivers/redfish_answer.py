@@ -1,0 +1,113 @@
+"""What a Redfish service says when it refuses, and which of our errors that is. Never throws over its shape.
+
+Source: DSP0266 (Redfish specification), error responses; the Base message registry (DSP2065).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import MappingProxyType
+
+from pydantic import JsonValue
+
+from drivers.errors import Busy, Denied, DriverError, Garbled, Refused, Unsupported
+from drivers.wire.https import Answer, Json
+
+_LONGEST = 300  # characters of a BMC's own words in our errors
+
+# The part after the last dot: registries differ in prefix and version, and some BMCs leave them out.
+_NOT_NOW = frozenset(
+    {
+        "ActionParameterValueConflict",  # iDRAC10: `On` too soon after `ForceOff`
+        "PowerOnPostInProgress",
+        "RAC0218",  # iDRAC: too many sessions
+        "ResourceInStandby",
+        "ResourceInUse",
+        "ServiceInUnknownState",
+        "ServiceShuttingDown",
+        "ServiceTemporarilyUnavailable",
+        "SessionLimitExceeded",
+        "SYS518",  # iDRAC: data sources unavailable
+        "UnableToModifyDuringSystemPOST",  # iLO
+    }
+)
+_SESSION_LIMITS = frozenset({"SessionLimitExceeded", "RAC0218"})
+_ABSENT = (Unsupported, "update its firmware, or do without")
+_LASTING: Mapping[int, tuple[type[DriverError], str]] = MappingProxyType(
+    {
+        HTTPStatus.FORBIDDEN: (Refused, "give this user the privileges Login, ConfigureComponents and ConfigureSelf"),
+        HTTPStatus.NOT_FOUND: _ABSENT,
+        HTTPStatus.METHOD_NOT_ALLOWED: _ABSENT,
+        HTTPStatus.GONE: _ABSENT,
+        HTTPStatus.NOT_IMPLEMENTED: _ABSENT,
+        HTTPStatus.SEE_OTHER: (Garbled, "look who answers there"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message of a service: `id` without registry and version, `text` for people."""
+
+    id: str
+    text: str
+
+
+def said(body: Json | None) -> tuple[Said, ...]:
+    """Every message that a body carries, wherever it carries it."""
+    return tuple(_said(body))
+
+
+def fine(answer: Answer) -> bool:
+    return HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def out_of_sessions(answer: Answer) -> bool:
+    limits = any(message.id in _SESSION_LIMITS for message in said(answer.body))
+    return limits or answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def wants_etag(answer: Answer) -> bool:
+    if answer.status in (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED):
+        return True
+    return any(message.id == "PreconditionHeaderMissing" for message in said(answer.body))
+
+
+def error_of(who: str, doing: str, answer: Answer) -> DriverError:
+    """The error for an answer that is not `fine`."""
+    messages = said(answer.body)
+    ids = {message.id for message in messages}
+    what = f"{doing} was answered with {answer.status}{_words(messages)}"
+    if "PasswordChangeRequired" in ids:
+        return Denied(who, f"{doing}: the BMC wants a new password before all else", "change it there, then the secret")
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        return Denied(who, what, "check the user and the secret; it was tried once")
+    if _passes(answer.status, ids):
+        return Busy(who, what, "it may pass by itself; retry")
+    kind, remedy = _LASTING.get(answer.status, (Refused, "its words say why; change the request or the machine"))
+    return kind(who, what, remedy)
+
+
+def _passes(status: int, ids: set[str]) -> bool:
+    if ids & _NOT_NOW or status in (HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS):
+        return True
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
+
+
+def _words(messages: tuple[Said, ...]) -> str:
+    words = "; ".join(f"{message.id} {message.text}".strip() for message in messages)
+    return f" ({words[:_LONGEST]})" if words else ""
+
+
+def _said(body: Json | None) -> Iterator[Said]:
+    for holder in (body, (body or {}).get("error")):
+        if not isinstance(holder, dict):
+            continue
+        info = holder.get("@Message.ExtendedInfo")
+        for entry in info if isinstance(info, list) else [info]:
+            if isinstance(entry, dict):
+                yield Said(_text(entry.get("MessageId")).rpartition(".")[2], _text(entry.get("Message")))
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else ""

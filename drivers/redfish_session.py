@@ -1,0 +1,179 @@
+"""A login at one Redfish service: a session where it has them, Basic where not, and ETags where it wants them.
+
+Source: DSP0266 (Redfish specification), sessions, authentication, ETags.
+"""
+
+import base64
+import contextlib
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Self
+
+from drivers.errors import Denied, DriverError, Garbled, UnknownOutcome, Unreachable
+from drivers.patience import Patience
+from drivers.redfish_answer import error_of, fine, out_of_sessions, said, wants_etag
+from drivers.redfish_json import Resource
+from drivers.trust import Trust
+from drivers.wire.https import Answer, Https, Json, Method
+from inventory.model import Bmc
+from inventory.secrets import Login
+
+ROOT = "/redfish/v1/"
+_NO_SESSIONS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
+_ETAG_TRIES = 4
+_TOKEN = "X-Auth-Token"  # noqa: S105  the header's name
+
+
+class RedfishSession:
+    """Reads and writes as one user. `root` is the service root as it was met."""
+
+    def __init__(self, wire: Https, login: Login) -> None:
+        self.who = wire.who
+        self.root = Resource(ROOT, {})
+        self._wire = wire
+        self._login = login
+        self._headers: Mapping[str, str] = MappingProxyType({})
+        self._location: str | None = None
+
+    @classmethod
+    def open(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
+        """Meet the service and log in. A wrong password is sent once. `Denied`, `Busy`, `Unreachable`, `Garbled`."""
+        session = cls(Https(bmc.address, trust, patience), login)
+        try:
+            session._meet()
+        except DriverError:
+            session.close()
+            raise
+        return session
+
+    def close(self) -> None:
+        """Give the session back. Never raises; safe to call twice."""
+        location, self._location = self._location, None
+        self._forget(location)
+        self._wire.close()
+
+    def find(self, path: str) -> Resource | None:
+        """A resource, or None where there is none. Tries the link as given, then with or without its last slash."""
+        told = self._find(path)
+        return None if told is None else told[0]
+
+    def get(self, path: str) -> Resource:
+        """A resource that must be there."""
+        resource = self.find(path)
+        if resource is None:
+            raise Garbled(self.who, f"GET {path}: nothing is there", "update its firmware, or look who answers there")
+        return resource
+
+    def post(self, path: str, body: Json) -> Answer:
+        """Run an action. No If-Match: some BMCs refuse it there. `UnknownOutcome` where the answer was lost."""
+        return self._checked(f"POST {path}", self._send("POST", path, body=body))
+
+    def patch(self, path: str, body: Json) -> Answer:
+        """Change a resource, its ETag in the first form that the service accepts. A 412 or 428 changed nothing."""
+        for attempt in range(_ETAG_TRIES):
+            told = self._find(path)
+            forms = _etag_forms(told[1] if told else None)
+            answer = self._send("PATCH", path, forms[attempt % len(forms)], body)
+            if not wants_etag(answer):
+                break
+        return self._checked(f"PATCH {path}", answer)
+
+    def _meet(self) -> None:
+        answer = self._wire.send("GET", ROOT, {})
+        if answer.status == HTTPStatus.NOT_FOUND:
+            answer = self._wire.send("GET", ROOT.removesuffix("/"), {})
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            # Against the specification and met in the field: the root itself wants a login.
+            self._use_basic()
+            answer = self._wire.send("GET", ROOT, self._headers)
+        body = self._checked("GET the service root", answer).body
+        if body is None:
+            raise Garbled(self.who, "its service root is no JSON object", "look who answers there; is it a BMC?")
+        self.root = Resource(ROOT, body)
+        if not self._headers:
+            self._log_in()
+
+    def _log_in(self) -> None:
+        sessions = self._sessions()
+        if sessions is None:
+            self._use_basic()
+            return
+        answer = self._ask_for_session(sessions)
+        if fine(answer) and answer.token is not None:
+            self._headers = MappingProxyType({_TOKEN: answer.token.reveal()})
+            self._location = answer.location or Resource(sessions, answer.body or {}).link()
+            return
+        if not (fine(answer) or out_of_sessions(answer) or answer.status in _NO_SESSIONS):
+            raise _refused_login(self.who, self._login.user, answer)
+        self._use_basic()
+
+    def _sessions(self) -> str | None:
+        """Where sessions are made, as the root says; None where it names no such place."""
+        service = self.root.link("SessionService")
+        told = self.root.link("Links", "Sessions")
+        return told or (f"{service.removesuffix('/')}/Sessions" if service else None)
+
+    def _ask_for_session(self, sessions: str) -> Answer:
+        body: Json = {"UserName": self._login.user, "Password": self._login.password.reveal()}
+        try:
+            return self._wire.send("POST", sessions, {}, body)
+        except UnknownOutcome as error:
+            raise Unreachable(self.who, "no answer to the login", "retry; its idle timeout ends the session") from error
+
+    def _use_basic(self) -> None:
+        """RFC 7617. The next request proves whether the login is right."""
+        pair = f"{self._login.user}:{self._login.password.reveal()}".encode()
+        self._headers = MappingProxyType({"Authorization": f"Basic {base64.b64encode(pair).decode()}"})
+
+    def _send(self, method: Method, path: str, etag: str | None = None, body: Json | None = None) -> Answer:
+        """A 401 on a token accepts nothing, so that one new login may repeat whatever it answered."""
+        extra = {"If-Match": etag} if etag else {}
+        answer = self._wire.send(method, path, {**self._headers, **extra}, body)
+        if answer.status == HTTPStatus.UNAUTHORIZED and _TOKEN in self._headers:
+            stale, self._location = self._location, None
+            self._log_in()
+            self._forget(stale)
+            answer = self._wire.send(method, path, {**self._headers, **extra}, body)
+        return answer
+
+    def _find(self, path: str) -> tuple[Resource, str | None] | None:
+        """A resource and its ETag."""
+        for form in (path, path.removesuffix("/") if path.endswith("/") else f"{path}/"):
+            answer = self._send("GET", form)
+            if answer.status == HTTPStatus.NOT_FOUND:
+                continue
+            body = self._checked(f"GET {form}", answer).body
+            if body is None:
+                raise Garbled(self.who, f"GET {form}: that is no JSON object", "update its firmware")
+            resource = Resource(form, body)
+            return resource, answer.etag or resource.text("@odata.etag")
+        return None
+
+    def _forget(self, location: str | None) -> None:
+        if location is not None:
+            # A BMC that cannot be told ends the session by its idle timeout; some answer 401 to a good logout.
+            with contextlib.suppress(DriverError):
+                self._wire.send("DELETE", location, self._headers)
+
+    def _checked(self, doing: str, answer: Answer) -> Answer:
+        if not fine(answer):
+            raise error_of(self.who, doing, answer)
+        return answer
+
+
+def _etag_forms(etag: str | None) -> tuple[str | None, ...]:
+    """What If-Match may have to say: BMCs differ over weak and strong, and some want none at all."""
+    if not etag:
+        return (None, "*")
+    other = etag.removeprefix("W/") if etag.startswith("W/") else f"W/{etag}"
+    return (etag, other, None)
+
+
+def _refused_login(who: str, user: str, answer: Answer) -> DriverError:
+    """Message ids alone: a BMC may quote what it was sent, and that was the password."""
+    ids: Json = {"@Message.ExtendedInfo": [{"MessageId": message.id} for message in said(answer.body)]}
+    error = error_of(who, f"log in as {user}", Answer(answer.status, ids))
+    if error.retryable or isinstance(error, Denied):
+        return error
+    return Denied(who, error.what, "check the user, the secret and the user's privileges; it was tried once")
