@@ -142,3 +142,15 @@ HostPortField = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "examples": ["10.78.0.11", "10.78.0.11:8443"]}),
 ]
+
+
+def spread(text: str, most: int = 65536) -> list[str]:
+    """The host addresses of `10.0.0.7`, `10.0.0.0/24` or `10.0.0.7-10.0.0.40`. ValueError where it is none of these."""
+    first, dash, last = text.partition("-")
+    try:
+        found = netaddr.IPRange(first.strip(), last.strip()) if dash else netaddr.IPNetwork(text.strip())
+    except netaddr.AddrFormatError as error:
+        raise ValueError(f"{text!r} is no address, prefix or range; write 10.0.0.0/24 or 10.0.0.7-10.0.0.40") from error
+    if found.size > most:
+        raise ValueError(f"{text!r} holds {found.size} addresses, {most} at most can be asked in one go; narrow it")
+    return [str(one) for one in (found if dash else found.iter_hosts())]

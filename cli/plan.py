@@ -1,0 +1,74 @@
+"""`anneal plan`: what would be done, why, what reboots and what erases; nothing is touched."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.exits import Exit
+from cli.output import Format, Output
+from cli.site import SiteDirectory
+from cli.targets import Targets, chosen_nodes
+from cli.works import StateDirectory, open_works
+
+if TYPE_CHECKING:
+    from orchestrator.plan import Plan
+
+
+def command(
+    targets: Targets = None,
+    site: SiteDirectory = Path(),
+    state: StateDirectory = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Save the plan here, for anneal apply.")] = None,
+    output: Output = Format.TABLE,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 4 where there is something to do.")] = False,
+) -> None:
+    """Say what the chosen nodes still need, and why. Touches nothing; `--out` saves it for `anneal apply`."""
+    works = open_works(site, state)
+    plan = works.plan(chosen_nodes(works, targets))
+    where = works.save(plan, out)
+    show(plan, output)
+    if output is Format.TABLE and plan.steps:
+        typer.echo(f"saved as {where}")
+        typer.echo(f"apply it: anneal apply {where}{_consents(plan)}")
+    if exit_code and plan.steps:
+        raise typer.Exit(Exit.CHANGES)
+
+
+def show(plan: "Plan", output: Format) -> None:
+    """JSON and YAML are the saved document; the table is for reading."""
+    if output is Format.JSON:
+        typer.echo(plan.model_dump_json(indent=2))
+        return
+    if output is Format.YAML:
+        import yaml
+
+        typer.echo(yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+        return
+    for node in plan.targets:
+        _show_node(plan, node)
+    reboots = sum(step.reboots for step in plan.steps)
+    erasing = sorted({step.node for step in plan.steps if step.erases})
+    nodes = len({step.node for step in plan.steps})
+    typer.echo(
+        f"plan: {len(plan.steps)} steps on {nodes} of {len(plan.targets)} nodes; {reboots} of them may reboot; "
+        f"{len(erasing)} nodes are erased" + (f" ({', '.join(erasing)})" if erasing else "")
+    )
+
+
+def _show_node(plan: "Plan", node: str) -> None:
+    steps = [step for step in plan.steps if step.node == node]
+    typer.echo(f"{node}: {'nothing to do' if not steps else ''}".rstrip())
+    for step in steps:
+        marks = " [reboots]" if step.reboots else ""
+        marks += " [ERASES]" if step.erases else ""
+        typer.echo(f"  {step.role:<16} {step.says}{marks}")
+        for erasure in step.erases:
+            need = "; needs --confirm-erase " + node if erasure.needs_consent else ""
+            typer.echo(f"  {'':<16} disk {erasure.serial}: {erasure.holds}{need}")
+        if step.waits_for:
+            typer.echo(f"  {'':<16} after {', '.join(step.waits_for)}")
+
+
+def _consents(plan: "Plan") -> str:
+    return "".join(f" --confirm-erase {node}" for node in plan.consents_needed)

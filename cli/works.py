@@ -1,0 +1,31 @@
+"""The site in operation, as commands open it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.site import open_site
+
+if TYPE_CHECKING:
+    from orchestrator.annealer import Annealer
+
+StateDirectory = Annotated[
+    Path | None,
+    typer.Option("--state", envvar="ANNEAL_STATE", help="Where Anneal keeps its record.", show_default="SITE/.anneal"),
+]
+ImageDirectory = Annotated[
+    Path | None,
+    typer.Option("--store", envvar="ANNEAL_IMAGES", help="The image store.", show_default="~/.cache/anneal/images"),
+]
+
+
+def open_works(site: Path, state: Path | None) -> "Annealer":
+    """The site with its record. Bad inventory ends the command with all that is wrong."""
+    from orchestrator.annealer import Annealer
+
+    return Annealer(open_site(site), site.resolve(), (state or site / ".anneal").resolve())
+
+
+def image_directory(chosen: Path | None) -> Path:
+    return chosen or Path.home() / ".cache" / "anneal" / "images"
