@@ -1,0 +1,130 @@
+"""The config drive: who the installed system is, on an ISO 9660 volume `config-2`. The only import of pycdlib.
+
+Source: OpenStack's config drive, version `latest`, as cloud-init 22.4 reads it (DataSourceConfigDrive, openstack.py).
+"""
+
+import base64
+import gzip
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from ipaddress import IPv4Address
+
+import pycdlib
+from pydantic import JsonValue
+
+from inventory.model import Address, Nic, Node, Site
+from orchestrator.boot.render import render
+
+USER = "anneal"
+LABEL = "config-2"
+DIRECTORY = ("openstack", "latest")
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """How an installed system finds us and knows us. `url` holds its one-time token."""
+
+    instance_id: str
+    ssh_key: str
+    ca: str
+    url: str = field(repr=False)
+
+
+def config_drive(site: Site, node: Node, greeting: Greeting) -> str:
+    """As the agent takes it: base64 of a gzipped ISO."""
+    contents = {
+        "meta_data.json": json.dumps(meta_data(site, node, greeting)),
+        "network_data.json": json.dumps(network_data(site, node)),
+        "user_data": user_data(site, node, greeting),
+    }
+    return base64.b64encode(gzip.compress(_iso(contents), mtime=0)).decode()
+
+
+def meta_data(site: Site, node: Node, greeting: Greeting) -> dict[str, JsonValue]:
+    return {
+        "uuid": greeting.instance_id,
+        "name": node.name,
+        "hostname": f"{node.name}.{site.domain}",
+        "availability_zone": node.rack,
+        "launch_index": 0,
+        "public_keys": {USER: greeting.ssh_key},
+    }
+
+
+def network_data(site: Site, node: Node) -> dict[str, JsonValue]:
+    """Every declared address; the default route goes by the provisioning network's gateway. NICs are known by MAC."""
+    links: list[JsonValue] = []
+    networks: list[JsonValue] = []
+    for nic in node.nics:
+        if nic.addresses:
+            links.append(_link(site, nic))
+        networks += [_network(site, nic, number, address) for number, address in enumerate(nic.addresses)]
+    return {
+        "links": links,
+        "networks": networks,
+        "services": [{"type": "dns", "address": server} for server in site.dns],
+    }
+
+
+def user_data(site: Site, node: Node, greeting: Greeting) -> str:
+    """The #cloud-config: our user and key, the site's CA and time servers, and the call home."""
+    return render(
+        "cloud-init/user-data.yaml.j2",
+        hostname=node.name,
+        fqdn=f"{node.name}.{site.domain}",
+        user=USER,
+        ssh_key=greeting.ssh_key,
+        ca=greeting.ca,
+        ntp=list(site.ntp),
+        phone_home=json.dumps({"url": greeting.url, "instance_id": greeting.instance_id}),
+        script=(files("templates") / "cloud-init" / "phone-home.py").read_text(),
+    )
+
+
+def _link(site: Site, nic: Nic) -> JsonValue:
+    return {
+        "id": nic.name,
+        "name": nic.name,
+        "type": "phy",
+        "ethernet_mac_address": str(nic.mac),
+        "mtu": min(site.networks[one.network].mtu for one in nic.addresses),
+    }
+
+
+def _network(site: Site, nic: Nic, number: int, one: Address) -> JsonValue:
+    network = site.networks[one.network]
+    version = "ipv4" if isinstance(one.address, IPv4Address) else "ipv6"
+    routes: list[JsonValue] = []
+    if network.gateway is not None and network.name == site.provisioning.network:
+        anywhere = ("0.0.0.0", "0.0.0.0") if version == "ipv4" else ("::", "::")
+        routes = [{"network": anywhere[0], "netmask": anywhere[1], "gateway": str(network.gateway)}]
+    return {
+        "id": f"{nic.name}-{number}",
+        "network_id": network.name,
+        "link": nic.name,
+        "type": version,
+        "ip_address": str(one.address),
+        "netmask": str(network.prefix.netmask),
+        "routes": routes,
+    }
+
+
+def _iso(contents: Mapping[str, str]) -> bytes:
+    """Rock Ridge keeps the names for Linux, Joliet for everybody else."""
+    iso = pycdlib.PyCdlib()
+    iso.new(interchange_level=3, vol_ident=LABEL, joliet=3, rock_ridge="1.09")
+    short = long = ""
+    for name in DIRECTORY:
+        short, long = f"{short}/{name.upper()}", f"{long}/{name}"
+        iso.add_directory(short, rr_name=name, joliet_path=long)
+    for name, text in contents.items():
+        body = text.encode()
+        where = f"{short}/{name.upper()}{'' if '.' in name else '.'};1"
+        iso.add_fp(io.BytesIO(body), len(body), where, rr_name=name, joliet_path=f"{long}/{name}")
+    sink = io.BytesIO()
+    iso.write_fp(sink)
+    iso.close()
+    return sink.getvalue()
