@@ -1,4 +1,4 @@
-"""IPMI's RMCP+ sessions: the only import of pyghmi. One session, one socket and one thread of its own per BMC.
+"""IPMI's RMCP+ sessions: the only import of pyghmi. Each BMC has a session and a socket of its own.
 
 Source: IPMI v2.0 rev. 1.1, sections 5.2 (completion codes) and 13 (RMCP+).
 """
@@ -7,8 +7,10 @@ import contextlib
 import importlib.util
 import select
 import socket
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType, ModuleType
 from typing import Any, Protocol
 
@@ -43,17 +45,6 @@ _CODES: Mapping[int, tuple[type[DriverError], str]] = MappingProxyType(
 _DENIALS = ("Incorrect password", "Unauthorized name", "Unauthorized role", "Invalid role", "integrity check")
 _NO_ROOM = "Insufficient resources"
 _NO_SUITE = "No Cipher suite match"
-
-
-class _Select:
-    """What pyghmi's thread waits with: select(2) fails on descriptors over 1023, and then the caller waits for ever."""
-
-    @staticmethod
-    def select(readable: Sequence[socket.socket], _w: object, _x: object, seconds: float) -> list[tuple[int, int]]:
-        waiting = select.poll()
-        for one in readable:
-            waiting.register(one, select.POLLIN)
-        return waiting.poll(seconds * 1000)
 
 
 class _Session(Protocol):
@@ -98,7 +89,7 @@ class Rmcp:
         raise kind(self.who, f"{doing} ended with completion code {code:#04x}", remedy)
 
     def close(self) -> None:
-        """Log out and end the session's thread. Never raises; safe to call twice."""
+        """Log out. Never raises; safe to call twice."""
         with contextlib.suppress(PyghmiException, OSError):
             # A BMC that cannot be told ends the session by its timeout.
             self._session.logout()
@@ -118,8 +109,6 @@ class Rmcp:
             raise self._no_entry(str(error)) from error
 
     def _hang_up(self) -> None:
-        if self._library.iothread is not None and self._library.iothread.is_alive():
-            self._library.iothread.join()
         for one in self._library.iosockets:
             one.close()
 
@@ -147,15 +136,26 @@ def fru_fields(raw: bytes) -> Mapping[str, str]:
 
 
 def _library() -> ModuleType:
-    """pyghmi's session module, loaded anew.
+    """pyghmi's session module, loaded anew, with a wait of ours in the place of its thread.
 
     All sessions of one load share sockets, tables and timers without locks, hand each other's packets on, and are one
-    object where address and login are equal: unsafe from several threads, and one dead BMC would stall the rest.
+    object where address and login are equal: unsafe from several threads, and one dead BMC would stall the rest. Its
+    thread wakes nobody when an answer comes before the wait (half a second lost each time), and dies, the caller
+    waiting for ever, where a descriptor is over 1023.
     """
     spec = importlib.util.find_spec(_SESSIONS)
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(_SESSIONS)
     library = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(library)
-    library.select = _Select  # type: ignore[attr-defined]
+    vars(library).update(iothread=threading.current_thread(), iothreadready=True, _io_wait=partial(_wait, library))
     return library
+
+
+def _wait(library: ModuleType, seconds: float, _address: object = None, _waiters: object = None) -> None:
+    """Until a packet is there or the time is up; packets are put where the session looks next."""
+    waiting = select.poll()
+    for one in library.iosockets:
+        waiting.register(one, select.POLLIN)
+    waiting.poll(max(seconds, 0) * 1000)
+    library._io_graball(library.iosockets, {})  # noqa: SLF001  part of the same private module
