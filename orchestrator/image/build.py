@@ -8,7 +8,7 @@ from types import MappingProxyType
 from orchestrator.image import os_image, ramdisk
 from orchestrator.image.recipe import Recipe
 from orchestrator.image.store import Artefact, ImageStore, Kind
-from orchestrator.image.tools import Progress, require
+from orchestrator.image.tools import Progress, require_packages, require_room, require_root
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ def build(recipe: Recipe, store: ImageStore, progress: Progress, *, anew: bool =
     build the same name take turns. Raises Unprepared, BuildFailed.
     """
     digest = recipe.digest()
-    if not anew and (kept := _kept(store, recipe, digest)):
+    kept = store.of_recipe(recipe.name, digest)
+    if kept and not anew:
         return kept
     builder = BUILDERS[recipe.kind]
+    require_root()
+    require_packages(builder.packages)
     with store.workshop(recipe.name) as bench:
-        if not anew and (kept := _kept(store, recipe, digest)):
+        kept = store.of_recipe(recipe.name, digest)
+        if kept and not anew:
             return kept
-        require(builder.packages, bench, builder.room_bytes)
+        require_room(bench, builder.room_bytes)
         files = builder.make(recipe, bench, progress)
         progress("store: hashing")
         return store.add(recipe.name, recipe.kind, digest, files)
-
-
-def _kept(store: ImageStore, recipe: Recipe, digest: str) -> Artefact | None:
-    return next((kept for kept in store.all() if (kept.name, kept.recipe) == (recipe.name, digest)), None)

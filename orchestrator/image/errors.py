@@ -1,8 +1,10 @@
 """What stops a build or an import of an image. Who, what, what now, as on every floor.
 
 ImageError
-├── Unprepared        this machine cannot build: not root, packages missing, no room
+├── Unprepared        this machine cannot build: packages missing, no room
+│   └── NotRoot       nor may this user
 ├── BuildFailed       a tool ended badly half way
+├── Unfetched         what is to be imported cannot be had
 └── Untrusted         what is to be imported is not what its checksum or its format promises
 """
 
@@ -21,7 +23,15 @@ class Unprepared(ImageError):
     pass
 
 
+class NotRoot(Unprepared):
+    pass
+
+
 class BuildFailed(ImageError):
+    pass
+
+
+class Unfetched(ImageError):
     pass
 
 

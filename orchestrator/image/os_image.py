@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from orchestrator.image.debian import bootstrap, lay_over, make_directories, packages_in
 from orchestrator.image.disk import Ids, assemble, make_esp, make_root, write_boot_code
@@ -123,6 +123,9 @@ def _forget(root: Path) -> None:
 
 def _render(name: str, words: Mapping[str, str]) -> str:
     environment = Environment(
-        loader=FileSystemLoader(TEXTS), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+        loader=FileSystemLoader(TEXTS),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=select_autoescape(),
     )
     return environment.get_template(name).render(words)

@@ -78,6 +78,9 @@ class ImageStore:
         """The newest of that name, or the one of exactly that id."""
         return next((artefact for artefact in self.all() if name in (artefact.name, artefact.id)), None)
 
+    def of_recipe(self, name: str, recipe: str) -> Artefact | None:
+        return next((kept for kept in self.all() if (kept.name, kept.recipe) == (name, recipe)), None)
+
     @contextmanager
     def workshop(self, name: str) -> Iterator[Path]:
         """An empty directory in the store for making `name`, and for nobody else until it is left.

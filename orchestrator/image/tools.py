@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from orchestrator.image.errors import BuildFailed, Unprepared
+from orchestrator.image.errors import BuildFailed, NotRoot, Unprepared
 
 Progress = Callable[[str], None]
 
@@ -14,23 +14,26 @@ Progress = Callable[[str], None]
 EPOCH = 1767225600
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LAST_LINES = 6
-DEBIAN_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
-def require(packages: Mapping[str, str], room: Path, need_bytes: int) -> None:
-    """Check that a build can run here: as root, with each program of `packages` (program or file -> Debian package)."""
+def require_root() -> None:
     if os.geteuid() != 0:
-        raise Unprepared("image build", "needs root, to own and chroot into what it builds", "run it with sudo")
-    missing = sorted({package for program, package in packages.items() if not _there(program)})
+        raise NotRoot("image build", "needs root, to own and to chroot into what it builds", "run it with sudo")
+
+
+def require_packages(packages: Mapping[str, str]) -> None:
+    """Check for every program or file of `packages`, which maps it to the Debian package it comes in."""
+    missing = " ".join(sorted({package for program, package in packages.items() if not _there(program)}))
     if missing:
-        raise Unprepared(
-            "image build", f"Debian packages are missing: {' '.join(missing)}", f"apt-get install {' '.join(missing)}"
-        )
-    free = shutil.disk_usage(room).free
+        raise Unprepared("this machine", f"Debian packages are missing: {missing}", f"apt-get install {missing}")
+
+
+def require_room(directory: Path, need_bytes: int) -> None:
+    free = shutil.disk_usage(directory).free
     if free < need_bytes:
         raise Unprepared(
-            str(room),
-            f"{free >> 20} MiB are free and the build takes {need_bytes >> 20}",
+            str(directory),
+            f"{free >> 20} MiB are free and the build takes up to {need_bytes >> 20}",
             "make room, or name another directory with --store",
         )
 
