@@ -12,7 +12,7 @@ from inventory.model import Node
 from inventory.quantity import in_words
 from orchestrator.errors import Abandoned, OutcomeUnknown, StepFailed
 from orchestrator.events import Event
-from orchestrator.intents import close_intent, open_intent
+from orchestrator.intents import close_intent, is_closed, open_intent
 from orchestrator.ledger import Ledger, NodeRole
 from orchestrator.store import now
 from orchestrator.tables import NODE_ROLE, SUBJECT
@@ -33,6 +33,10 @@ class Attempt:
         return self.row.role
 
     @property
+    def generation(self) -> int:
+        return self.row.generation
+
+    @property
     def inputs(self) -> Mapping[str, JsonValue]:
         return self.row.inputs
 
@@ -47,6 +51,10 @@ class Attempt:
         with self.ledger.store.begin() as connection:
             close_intent(connection, name, outcome)
         return outcome
+
+    def done(self, key: str) -> bool:
+        with self.ledger.store.engine.connect() as connection:
+            return is_closed(connection, f"{self._scope}:{key}")
 
     def signals(self, signal: str) -> int:
         return self.ledger.store.signals(signal)

@@ -27,6 +27,10 @@ def open_intent(connection: Connection, key: str, node_role: int) -> Intent:
     return Intent(fresh=True, closed=False, outcome=None)
 
 
+def is_closed(connection: Connection, key: str) -> bool:
+    return connection.scalar(select(INTENT.c.state).where(INTENT.c.key == key)) == "closed"
+
+
 def close_intent(connection: Connection, key: str, outcome: JsonValue) -> None:
     done = {"state": "closed", "outcome": outcome, "closed": now().timestamp()}
     connection.execute(update(INTENT).where(INTENT.c.key == key).values(done))

@@ -50,6 +50,11 @@ class Job(Protocol):
     @property
     def inputs(self) -> Mapping[str, JsonValue]: ...
 
+    @property
+    def generation(self) -> int:
+        """How often the role was submitted to go on this node; 1 the first time."""
+        ...
+
     def once(self, key: str, do: Callable[[], JsonValue], seen: Callable[[], bool | None]) -> JsonValue:
         """Do a thing to the world at most once in this attempt, across parkings, crashes and restarts.
 
@@ -57,6 +62,9 @@ class Job(Protocol):
         Found open (a crash in between): `seen()` tells whether it took effect. True closes it (outcome None); False
         does it again; None raises `OutcomeUnknown` where the role erases, and does it again elsewhere.
         """
+
+    def done(self, key: str) -> bool:
+        """Whether `once` has closed that intent in this attempt."""
 
     def signals(self, signal: str) -> int:
         """How often a signal has come so far; for `Park.seen`."""
@@ -92,5 +100,5 @@ class AtStake:
 class Irreversible(Protocol):
     """A task that can tell what it would destroy. One that erases and cannot tell always needs a consent."""
 
-    def at_stake(self, job: Job) -> AtStake:
-        """Look, before anything is done; change nothing."""
+    def at_stake(self, job: Job) -> AtStake | Park:
+        """Look, before anything is done. May boot the ramdisk to look from, and destroys nothing."""

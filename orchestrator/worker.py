@@ -106,7 +106,11 @@ class Worker:
             if seen.holds:
                 self._prove(row, seen)
                 return
-            cleared = self._begin_acting(job, task, seen)
+            stake = self._at_stake(job, task) if row.erases else None
+            if isinstance(stake, Park):
+                self._park(row, stake)
+                return
+            cleared = self._begin_acting(row, seen, stake)
             if cleared is None:
                 return
             row = cleared
@@ -118,10 +122,8 @@ class Worker:
             row = replace(row, phase="verify", verify_by=now().timestamp() + row.verify_within)
         self._verify(row, task, replace(job, row=row))
 
-    def _begin_acting(self, job: Attempt, task: Task, seen: Observation) -> NodeRole | None:
+    def _begin_acting(self, row: NodeRole, seen: Observation, stake: AtStake | None) -> NodeRole | None:
         """The row with the deadline of its acting; None where it must wait for a consent."""
-        row = job.row
-        stake = self._at_stake(job, task) if row.erases else None
         with self._ledger.store.decide() as connection:
             fresh = self._counting(connection, row)
             data: dict[str, JsonValue] = {"observed": seen.says}
@@ -139,8 +141,8 @@ class Worker:
             self._running[row.ticket] = Segment(row, act_by + row.verify_within)
         return replace(fresh, phase="act", act_by=act_by)
 
-    def _at_stake(self, job: Attempt, task: Task) -> AtStake | None:
-        """None where this generation has passed its gate already."""
+    def _at_stake(self, job: Attempt, task: Task) -> AtStake | Park | None:
+        """None where this generation has passed its gate already; a Park while it waits to be able to look."""
         with self._ledger.store.engine.connect() as connection:
             if connection.scalar(select(INTENT.c.key).where(INTENT.c.key == _gate_key(job.row))):
                 return None
@@ -185,7 +187,7 @@ class Worker:
         with self._ledger.store.decide() as connection:
             fresh = self._counting(connection, row)
             sets = {
-                "phase": "act",
+                "phase": row.phase,
                 "parked": True,
                 "signal": park.signal,
                 "seen": park.seen,
