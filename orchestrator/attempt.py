@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from inventory.model import Node
 from inventory.quantity import in_words
@@ -16,6 +16,8 @@ from orchestrator.intents import close_intent, is_closed, open_intent
 from orchestrator.ledger import Ledger, NodeRole
 from orchestrator.store import now
 from orchestrator.tables import NODE_ROLE, SUBJECT
+
+_DOCUMENT = select(SUBJECT.c.document).where(SUBJECT.c.name == bindparam("b_name"))
 
 
 @dataclass(frozen=True)
@@ -104,4 +106,4 @@ def overdue(row: NodeRole) -> StepFailed:
 
 
 def node_named(connection: Connection, name: str) -> Node:
-    return Node.model_validate(connection.scalar(select(SUBJECT.c.document).where(SUBJECT.c.name == name)))
+    return Node.model_validate(connection.scalar(_DOCUMENT, {"b_name": name}))

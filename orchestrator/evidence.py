@@ -10,6 +10,8 @@ from orchestrator.store import now
 from orchestrator.tables import EVIDENCE
 from orchestrator.work import Observation
 
+_KEPT = insert(EVIDENCE).returning(EVIDENCE.c.id)
+
 
 @dataclass(frozen=True)
 class Proof:
@@ -24,5 +26,5 @@ def record(connection: Connection, node: str, role: str, seen: Observation, ttl:
     told = {"node": node, "role": role, "says": seen.says, "witness": seen.witness, "value": dict(seen.value)}
     canonical = json.dumps({**told, "at": moment, "ttl": ttl}, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    kept = insert(EVIDENCE).values(**told, digest=digest, at=moment, ttl=ttl).returning(EVIDENCE.c.id)
-    return Proof(connection.execute(kept).scalar_one(), digest, None if ttl is None else moment + ttl)
+    number: int = connection.execute(_KEPT, {**told, "digest": digest, "at": moment, "ttl": ttl}).scalar_one()
+    return Proof(number, digest, None if ttl is None else moment + ttl)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from orchestrator.errors import Held
 from orchestrator.store import Store, now
@@ -18,7 +18,21 @@ from orchestrator.vertex import TODO, Limits, Vertex
 TERM = timedelta(minutes=2)  # renewed every ten seconds by whoever is alive
 _CHUNK = 500
 _FEW = 16
+_PLACES_TAKEN = (
+    select(func.count()).where(LEASE.c.resource == NEED.c.resource, LEASE.c.until > bindparam("b_moment"))
+).scalar_subquery()
+_NEEDED = select(NEED.c.node_role, NEED.c.resource, NEED.c.capacity, _PLACES_TAKEN).where(
+    NEED.c.node_role.in_(bindparam("b_ids", expanding=True))
+)
+_FULL = select(NEED.c.node_role).where(NEED.c.node_role == NODE_ROLE.c.id, NEED.c.capacity <= _PLACES_TAKEN)
+_STARTABLE = select(NODE_ROLE.c.id).where(NODE_ROLE.c.state == TODO, ~_FULL.exists()).order_by(NODE_ROLE.c.id)
 _ASKING = NEED.alias("asking")
+_WANTING = _STARTABLE.where(
+    NODE_ROLE.c.id.in_(
+        select(_ASKING.c.node_role).where(_ASKING.c.resource.in_(bindparam("b_resources", expanding=True)))
+    )
+).limit(_FEW)
+_FREED = delete(LEASE).where(LEASE.c.holder == bindparam("b_holder")).returning(LEASE.c.resource)
 
 
 def needs(vertex: Vertex, limits: Limits) -> dict[str, int]:
@@ -37,22 +51,24 @@ def holder(node_role: int, generation: int) -> str:
 
 def take(connection: Connection, wanting: Sequence[tuple[int, int]]) -> list[int]:
     """Give leases to those of (node role, generation), in this order, whose needs are all free; whom they went to."""
+    moment = now().timestamp()
     ids = [node_role for node_role, _ in wanting]
     needed: dict[int, dict[str, int]] = {node_role: {} for node_role in ids}
-    for row in connection.execute(select(NEED).where(NEED.c.node_role.in_(ids))):
-        needed[row.node_role][row.resource] = row.capacity
-    used = _used(connection, {name for wanted in needed.values() for name in wanted})
-    until = (now() + TERM).timestamp()
+    used: dict[str, int] = {}
+    for node_role, resource, capacity, places in connection.execute(_NEEDED, {"b_ids": ids, "b_moment": moment}):
+        needed[node_role][resource] = capacity
+        used[resource] = places
+    until = moment + TERM.total_seconds()
     given: list[int] = []
     leases: list[dict[str, str | float]] = []
     for node_role, generation in wanting:
         wanted = needed[node_role]
-        if any(used.get(name, 0) >= capacity for name, capacity in wanted.items()):
+        if any(used[resource] >= capacity for resource, capacity in wanted.items()):
             continue
         given.append(node_role)
-        for name in wanted:
-            used[name] = used.get(name, 0) + 1
-            leases.append({"resource": name, "holder": holder(node_role, generation), "until": until})
+        for resource in wanted:
+            used[resource] += 1
+            leases.append({"resource": resource, "holder": holder(node_role, generation), "until": until})
     if leases:
         connection.execute(insert(LEASE), leases)
     return given
@@ -60,25 +76,19 @@ def take(connection: Connection, wanting: Sequence[tuple[int, int]]) -> list[int
 
 def release(connection: Connection, whose: str) -> list[str]:
     """Give back all that a holder has; the resources freed."""
-    freed = delete(LEASE).where(LEASE.c.holder == whose).returning(LEASE.c.resource)
-    return list(connection.scalars(freed).all())
+    return list(connection.scalars(_FREED, {"b_holder": whose}).all())
 
 
-def wanting(connection: Connection, resources: Sequence[str] | None) -> list[int]:
-    """Ready node roles none of whose resources is full; oldest first, some of them. Given resources: only those that
-    need one of these."""
-    moment = now().timestamp()
-    places_taken = (
-        select(func.count()).where(LEASE.c.resource == NEED.c.resource, LEASE.c.until > moment).scalar_subquery()
-    )
-    full = select(NEED.c.node_role).where(NEED.c.node_role == NODE_ROLE.c.id, places_taken >= NEED.c.capacity)
-    found = select(NODE_ROLE.c.id).where(NODE_ROLE.c.state == TODO, ~full.exists()).order_by(NODE_ROLE.c.id)
-    if resources is None:
-        return list(connection.scalars(found.limit(_CHUNK)).all())
+def startable(connection: Connection) -> list[int]:
+    """Ready node roles none of whose resources is full; the oldest of them."""
+    return list(connection.scalars(_STARTABLE.limit(_CHUNK), {"b_moment": now().timestamp()}).all())
+
+
+def wanting(connection: Connection, resources: Sequence[str]) -> list[int]:
+    """As `startable`, a few of those that need one of these resources."""
     if not resources:
         return []
-    asking = select(_ASKING.c.node_role).where(_ASKING.c.resource.in_(resources))
-    return list(connection.scalars(found.where(NODE_ROLE.c.id.in_(asking)).limit(_FEW)).all())
+    return list(connection.scalars(_WANTING, {"b_moment": now().timestamp(), "b_resources": resources}).all())
 
 
 def renew(connection: Connection, holders: Sequence[str]) -> None:
@@ -86,6 +96,10 @@ def renew(connection: Connection, holders: Sequence[str]) -> None:
     for start in range(0, len(holders), _CHUNK):
         part = holders[start : start + _CHUNK]
         connection.execute(update(LEASE).where(LEASE.c.holder.in_(part)).values(until=until))
+
+
+def drop_expired(connection: Connection) -> None:
+    connection.execute(delete(LEASE).where(LEASE.c.until <= now().timestamp()))
 
 
 def drop_orphans(connection: Connection, alive: Collection[str]) -> None:
@@ -111,19 +125,6 @@ def hold(store: Store, resource: str, whose: str, within: timedelta) -> Iterator
     finally:
         with store.decide() as connection:
             connection.execute(delete(LEASE).where(LEASE.c.resource == resource, LEASE.c.holder == whose))
-
-
-def _used(connection: Connection, resources: Collection[str]) -> dict[str, int]:
-    """Places taken. A lease that ran out takes none, and goes: its place may be given to the same holder again."""
-    moment = now().timestamp()
-    names = sorted(resources)
-    used: dict[str, int] = {}
-    for start in range(0, len(names), _CHUNK):
-        part = names[start : start + _CHUNK]
-        connection.execute(delete(LEASE).where(LEASE.c.resource.in_(part), LEASE.c.until <= moment))
-        counted = select(LEASE.c.resource, func.count()).where(LEASE.c.resource.in_(part)).group_by(LEASE.c.resource)
-        used.update((name, places) for name, places in connection.execute(counted).tuples())
-    return used
 
 
 def _named(connection: Connection, whose: str) -> str:

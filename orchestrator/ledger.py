@@ -93,6 +93,22 @@ UNPARKED: Mapping[str, object] = {
 }
 
 
+# Statements of the hot path are built once: building one costs more than SQLite needs to run it.
+_ROW = select(NODE_ROLE).where(NODE_ROLE.c.id == bindparam("b_id"))
+_READY = (
+    select(NODE_ROLE)
+    .where(NODE_ROLE.c.id.in_(bindparam("b_ids", expanding=True)), NODE_ROLE.c.state == TODO)
+    .order_by(NODE_ROLE.c.id)
+)
+_MOVED = update(NODE_ROLE).where(NODE_ROLE.c.id == bindparam("b_id"))
+_TOLD = (
+    update(NODE_ROLE)
+    .where(NODE_ROLE.c.id.in_(select(EDGE.c.child).where(EDGE.c.parent == bindparam("b_parent"))))
+    .values(waiting=NODE_ROLE.c.waiting + bindparam("b_delta"))
+    .returning(NODE_ROLE)
+)
+
+
 class Queue(Protocol):
     @property
     def running(self) -> bool: ...
@@ -108,7 +124,7 @@ class Ledger:
         self._queue = queue
 
     def row(self, connection: Connection, node_role: int) -> NodeRole:
-        return NodeRole(**connection.execute(select(NODE_ROLE).where(NODE_ROLE.c.id == node_role)).one()._asdict())
+        return NodeRole(**connection.execute(_ROW, {"b_id": node_role}).one()._asdict())
 
     def rows(self, connection: Connection, *where: object) -> list[NodeRole]:
         found = connection.execute(select(NODE_ROLE).where(*where).order_by(NODE_ROLE.c.id))  # type: ignore[arg-type]
@@ -117,7 +133,7 @@ class Ledger:
     def move(self, connection: Connection, row: NodeRole, move: Move, cause: int | None = None) -> int:
         """The event's id. Its cause is the row's last event where none is given."""
         event = self.store.append(connection, _event(row, move, cause or row.event))
-        connection.execute(update(NODE_ROLE).where(NODE_ROLE.c.id == row.id).values(_values(move, event)))
+        connection.execute(_MOVED, {"b_id": row.id, **_values(move, event)})
         return event
 
     def settle(self, connection: Connection, row: NodeRole, move: Move, cause: int | None = None) -> None:
@@ -135,9 +151,7 @@ class Ledger:
         """Tell the children that a parent is done (-1) or no longer done (+1); those that became ready."""
         if delta == 0:
             return []
-        children = select(EDGE.c.child).where(EDGE.c.parent == parent)
-        counted = update(NODE_ROLE).where(NODE_ROLE.c.id.in_(children)).values(waiting=NODE_ROLE.c.waiting + delta)
-        told = [NodeRole(**row._asdict()) for row in connection.execute(counted.returning(NODE_ROLE))]
+        told = [NodeRole(**row._asdict()) for row in connection.execute(_TOLD, {"b_parent": parent, "b_delta": delta})]
         return self.recount(connection, told, cause)
 
     def recount(self, connection: Connection, rows: Sequence[NodeRole], cause: int) -> list[int]:
@@ -155,7 +169,7 @@ class Ledger:
         unique = sorted(set(candidates))
         for start in range(0, len(unique), _CHUNK):
             part = unique[start : start + _CHUNK]
-            rows = self.rows(connection, NODE_ROLE.c.id.in_(part), NODE_ROLE.c.state == TODO)
+            rows = [NodeRole(**row._asdict()) for row in connection.execute(_READY, {"b_ids": part})]
             given = set(leases.take(connection, [(row.id, row.generation) for row in rows]))
             started = [row for row in rows if row.id in given]
             self._move_all(connection, started, lambda _: Move("role.started", TRANSITION, "started"), None)
@@ -193,7 +207,7 @@ class Ledger:
         events = [_event(row, move, cause or row.event) for row, move in zip(rows, moves, strict=True)]
         ids = self.store.append_all(connection, events)
         values = [{"b_id": row.id, **_values(move, event)} for row, move, event in zip(rows, moves, ids, strict=True)]
-        connection.execute(update(NODE_ROLE).where(NODE_ROLE.c.id == bindparam("b_id")), values)
+        connection.execute(_MOVED, values)
 
 
 def blocked_by(parents: int) -> str:

@@ -41,6 +41,13 @@ def statuses(store: Store) -> tuple[RoleStatus, ...]:
         )
 
 
+def states_of(store: Store, role: str) -> Mapping[str, str]:
+    """Node to the state of one role on it."""
+    with store.engine.connect() as connection:
+        asked = select(NODE_ROLE.c.node, NODE_ROLE.c.state).where(NODE_ROLE.c.role == role)
+        return dict(connection.execute(asked).tuples().all())
+
+
 def settled(store: Store, run: str) -> bool:
     """Whether nothing of the run will move without somebody doing something: all of it is active, failed, gated, or
     blocked behind such."""

@@ -74,9 +74,7 @@ def _refuse(want: Wanted, known: Mapping[VertexKey, NodeRole]) -> None:
     for key, vertex in want.vertices.items():
         row = known.get(key)
         if row and row.state == TRANSITION and row.input_hash != vertex.input_hash:
-            raise Held(
-                f"{'/'.join(key)}: changed while it is being worked on. Wait or cancel it, then apply again"
-            )
+            raise Held(f"{'/'.join(key)}: changed while it is being worked on. Wait or cancel it, then apply again")
 
 
 def _goes_again(vertex: Vertex, row: NodeRole) -> bool:

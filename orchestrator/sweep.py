@@ -62,6 +62,7 @@ class Sweep:
         segments that ended without moving their row (a stop, a lost database)."""
         with self.ledger.store.decide() as connection:
             leases.renew(connection, self._holders(connection))
+            leases.drop_expired(connection)
         for executor in self.durable.abandoned():
             with self.presence.dead(executor) as dead:
                 if dead:
@@ -89,7 +90,7 @@ class Sweep:
             if segment.ends_by < moment:
                 self._give_up(segment.row)
         with self.ledger.store.engine.connect() as connection:
-            startable = leases.wanting(connection, None)
+            startable = leases.startable(connection)
         if startable:
             with self.ledger.store.decide() as connection:
                 self.ledger.admit(connection, startable)
