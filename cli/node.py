@@ -41,7 +41,7 @@ def power(
 def _power(works: "Annealer", name: str, to: str | None) -> str:
     from drivers.facts import PowerState
 
-    with works.bmc(works.site.nodes[name]) as machine:
+    with works.bmcs.open(works.site.nodes[name]) as machine:
         if to == "cycle":
             machine.cycle()
         elif to is not None:
@@ -59,7 +59,7 @@ def facts(
     """Show what the node's BMC tells of it now. Writes nothing to it."""
     works = open_works(site, state)
     (name,) = nodes_named(works, [node])
-    with works.bmc(works.site.nodes[name]) as machine:
+    with works.bmcs.open(works.site.nodes[name]) as machine:
         told: dict[str, JsonValue] = json.loads(json.dumps(dataclasses.asdict(machine.facts()), default=str))
     print_document(told, output)
 

@@ -36,6 +36,16 @@ def emit(rows: Sequence[Row], columns: Sequence[str], fmt: Format) -> None:
             _emit_table(cells, [column.upper().replace("_", " ") for column in columns])
 
 
+def print_document(document: JsonValue, fmt: Format) -> None:
+    """One document that is no row; a table's place is taken by YAML."""
+    if fmt is Format.JSON:
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    import yaml
+
+    typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+
+
 def _emit_yaml(rows: Sequence[Row]) -> None:
     import yaml
 

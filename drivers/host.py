@@ -5,6 +5,7 @@ Commands and their texts: iproute2 `ip -json`, iputils `ping`, chrony `chronyc -
 
 import re
 import shlex
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -79,6 +80,14 @@ class Clock:
     synchronised: bool
     stratum: int | None
     says: str
+
+
+@dataclass(frozen=True)
+class Apart:
+    """How far a host's clock is ahead of ours, and how sure that is: half the time that asking took."""
+
+    ms: float
+    uncertainty_ms: float
 
 
 class _InterfaceAddress(BaseModel):
@@ -182,6 +191,17 @@ class Host:
             raise Garbled(
                 self._shell.who, f"chronyc answered {tracking.out.strip()!r}", "look at its version"
             ) from error
+
+    def clock_apart(self) -> Apart:
+        """The host's clock beside ours: what it says, against the middle of the asking."""
+        before = time.time()
+        told = self._told("date", "+%s.%N")
+        after = time.time()
+        try:
+            theirs = float(told)
+        except ValueError as error:
+            raise Garbled(self._shell.who, f"`date` answered {told.strip()!r}", "run it there by hand") from error
+        return Apart(1000 * (theirs - (before + after) / 2), 500 * (after - before))
 
     def _told(self, *argv: str) -> str:
         ran = self._shell.run(argv, _ANSWER)

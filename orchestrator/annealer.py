@@ -17,8 +17,8 @@ from orchestrator import disks, status
 from orchestrator.agent.client import Agents
 from orchestrator.ansible import Playbooks
 from orchestrator.binding import Bound, Key, bind
+from orchestrator.bmcs import Bmcs
 from orchestrator.boot.intents import BootIntents
-from orchestrator.boot.keys import site_key
 from orchestrator.boot.phonehome import PhoneHomes
 from orchestrator.boot.services import Services
 from orchestrator.engine import Engine
@@ -29,9 +29,12 @@ from orchestrator.roles import ROLES, Role, read_roles
 from orchestrator.steps.table import tasks
 from orchestrator.steps.world import World as Workshop
 from orchestrator.store import Store, now
-from orchestrator.vertex import WHATEVER, RoleStatus, Vertex
+from orchestrator.vertex import WHATEVER, Limits, RoleStatus, Vertex
 from orchestrator.why import Because, State, why
+from orchestrator.work import Task
 
+LIMITS = Limits()
+EXECUTOR = "anneal"  # one process at a time works on a site's SQLite
 POLL = 0.25  # seconds between two looks at the record while waiting
 Watch = Callable[[tuple[RoleStatus, ...]], None]
 
@@ -45,12 +48,12 @@ class Annealer:
         self.roles = read_roles()
         self.bound: Mapping[Key, Bound] = bind(self.site, self.roles)
         self.store = Store(f"sqlite:///{state / 'anneal.db'}")
-        self._directory = directory
         self._state = state
         intents = BootIntents(self.store)
         self._intents = intents
         self.agents = Agents(self.site.nodes, self.store, intents)
         self.phone_homes = PhoneHomes(self.store, intents)
+        self.bmcs = Bmcs(Vaults(directory), PinTable(self.store))
         self._engine: Engine | None = None
 
     def plan(self, targets: Collection[str]) -> Plan:
@@ -79,15 +82,20 @@ class Annealer:
         check_fresh(plan, world)
         wanted = [one for key, one in self.bound.items() if key[0] in plan.targets]
         run = f"{now():%Y%m%dT%H%M%S.%f}"
-        engine = self._engine or Engine(self.store, {})
+        engine = self._engine or self._new_engine({})
         engine.submit([_vertex(one) for one in wanted], [(need, one.key) for one in wanted for need in one.needs], run)
         for step in plan.steps:
             if step.node in consented and any(erasure.needs_consent for erasure in step.erases):
                 engine.consent(step.node, step.role, by, self._content(step.node))
 
+    def release(self, node: str) -> None:
+        """Let a node netboot again that looped."""
+        with self.store.begin() as connection:
+            self._intents.release(connection, node)
+
     def verify(self, targets: Collection[str]) -> None:
         """Have what was proven of the targets observed again, as far as it can be without a reboot."""
-        engine = self._engine or Engine(self.store, {})
+        engine = self._engine or self._new_engine({})
         engine.verify([key for key, one in self.bound.items() if key[0] in targets and _can_look(one.role)])
 
     def wait(self, targets: Collection[str], within: timedelta | None, watch: Watch) -> bool:
@@ -111,8 +119,9 @@ class Annealer:
             except BlockingIOError:
                 yield False
                 return
-            with self._services(ImageStore(images)) as services:
-                self._engine = Engine(self.store, tasks(self.roles, self._workshop(services, ImageStore(images))))
+            store = ImageStore(images)
+            with Services(self.site, self.store, self._state, store) as services:
+                self._engine = self._new_engine(tasks(self.roles, self._workshop(services, store)))
                 self._engine.start()
                 try:
                     yield True
@@ -120,25 +129,19 @@ class Annealer:
                     self._engine.stop()
                     self._engine = None
 
-    def _services(self, images: ImageStore) -> Services:
-        return Services(self.site, self.store, self._state, images)
+    def _new_engine(self, tasks: Mapping[str, Task]) -> Engine:
+        return Engine(self.store, tasks, LIMITS, EXECUTOR)
 
     def _workshop(self, services: Services, images: ImageStore) -> Workshop:
-        key = site_key(self._state)
-        playbooks = Playbooks(ROLES, key.private, self._state)
+        playbooks = Playbooks(ROLES, services.key.private, self._state)
         playbooks.reap()
         return Workshop(
             site=self.site,
             store=self.store,
-            vaults=Vaults(self._directory),
-            pins=PinTable(self.store),
+            bmcs=self.bmcs,
             images=images,
             services=services,
-            intents=self._intents,
-            agents=self.agents,
-            phone_homes=self.phone_homes,
             playbooks=playbooks,
-            private_key=key.private,
             standing=self._states_of,
         )
 
@@ -151,7 +154,7 @@ class Annealer:
         return World(self.site.name, self.bound, standing, self._disks())
 
     def _disks(self) -> dict[str, tuple[DiskContent, ...]]:
-        """What was last seen on each node's disks: by its ramdisk or, later, by an installed system that called home."""
+        """What was last seen on each node's disks: by its ramdisk or, later, by a system that called home."""
         found = {}
         for node, seen in self.agents.inspections().items():
             home = self.phone_homes.latest(node)

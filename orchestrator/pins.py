@@ -21,12 +21,12 @@ class PinTable:
         self._store = store
 
     def fingerprint(self, address: str) -> str | None:
-        with self._store.read() as connection:
+        with self._store.engine.connect() as connection:
             return connection.execute(select(PIN.c.fingerprint).where(PIN.c.address == address)).scalar()
 
     def pin(self, address: str, fingerprint: str) -> None:
         """A second pin of the same address is refused by the table's key."""
         with self._store.begin() as connection:
             connection.execute(insert(PIN).values(address=address, fingerprint=fingerprint, at=now()))
-            says = f"{address} shows the certificate {fingerprint[:16]} at first contact; no other is trusted from now on"
+            says = f"{address} shows certificate {fingerprint[:16]} at first contact; no other is trusted now"
             self._store.append(connection, Event("bmc.pinned", says, data={"address": address, "sha256": fingerprint}))

@@ -95,10 +95,14 @@ class DiskReport(_Told):
     error: str | None = None
 
     @property
+    def clean(self) -> bool:
+        """It was read, and there is neither a table nor a signature."""
+        return not (self.table or self.partitions or self.signatures or self.error) and self.sampled_bytes > 0
+
+    @property
     def empty(self) -> bool:
-        """Proven empty: samples were taken and are all zero, and there is neither a table nor a signature."""
-        found = self.table or self.partitions or self.signatures or self.error
-        return not found and self.sampled_bytes > 0 and self.nonzero_samples == 0
+        """Proven empty: clean, and all samples of its content are zero."""
+        return self.clean and self.nonzero_samples == 0
 
 
 class Inspection(_Told):

@@ -11,12 +11,12 @@ from orchestrator.work import Job, Observation
 
 def login(world: World, job: Job) -> Observation:
     """A login that works, on the certificate first met. Source: DSP0266 13.3.4 (sessions), IPMI 2.0 13.20 (RAKP)."""
-    with world.bmc(job.node) as machine:
+    with world.bmcs.open(job.node) as machine:
         identity = machine.identify()
     address = str(job.node.bmc.address)
     value: dict[str, JsonValue] = {
         **dataclasses.asdict(identity),
-        "certificate_sha256": world.pins.fingerprint(address),
+        "certificate_sha256": world.bmcs.pins.fingerprint(address),
     }
     what = " ".join(word for word in (identity.vendor, identity.model, identity.serial) if word) or "an unnamed machine"
     return Observation(holds=True, says=f"{what} lets {job.node.bmc.user} in", witness=_who(job), value=value)
@@ -24,7 +24,7 @@ def login(world: World, job: Job) -> Observation:
 
 def facts(world: World, job: Job) -> Observation:
     """What the machine is. It does not hold where the BMC lists NICs and none is a declared one."""
-    with world.bmc(job.node) as machine:
+    with world.bmcs.open(job.node) as machine:
         told = machine.facts()
     declared = {str(nic.mac) for nic in job.node.nics}
     listed = {str(nic.mac) for nic in told.nics}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import ip_address
 
 from pydantic import JsonValue
@@ -14,11 +15,12 @@ from orchestrator.steps.world import World
 from orchestrator.work import Job, Observation
 
 CLOCK_LIMIT_MS = 50.0
+PLAYS_WITHIN = timedelta(minutes=10)
 
 
 def login(world: World, job: Job) -> Observation:
     """What answers SSH is what phoned home: by its host key and machine id; its boot id tells a reboot since."""
-    home = world.phone_homes.latest(job.node.name)
+    home = world.services.phone_homes.latest(job.node.name)
     if home is None:
         return Observation(holds=False, says="no system of ours has called home from it", witness="nobody")
     with world.host(job.node) as host:
@@ -181,10 +183,10 @@ def clock(world: World, job: Job) -> Observation:
 
 def play(world: World, job: Job) -> None:
     """The role's tasks by Ansible, together with whatever other nodes want of the same role now."""
-    home = world.phone_homes.latest(job.node.name)
+    home = world.services.phone_homes.latest(job.node.name)
     if home is None:
         raise StepFailed(job.node.name, "its host key is not known", "install it with anneal, which learns the key")
-    world.playbooks.apply(job.role, world.target(job.node, home), dict(job.inputs))
+    world.playbooks.apply(job.role, world.target(job.node, home), job.inputs, PLAYS_WITHIN)
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -11,8 +12,10 @@ from orchestrator.boot.configdrive import config_drive
 from orchestrator.errors import StepFailed
 from orchestrator.image.store import Artefact
 from orchestrator.steps.netboot import Command, Finished, again, alive, command, ensure_agent, start_from
+from orchestrator.steps.ramdisk import at_stake as disks_at_stake
+from orchestrator.steps.ramdisk import read_disks
 from orchestrator.steps.world import World
-from orchestrator.work import Job, Observation, Park
+from orchestrator.work import AtStake, Job, Observation, Park
 
 WRITES_WITHIN = timedelta(minutes=30)
 COMES_UP_WITHIN = timedelta(minutes=20)
@@ -24,8 +27,8 @@ def phone_home(world: World, job: Job) -> Observation:
     Witnesses: the image's checksum, taken by the agent from the stream it wrote; the one-time token; the boot id, which
     SSH is to confirm later (role os-access).
     """
-    home = world.phone_homes.latest(job.node.name)
-    wanted = artefact(world, job).sha256
+    home = world.services.phone_homes.latest(job.node.name)
+    wanted = sha256(artefact(world, job))
     if home is None:
         return Observation(holds=False, says="no system of ours has called home from it", witness="nobody")
     value: dict[str, JsonValue] = {
@@ -57,20 +60,35 @@ def artefact(world: World, job: Job) -> Artefact:
             f"image {image.artefact} is not in the store",
             "anneal image list; anneal image build os, or import",
         )
-    if image.sha256 not in (None, found.sha256):
+    if image.sha256 not in (None, sha256(found)):
         raise StepFailed(
             job.node.name,
-            f"image {image.artefact} has sha256 {found.sha256[:12]}, the site pins {str(image.sha256)[:12]}",
+            f"image {image.artefact} has sha256 {sha256(found)[:12]}, the site pins {str(image.sha256)[:12]}",
             "import the pinned image, or change the pin in the inventory",
         )
     return found
+
+
+def at_stake(world: World, job: Job) -> AtStake | Park:
+    """Nothing, where disks are free of tables and signatures: `disks-clean`, which came before, asked for the rest."""
+    parked = ensure_agent(world, job)
+    if parked:
+        return parked
+    reports = read_disks(alive(world, job))
+    stake = disks_at_stake(reports)
+    return replace(stake, empty=all(one.clean for one in reports))
+
+
+def sha256(image: Artefact) -> str:
+    """Of the raw disk, as the agent hashes it."""
+    return image.files["disk"].sha256
 
 
 def write_image(world: World, job: Job) -> Park | None:
     """Image and config drive on the root disk, boot loader, then a boot from disk and its call home."""
     image = artefact(world, job)
     instance = str(job.once("instance-id", lambda: str(uuid.uuid4()), again))
-    home = world.phone_homes.latest(job.node.name)
+    home = world.services.phone_homes.latest(job.node.name)
     if home and home.instance_id == instance:
         return None
     if not job.done("boot-disk"):
@@ -81,8 +99,8 @@ def write_image(world: World, job: Job) -> Park | None:
 
     def boot() -> None:
         with world.store.begin() as connection:
-            world.agents.forget(connection, job.node.name)
-        with world.bmc(job.node) as machine:
+            world.services.agents.forget(connection, job.node.name)
+        with world.bmcs.open(job.node) as machine:
             start_from(machine, BootTarget.DISK)
 
     job.once("boot-disk", boot, again)
@@ -106,15 +124,15 @@ def _prepare(world: World, job: Job, image: Artefact, instance: str) -> Command:
 
     def params() -> Mapping[str, JsonValue]:
         info: dict[str, JsonValue] = {
-            "id": image.sha256[:32],
-            "urls": [world.image_url(image)],
+            "id": sha256(image)[:32],
+            "urls": [world.services.images.url(image)],
             "disk_format": "raw",
             "container_format": "bare",
             "image_type": "whole-disk",
             "stream_raw_images": True,
             "os_hash_algo": "sha256",
-            "os_hash_value": image.sha256,
-            "node_uuid": world.agents.uuid(job.node.name),
+            "os_hash_value": sha256(image),
+            "node_uuid": world.services.agents.uuid(job.node.name),
             "deploy_boot_mode": job.node.boot_mode,
             "boot_option": "local",
         }
@@ -126,8 +144,8 @@ def _prepare(world: World, job: Job, image: Artefact, instance: str) -> Command:
 def _drive(world: World, job: Job, image: Artefact, instance: str) -> str:
     """The config drive, with a token that only the system booted from it will know."""
     with world.store.begin() as connection:
-        token = world.phone_homes.expect(connection, job.node.name, instance, image.sha256)
-    return config_drive(world.site, job.node, world.greeting(token, instance))
+        token = world.services.phone_homes.expect(connection, job.node.name, instance, sha256(image))
+    return config_drive(world.site, job.node, world.services.greeting(token, instance))
 
 
 def _bootloader(world: World, job: Job) -> Command:

@@ -45,13 +45,13 @@ def again() -> bool:
 def ensure_agent(world: World, job: Job) -> Park | None:
     """None where the node's agent is alive; else boots the ramdisk, once an attempt, and waits for its call."""
     seen = job.signals(f"agent:{job.node.name}")
-    if world.agents.live(job.node.name):
+    if world.services.agents.live(job.node.name):
         return None
 
     def boot() -> None:
         with world.store.begin() as connection:
-            world.intents.arm(connection, job.node.name, job.node.boot_nic.mac, "agent", CALLS_WITHIN)
-        with world.bmc(job.node) as machine:
+            world.services.intents.arm(connection, job.node.name, job.node.boot_nic.mac, "agent", CALLS_WITHIN)
+        with world.bmcs.open(job.node) as machine:
             start_from(machine, BootTarget.PXE)
 
     job.once("boot-ramdisk", boot, again)
@@ -95,7 +95,7 @@ def _found(agent: Agent, asked: Command) -> CommandResult | None:
 
 
 def alive(world: World, job: Job) -> Agent:
-    agent = world.agents.live(job.node.name)
+    agent = world.services.agents.live(job.node.name)
     if agent is None:
         raise StepFailed(
             job.node.name, "its agent is gone", "look at its console; anneal plan boots it again", retryable=True

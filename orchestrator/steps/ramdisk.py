@@ -4,7 +4,8 @@ from pydantic import JsonValue
 
 from inventory.model import Node
 from orchestrator.agent.client import Agent
-from orchestrator.agent.inspection import DiskReport, Inspection, disk_reports
+from orchestrator.agent.inspection import DiskReport, InspectedDisk, Inspection, disk_reports
+from orchestrator.agent.lldp import Neighbour
 from orchestrator.cabling import Cable, Nic, Port, Verdict, judge
 from orchestrator.disks import contents, digest, holds
 from orchestrator.steps.netboot import CALLS_WITHIN, Command, Finished, again, alive, command, ensure_agent
@@ -12,11 +13,12 @@ from orchestrator.steps.world import World
 from orchestrator.work import AtStake, Job, Observation, Park
 
 CLEAN_STEP = "clean.execute_clean_step"
+ERASE = "command:erase_devices_metadata"  # the intent's key
 
 
 def inspection(world: World, job: Job) -> Observation:
     """The machine's own view of itself, from the boot that is live now, against the inventory."""
-    agent = world.agents.live(job.node.name)
+    agent = world.services.agents.live(job.node.name)
     seen = agent.inspection() if agent else None
     if agent is None or seen is None:
         return Observation(holds=False, says="its agent has not called", witness="nobody")
@@ -48,7 +50,7 @@ def _misfits(node: Node, seen: Inspection) -> list[str]:
     return faults
 
 
-def root_disks(node: Node, seen: Inspection) -> list[DiskReport]:
+def root_disks(node: Node, seen: Inspection) -> list[InspectedDisk]:
     """The disks that the inventory's root_disk fits; all of them where it says nothing."""
     hint = node.root_disk
     if hint is None:
@@ -77,40 +79,47 @@ def cables(world: World, job: Job) -> Observation:
 
 def _heard(world: World) -> dict[Nic, Port | None]:
     heard: dict[Nic, Port | None] = {}
-    for name, seen in world.agents.inspections().items():
+    for name, seen in world.services.agents.inspections().items():
         declared = {nic.mac: nic.name for nic in world.site.nodes[name].nics} if name in world.site.nodes else {}
         for nic in seen.nics:
             if nic.mac in declared:
-                heard[name, declared[nic.mac]] = (nic.neighbour.system, nic.neighbour.port) if nic.neighbour else None
+                heard[name, declared[nic.mac]] = _end(nic.neighbour) if nic.neighbour else None
     return heard
 
 
+def _end(neighbour: Neighbour) -> Port:
+    return neighbour.system or neighbour.chassis, neighbour.port
+
+
 def look_again(world: World, job: Job) -> Park | None:
-    """Boot the ramdisk anew where the inspection is older than this attempt: LLDP is heard at its start only."""
-    seen = world.agents.inspected_at(job.node.name)
-    if seen is not None and seen >= job.since:
+    """Boot the ramdisk anew, as LLDP is heard at its start only; not the first time, when it was heard just now."""
+    if job.generation == 1:
         return None
 
     def forget() -> None:
         with world.store.begin() as connection:
-            world.agents.forget(connection, job.node.name)
+            world.services.agents.forget(connection, job.node.name)
 
     job.once("forget", forget, again)
-    return ensure_agent(world, job) or Park(
-        f"inspection:{job.node.name}", job.signals(f"inspection:{job.node.name}"), "a fresh inspection", CALLS_WITHIN
-    )
+    return ensure_agent(world, job)
 
 
 def disks(world: World, job: Job) -> Observation:
-    """Each disk read again by the kernel of the live ramdisk: tables, signatures and samples of its content."""
-    if world.agents.live(job.node.name) is None:
+    """Each disk read again by the kernel of the live ramdisk: tables, signatures and samples of its content.
+
+    Proven empty holds. So does free of tables and signatures, once this role has erased them with consent: what the
+    erased file systems held may still stand between, and nothing points to it.
+    """
+    agent = world.services.agents.live(job.node.name)
+    if agent is None:
         return Observation(holds=False, says="its agent is not up to look", witness="nobody")
-    reports = _read(alive(world, job))
-    full = [one for one in reports if not one.empty]
-    says = "; ".join(f"{one.serial or one.name} holds {holds(one)}" for one in full)
+    reports = read_disks(agent)
+    erased = job.done(ERASE)
+    bad = [one for one in reports if not (one.empty or (erased and one.clean))]
+    says = "; ".join(f"{one.serial or one.name} holds {holds(one)}" for one in bad)
     value: dict[str, JsonValue] = {one.serial or one.name: holds(one) for one in reports}
-    says = says or f"{len(reports)} disks are empty"
-    return Observation(holds=not full, says=says, witness=f"agent of {job.node.name}", value=value)
+    says = says or f"{len(reports)} disks carry no table and no signature"
+    return Observation(holds=not bad, says=says, witness=f"agent of {job.node.name}", value=value)
 
 
 def disks_at_stake(world: World, job: Job) -> AtStake | Park:
@@ -118,7 +127,10 @@ def disks_at_stake(world: World, job: Job) -> AtStake | Park:
     parked = ensure_agent(world, job)
     if parked:
         return parked
-    reports = _read(alive(world, job))
+    return at_stake(read_disks(alive(world, job)))
+
+
+def at_stake(reports: tuple[DiskReport, ...]) -> AtStake:
     found = contents(reports)
     says = "; ".join(f"disk {one.serial}: {one.holds}" for one in found)
     return AtStake(empty=all(one.empty for one in found), says=says, digest=digest(reports))
@@ -145,6 +157,7 @@ def clean_step(agent: Agent, step: str) -> Command:
     return Command(CLEAN_STEP, lambda: params, CALLS_WITHIN, step)
 
 
-def _read(agent: Agent) -> tuple[DiskReport, ...]:
+def read_disks(agent: Agent) -> tuple[DiskReport, ...]:
+    """By the ramdisk's own witness, as decision 3 has it. A ramdisk without it cannot say; that is an error here."""
     wanted = clean_step(agent, "read_disks")
     return disk_reports(agent.run(wanted.name, wanted.params(), wanted.within))

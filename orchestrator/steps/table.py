@@ -72,8 +72,10 @@ class Bench:
 class Eraser(Bench):
     """A role that destroys what disks hold: says first what that is."""
 
+    look: Callable[[World, Job], AtStake | Park]
+
     def at_stake(self, job: Job) -> AtStake | Park:
-        return ramdisk.disks_at_stake(self.world, job)
+        return self.look(self.world, job)
 
 
 def tasks(roles: Roles, world: World) -> Mapping[str, Task]:
@@ -91,8 +93,13 @@ def _task(role: Role, world: World) -> Task:
         raise BadRole(
             f"{role.role}/role.yaml: nobody knows the verb {verb}. Known: {', '.join(v for _, v in (*OBSERVE, *ACT))}"
         )
-    return Eraser(world, see, do) if role.erases else Bench(world, see, do)
+    return Eraser(world, see, do, _look(role)) if role.erases else Bench(world, see, do)
 
 
 def _act(means: Means) -> Act | None:
     return host.play if means.kind == "ansible" else ACT.get((means.kind, means.verb))
+
+
+def _look(role: Role) -> Callable[[World, Job], AtStake | Park]:
+    """The installer comes after the cleaner, by whose proof nothing that is known is left on the disks."""
+    return install.at_stake if "disks-clean" in role.same_node else ramdisk.disks_at_stake
