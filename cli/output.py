@@ -36,7 +36,7 @@ def emit(rows: Sequence[Row], columns: Sequence[str], fmt: Format) -> None:
             _emit_table(cells, [column.upper().replace("_", " ") for column in columns])
 
 
-def print_document(document: JsonValue, fmt: Format) -> None:
+def print_document(document: "JsonValue", fmt: Format) -> None:
     """One document that is no row; a table's place is taken by YAML."""
     if fmt is Format.JSON:
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -137,7 +137,8 @@ def _unreadable(file: str, error: OSError | UnicodeDecodeError | yaml.YAMLError)
         case OSError():
             return Problem(Place(file, 0), f"this cannot be read: {error.strerror}", "mend its owner or mode")
         case yaml.MarkedYAMLError():
-            mark = error.problem_mark or error.context_mark
+            unclosed = "end of stream" in (error.problem or "")
+            mark = error.context_mark if unclosed and error.context_mark else error.problem_mark
             says = ", ".join(part for part in (error.context, error.problem) if part)
             remedy = "look for a colon, quote or bracket here or just above; text with special characters needs quotes"
             return Problem(Place(file, mark.line + 1 if mark else 0), f"this is not YAML: {says}", remedy)

@@ -13,10 +13,12 @@ from inventory.model import Group, Head, Image, Link, Network, Node, Profile, Pr
 class Draft:
     """What was declared, well formed or not (`root`), and of that what is well formed.
 
-    `root` holds the sections of the files; its nodes have their `layers` merged in. `links` are by their index.
+    Not `whole`: what is not declared may stand in a file that could not be read. `root` holds the sections of the
+    files; its nodes have their `layers` merged in. `links` are by their index.
     """
 
     root: Table
+    whole: bool
     layers: Mapping[str, tuple[Layer, ...]]
     head: Head | None
     provisioning: Provisioning | None

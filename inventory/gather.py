@@ -25,10 +25,14 @@ _SECTIONS = (*NOUNS, "links")
 
 @dataclass(frozen=True)
 class Gathered:
-    """Every section, empty where no file has it; and what is wrong in single files or between them."""
+    """Every section, empty where no file has it; and what is wrong in single files or between them.
+
+    Not `whole`: a file or section could not be read, so that what seems to be missing may stand there.
+    """
 
     sections: Mapping[str, Table]
     links: Row
+    whole: bool
     place: Place
     problems: tuple[Problem, ...]
 
@@ -47,12 +51,13 @@ def gather(directory: Path) -> Gathered:
     for path in files:
         table, problems = read(path)
         joined.problems += problems
+        joined.whole &= table is not None or not problems
         if table is not None and "kind" not in table.entries:
             joined.add(table)
     sections = {
         section: Table(entries, joined.places.get(section, here)) for section, entries in joined.entries.items()
     }
-    return Gathered(sections, Row(tuple(joined.links), here), here, tuple(joined.problems))
+    return Gathered(sections, Row(tuple(joined.links), here), joined.whole, here, tuple(joined.problems))
 
 
 def _files(directory: Path) -> Iterator[Path]:
@@ -71,11 +76,12 @@ class _Joined:
         self.links: list[Tree] = []
         self.places: dict[str, Place] = {}
         self.problems: list[Problem] = []
+        self.whole = True
 
     def add(self, table: Table) -> None:
         for section, tree in table.entries.items():
             if section not in _SECTIONS:
-                self._wrong(tree, f"unknown key {section!r}", one_of(section, _SECTIONS))
+                self._lost(tree, f"unknown key {section!r}", one_of(section, _SECTIONS))
             elif tree == Leaf(None, tree.place):
                 continue
             elif section == "links":
@@ -84,13 +90,13 @@ class _Joined:
                 self.places.setdefault(section, tree.place)
                 self._add_entries(section, tree)
             else:
-                self._wrong(tree, f"{section} must be a mapping", "write entries below it, each as name: ...")
+                self._lost(tree, f"{section} must be a mapping", "write entries below it, each as name: ...")
 
     def _add_links(self, tree: Tree) -> None:
         if isinstance(tree, Row):
             self.links += tree.items
         else:
-            self._wrong(tree, "links must be a list", "write each cable as - {a: r1-n01:eth0, b: r1-sw1:swp1}")
+            self._lost(tree, "links must be a list", "write each cable as - {a: r1-n01:eth0, b: r1-sw1:swp1}")
 
     def _add_entries(self, section: str, table: Table) -> None:
         known = self.entries[section]
@@ -100,6 +106,10 @@ class _Joined:
                 self._wrong(tree, says, "keep one of them, or rename one")
             else:
                 known[name] = tree
+
+    def _lost(self, tree: Tree, says: str, remedy: str) -> None:
+        self.whole = False
+        self._wrong(tree, says, remedy)
 
     def _wrong(self, tree: Tree, says: str, remedy: str) -> None:
         self.problems.append(Problem(tree.place, says, remedy))

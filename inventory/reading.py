@@ -56,6 +56,7 @@ class _Reading:
         head = self._model(Head, _Entry("the site", self._site, self._site, settings=SETTINGS["site"]))
         return Draft(
             root=Table(sections, self._gathered.place),
+            whole=self._gathered.whole,
             layers=layers,
             head=head,
             provisioning=head.provisioning if head is not None else self._provisioning(),
@@ -160,6 +161,8 @@ class _Reading:
             values["name"] = entry.name
         read, faults = _validated(model, values)
         for fault in faults:
+            if fault["type"] == "missing" and model is Head and not self._gathered.whole:
+                continue
             if fault["type"] == "missing":
                 shared = entry.own is not entry.body and fault["loc"][0] not in OWN
                 where = "here, or in the settings of its profile, rack or site" if shared else "here"
@@ -183,11 +186,13 @@ def _word(table: Table, key: str) -> str:
 
 
 def _validated(model: type[_M], values: Mapping[str, JsonValue]) -> tuple[_M | None, list[ErrorDetails]]:
-    """The model, or its faults without the values."""
+    """The model, or its faults without the values. A list is not too short for holding only what is at fault."""
     try:
         return model.model_validate(values), []
     except ValidationError as error:
-        return None, error.errors(include_url=False, include_input=False)
+        faults = error.errors(include_url=False, include_input=False)
+    above = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
+    return None, [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in above]
 
 
 def _known(model: type[Model], fault: ErrorDetails, entry: _Entry | None = None) -> frozenset[str]:

@@ -22,7 +22,7 @@ def read_vault(path: Path, key: str) -> str:
     try:
         opener = get_file_vault_secret(filename=password_file, loader=DataLoader())
         opener.load()
-        clear = VaultLib([("default", opener)]).decrypt(path.read_bytes(), filename=str(path))
+        clear = VaultLib([("default", opener)]).decrypt(path.read_bytes())
     except OSError as error:
         raise SecretMissing(f"{subject}: {error.strerror}", f"look at {path} and {password_file}") from error
     except AnsibleError:

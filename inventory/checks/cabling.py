@@ -20,10 +20,9 @@ def cabling(draft: Draft) -> Iterator[Problem]:
 
 
 def _nowhere(draft: Draft, devices: frozenset[str], end: Endpoint, place: Place) -> Iterator[Problem]:
-    if end.device not in devices:
+    if end.device not in devices and draft.whole:
         says = f"the cable leads nowhere: there is no device {end.device!r}"
         yield Problem(place, says, one_of(end.device, devices))
-        return
     ports = _ports(draft, end.device)
     if ports is not None and end.port not in ports:
         says = f"the cable leads nowhere: {end.device} has no port {end.port!r}"
@@ -31,8 +30,10 @@ def _nowhere(draft: Draft, devices: frozenset[str], end: Endpoint, place: Place)
 
 
 def _ports(draft: Draft, device: str) -> tuple[str, ...] | None:
-    """None where the device is declared but not well formed: its ports are not known."""
+    """None where they are not known: the device is not well formed, or its name is taken twice."""
     node, switch = draft.nodes.get(device), draft.switches.get(device)
+    if node is not None and switch is not None:
+        return None
     if node is not None:
         return tuple(nic.name for nic in node.nics)
     return switch.ports if switch is not None else None

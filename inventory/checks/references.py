@@ -48,5 +48,5 @@ def _image(draft: Draft, kind: str, name: str, path: tuple[Step, ...]) -> Iterat
 
 def _unknown(draft: Draft, noun: str, name: str, path: tuple[Step, ...]) -> Iterator[Problem]:
     known = draft.declared(f"{noun}s")
-    if name not in known:
+    if name not in known and draft.whole:
         yield Problem(draft.place(*path), f"there is no {noun} {name!r}", one_of(name, known))
