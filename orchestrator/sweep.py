@@ -129,7 +129,7 @@ class Sweep:
 
     def _holders(self, connection: Connection) -> list[str]:
         under_way = select(NODE_ROLE.c.id, NODE_ROLE.c.generation).where(NODE_ROLE.c.state == TRANSITION)
-        holders = {leases.holder(*row) for row in connection.execute(under_way).tuples()}
+        holders = {leases.holder(*row) for row in connection.execute(under_way)}
         return sorted(holders | {segment.row.holder for segment in self.worker.running.values()})
 
     def _each(self, do: Callable[[Connection, NodeRole], None], *where: ColumnElement[bool]) -> None:
