@@ -26,7 +26,7 @@ echo "== what would be done, before anything is touched (r1-n01 of 8)"
 anneal plan r1-n01
 
 echo "== discovered, inspected, wiped, installed, networked, proven (r1-n05 holds data: its erasure is consented to)"
-anneal ready rack=r1 --wait --confirm-erase 'r1-n[01-08]'
+anneal ready rack=r1 --wait --confirm-erase r1-n05
 
 echo "== where they stand"
 anneal status
