@@ -1,0 +1,82 @@
+"""The twin's own door, on loopback: what was counted, and the switch of faults, as JSON for another process.
+
+GET  /machines              name to counters, all machines
+GET  /machines/NAME         one machine, its log of writes included
+PUT  /machines/NAME/faults/FAULT      switch on
+DELETE /machines/NAME/faults/FAULT    switch off
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from aiohttp import web
+
+from drivers.virtual.twin.faults import Fault
+from drivers.virtual.twin.machine import Machine
+
+Json = dict[str, object]
+
+
+def counters(machine: Machine) -> Json:
+    return {
+        "power": machine.power.value,
+        "stage": machine.stage.value,
+        "boot": {"enabled": machine.override.lasts.value, "target": machine.override.target.value},
+        "bmc_writes": len(machine.writes),
+        "power_actions": machine.power_actions,
+        "sessions": {
+            "opened": machine.sessions_opened,
+            "closed": machine.sessions_closed,
+            "expired": machine.sessions_expired,
+            "live": len(machine.sessions_live),
+        },
+        "logins_denied": machine.logins_denied,
+        "erases": len(machine.erases),
+        "installs": len(machine.installs),
+        "boots": list(machine.boots),
+        "faults": sorted(fault.value for fault in machine.faults),
+    }
+
+
+def details(machine: Machine) -> Json:
+    """Counters, with what stands behind them."""
+    return {
+        **counters(machine),
+        "bmc": str(machine.spec.bmc.address),
+        "protocol": machine.spec.bmc.protocol,
+        "serial": machine.spec.serial,
+        "disks": [{"serial": disk.serial, "content": disk.content.value} for disk in machine.disks],
+        "writes": [asdict(write) for write in machine.writes],
+        "erase_log": [asdict(work) for work in machine.erases],
+        "install_log": [asdict(work) for work in machine.installs],
+        "complaints": list(machine.complaints),
+    }
+
+
+class Admin:
+    """Answers; it has no login, so it is never bound but where the twin file says."""
+
+    def __init__(self, name: str, machines: Mapping[str, Machine]) -> None:
+        self._name = name
+        self._machines = machines
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        words = [word for word in request.path.split("/") if word]
+        match request.method, words:
+            case "GET", []:
+                return web.json_response({"name": self._name, "machines": len(self._machines)})
+            case "GET", ["machines"]:
+                return web.json_response({name: counters(machine) for name, machine in self._machines.items()})
+            case "GET", ["machines", name] if name in self._machines:
+                return web.json_response(details(self._machines[name]))
+            case ("PUT" | "DELETE") as method, ["machines", name, "faults", fault] if name in self._machines:
+                return await self._switch(name, fault, on=method == "PUT")
+            case _:
+                return web.json_response({"error": f"{request.method} {request.path}: no such thing"}, status=404)
+
+    async def _switch(self, name: str, fault: str, *, on: bool) -> web.StreamResponse:
+        if fault not in [known.value for known in Fault]:
+            known = ", ".join(Fault)
+            return web.json_response({"error": f"{fault}: no such fault. one of: {known}"}, status=404)
+        await self._machines[name].set_fault(Fault(fault), on=on)
+        return web.json_response(counters(self._machines[name]))

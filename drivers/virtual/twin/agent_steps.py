@@ -1,0 +1,69 @@
+"""Clean and deploy steps: the lists that an agent gives, and what those that touch disks do here.
+
+Source: ipa-protocol 2.3, with the step of the ramdisk's own plug-in.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from drivers.virtual.twin import agent_errors
+from drivers.virtual.twin.machine import Machine, Work
+
+Step = dict[str, object]
+ERASING = timedelta(seconds=15)
+READING = timedelta(seconds=5)
+_IDLE = frozenset({"erase_pstore", "clean_uefi_nvram", "delete_configuration"})
+
+
+def _step(name: str, priority: int = 0, interface: str = "deploy", *, abortable: bool | None = True) -> Step:
+    step: Step = {"step": name, "priority": priority, "interface": interface, "reboot_requested": False}
+    return step if abortable is None else {**step, "abortable": abortable}
+
+
+CLEAN_STEPS: Mapping[str, tuple[Step, ...]] = MappingProxyType(
+    {
+        "GenericHardwareManager": (
+            _step("erase_devices", 10),
+            _step("erase_devices_metadata", 99),
+            _step("erase_devices_express"),
+            _step("erase_pstore"),
+            _step("clean_uefi_nvram"),
+            _step("delete_configuration", interface="raid"),
+        ),
+        "DiskWitness": (_step("read_disks", abortable=False),),
+    }
+)
+DEPLOY_STEPS: Mapping[str, tuple[Step, ...]] = MappingProxyType(
+    {
+        "GenericHardwareManager": (
+            _step("erase_devices_metadata", abortable=None),
+            _step("clean_uefi_nvram", abortable=None),
+            _step("write_image", abortable=None),
+            _step("inject_files", abortable=None),
+        )
+    }
+)
+
+
+async def run(machine: Machine, name: str) -> object:
+    """The result of a clean step. Each erasure counts once, when the disks have changed."""
+    match name:
+        case "read_disks":
+            await machine.clock.lag(READING)
+            return [disk.report() for disk in machine.disks]
+        case "erase_devices_metadata" | "erase_devices_express":
+            await machine.clock.lag(ERASING)
+            for disk in machine.disks:
+                disk.erase_metadata()
+        case "erase_devices":
+            await machine.clock.lag(ERASING * 4)
+            for disk in machine.disks:
+                disk.erase()
+        case _ if name in _IDLE:
+            return None
+        case _:
+            raise agent_errors.unknown_step(name)
+    machine.erases.append(Work(time.time(), name))
+    return {disk.name: None for disk in machine.disks} if name == "erase_devices" else None

@@ -1,0 +1,110 @@
+"""A whole twin: every BMC, machine and cable of a twin file in one event loop, in a thread or in the foreground."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from drivers.virtual.twin.admin import Admin
+from drivers.virtual.twin.clock import Clock
+from drivers.virtual.twin.faults import Fault
+from drivers.virtual.twin.file import TwinSpec
+from drivers.virtual.twin.firmware import Firmware
+from drivers.virtual.twin.ipmi_server import IpmiServer
+from drivers.virtual.twin.listeners import Endpoint, HttpListeners
+from drivers.virtual.twin.machine import Machine
+from drivers.virtual.twin.redfish_server import RedfishServer
+from drivers.virtual.twin.wire import Wire
+
+START_SECONDS = 120
+
+
+class Twin:
+    """`state` keeps the BMCs' certificates; without it they last as long as the twin.
+
+    Machines may be read from any thread; they are changed through the twin alone.
+    """
+
+    def __init__(self, spec: TwinSpec, state: Path | None = None) -> None:
+        self.spec = spec
+        self._temporary = None if state is not None else TemporaryDirectory(prefix="anneal-twin-")
+        self._state = state if state is not None else Path(self._temporary.name if self._temporary else "")
+        self._listeners: HttpListeners | None = None
+        self._bmcs: list[RedfishServer | IpmiServer] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self.machines: Mapping[str, Machine] = MappingProxyType({})
+        self.admin: Endpoint = (spec.admin.host, 0)
+
+    def machine(self, name: str) -> Machine:
+        return self.machines[name]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Open every listener and return. `OSError` where an address is taken."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"twin-{self.spec.name}", daemon=True)
+        self._thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self.open(), self._loop).result(START_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Close everything; safe to call twice."""
+        loop, thread = self._loop, self._thread
+        self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(self.close(), loop).result(START_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def set_fault(self, name: str, fault: Fault) -> None:
+        self._switch(name, fault, on=True)
+
+    def clear_fault(self, name: str, fault: Fault) -> None:
+        self._switch(name, fault, on=False)
+
+    def _switch(self, name: str, fault: Fault, *, on: bool) -> None:
+        if self._loop is None:
+            raise RuntimeError(f"twin {self.spec.name} is not running; start it first")
+        switched = asyncio.run_coroutine_threadsafe(self.machine(name).set_fault(fault, on=on), self._loop)
+        switched.result(START_SECONDS)
+
+    async def open(self) -> None:
+        """In the running loop: make the machines and listen for them."""
+        clock = Clock(self.spec.speed)
+        self._listeners = HttpListeners()
+        firmware = Firmware(self.spec, self._listeners, Wire(self.spec.networks))
+        self.machines = MappingProxyType({one.name: Machine(one, clock, firmware.run) for one in self.spec.machines})
+        for machine in self.machines.values():
+            redfish = machine.spec.bmc.protocol == "redfish"
+            bmc = RedfishServer(machine, self._listeners, self._state) if redfish else IpmiServer(machine)
+            self._bmcs.append(bmc)
+            await bmc.open()
+        admin = (self.spec.admin.host, self.spec.admin.port or 0)
+        self.admin = await self._listeners.open(admin, Admin(self.spec.name, self.machines).answer)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(machine.unplug() for machine in self.machines.values()))
+        for bmc in self._bmcs:
+            await bmc.shut()
+        self._bmcs.clear()
+        if self._listeners is not None:
+            await self._listeners.stop()
