@@ -11,6 +11,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 Ip = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
 
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 
@@ -62,9 +63,23 @@ def _prefix(value: object) -> Prefix:
 
 
 def _name(value: object) -> str:
-    if not isinstance(value, str) or not re.match(NAME_PATTERN, value):
+    if not isinstance(value, str) or not re.fullmatch(NAME_PATTERN, value):
         raise ValueError(f"{value!r} is no name; use lower-case letters, digits and hyphens, 63 at most (RFC 1123 2.1)")
     return value
+
+
+def _host(value: object) -> str:
+    """As text, for it goes into other programs' configuration: nothing but a name or an address may."""
+    try:
+        return str(_ip(value))
+    except ValueError:
+        if isinstance(value, str) and re.fullmatch(_HOST, value):
+            return value
+    raise ValueError(f"{value!r} is neither a host name nor an IP address; write it as ntp1.example.net or 10.77.0.1")
+
+
+def _resolver(value: object) -> str:
+    return str(_ip(value))
 
 
 @dataclass(frozen=True)
@@ -100,7 +115,7 @@ class HostPort:
         if isinstance(value, cls):
             return value
         found = (
-            re.match(r"^(?:\[([0-9a-fA-F:.]+)\]|([^\s:\[\]/]+))(?::(\d{1,5}))?$", value)
+            re.fullmatch(rf"(?:\[([0-9a-fA-F:.]+)\]|({_HOST}))(?::(\d{{1,5}}))?", value)
             if isinstance(value, str)
             else None
         )
@@ -130,6 +145,8 @@ PrefixField = Annotated[
     WithJsonSchema({"type": "string", "examples": ["10.77.0.0/24"]}),
 ]
 Name = Annotated[str, PlainValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
+Host = Annotated[str, PlainValidator(_host), WithJsonSchema({"type": "string", "examples": ["ntp1.example.net"]})]
+Resolver = Annotated[str, PlainValidator(_resolver), WithJsonSchema({"type": "string", "examples": ["10.77.0.1"]})]
 EndpointField = Annotated[
     Endpoint,
     PlainValidator(Endpoint.parse),

@@ -64,7 +64,12 @@ def plain(tree: Tree) -> JsonValue:
         case Row():
             return [plain(item) for item in tree.items]
         case Table():
-            return {key: plain(value) for key, value in tree.entries.items()}
+            return values(tree)
+
+
+def values(table: Table) -> dict[str, JsonValue]:
+    """A table without its places."""
+    return {key: plain(value) for key, value in table.entries.items()}
 
 
 def step(tree: Tree, key: Step) -> Tree | None:

@@ -10,7 +10,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictInt
 
-from inventory.address import Endpoint, EndpointField, HostPortField, Ip, IpField, MacField, Name, PrefixField
+from inventory.address import (
+    Endpoint,
+    EndpointField,
+    Host,
+    HostPortField,
+    Ip,
+    IpField,
+    MacField,
+    Name,
+    PrefixField,
+    Resolver,
+)
 from inventory.secrets import SecretRefField
 
 Unit = Annotated[StrictInt, Field(ge=1, le=60)]
@@ -55,7 +66,9 @@ class Image(Model):
 
     name: Name
     kind: Literal["os", "ramdisk"]
-    artefact: str = Field(description="Its name in the image store (`anneal image list`).")
+    artefact: str = Field(
+        pattern="^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$", description="Its name in the image store (`anneal image list`)."
+    )
     sha256: str | None = Field(
         default=None, pattern="^[0-9a-f]{64}$", description="Pins the content; any other is refused."
     )
@@ -179,9 +192,9 @@ class Head(Model):
     """What a site says of itself."""
 
     name: Name
-    domain: str = Field(default="example.test", description="The DNS domain of the nodes' names.")
-    ntp: tuple[str, ...] = Field(default=(), description="Time servers, by name or address.")
-    dns: tuple[str, ...] = Field(default=(), description="Resolvers, by address.")
+    domain: Host = Field(default="example.test", description="The DNS domain of the nodes' names.")
+    ntp: tuple[Host, ...] = Field(default=(), description="Time servers, by name or address.")
+    dns: tuple[Resolver, ...] = Field(default=(), description="Resolvers, by address.")
     provisioning: Provisioning
 
 

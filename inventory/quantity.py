@@ -26,7 +26,7 @@ def duration(text: object) -> timedelta:
     """`15m` -> 900 s. Units: ms, s, m, h, d."""
     if isinstance(text, timedelta):
         return text
-    found = re.match(_DURATION, text) if isinstance(text, str) else None
+    found = re.fullmatch(_DURATION, text) if isinstance(text, str) else None
     if found is None:
         raise ValueError(f"{text!r} is no duration; write a number with its unit: 30s, 15m, 2h, 1d")
     return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
@@ -36,7 +36,7 @@ def size(text: object) -> int:
     """`8GiB` -> bytes."""
     if isinstance(text, int) and not isinstance(text, bool):
         raise ValueError(f"{text} is no size; write a number with its unit: 512MiB, 8GiB, 1TB")
-    found = re.match(_SIZE, text) if isinstance(text, str) else None
+    found = re.fullmatch(_SIZE, text) if isinstance(text, str) else None
     if found is None:
         raise ValueError(f"{text!r} is no size; write a number with its unit: 512MiB, 8GiB, 1TB")
     return int(found[1]) * _BYTES[found[2]]

@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from inventory.document import Leaf, Table, Tree, at, plain
+from inventory.document import Leaf, Table, Tree, at, plain, values
 from inventory.draft import Draft
 from inventory.errors import Problem
 from inventory.gather import NOUNS, Gathered
@@ -59,7 +59,7 @@ class _Reading:
             whole=self._gathered.whole,
             layers=layers,
             head=head,
-            provisioning=head.provisioning if head is not None else self._provisioning(),
+            provisioning=self._provisioning(),
             networks=self._section("networks", Network),
             images=self._section("images", Image),
             profiles=self._section("profiles", Profile),
@@ -111,13 +111,9 @@ class _Reading:
         return found
 
     def _provisioning(self) -> Provisioning | None:
-        """For the checks where the site's head is broken elsewhere; that has been said."""
+        """By itself, for the checks: the site's head may be broken elsewhere. What is wrong here was said with it."""
         tree = self._site.entries.get("provisioning")
-        return (
-            _validated(Provisioning, {key: plain(value) for key, value in tree.entries.items()})[0]
-            if isinstance(tree, Table)
-            else None
-        )
+        return _validated(Provisioning, values(tree))[0] if isinstance(tree, Table) else None
 
     def _layers(self, own: Table) -> tuple[Layer, ...]:
         racks, profiles = self._gathered.sections["racks"], self._gathered.sections["profiles"]
@@ -146,29 +142,26 @@ class _Reading:
             return
         for name in own & settings.entries.keys():
             self._wrong(settings.entries[name], f"{name!r} cannot be shared by nodes", "write it at each node")
-        shared = {name: tree for name, tree in settings.entries.items() if name not in own}
-        _, faults = _validated(Node, {name: plain(tree) for name, tree in shared.items()})
+        shared = Table({name: tree for name, tree in settings.entries.items() if name not in own}, settings.place)
+        _, faults = _validated(Node, values(shared))
         for fault in faults:
             if fault["type"] != "missing":
-                known = _known(Node, fault) - own
-                self.problems.append(in_words(fault, Table(shared, settings.place), known))
+                self.problems.append(in_words(fault, shared, _known(Node, fault) - own))
 
     def _model(self, model: type[_M], entry: _Entry) -> _M | None:
-        values = {key: plain(tree) for key, tree in entry.body.entries.items() if key != entry.settings}
+        written = {key: value for key, value in values(entry.body).items() if key != entry.settings}
         if entry.name is not None:
-            if "name" in values:
+            if "name" in written:
                 self._wrong(entry.body.entries["name"], f"{entry.says} has its name from its key", "remove name:")
-            values["name"] = entry.name
-        read, faults = _validated(model, values)
+            written["name"] = entry.name
+        read, faults = _validated(model, written)
         for fault in faults:
-            if fault["type"] == "missing" and model is Head and not self._gathered.whole:
-                continue
-            if fault["type"] == "missing":
+            if fault["type"] != "missing":
+                self.problems.append(in_words(fault, entry.body, _known(model, fault, entry)))
+            elif model is not Head or self._gathered.whole:
                 shared = entry.own is not entry.body and fault["loc"][0] not in OWN
                 where = "here, or in the settings of its profile, rack or site" if shared else "here"
                 self.problems.append(missing(fault, entry.says, entry.own, where))
-            else:
-                self.problems.append(in_words(fault, entry.body, _known(model, fault, entry)))
         return read
 
     def _wrong(self, tree: Tree, says: str, remedy: str) -> None:
@@ -185,10 +178,10 @@ def _word(table: Table, key: str) -> str:
     return leaf.value if isinstance(leaf, Leaf) and isinstance(leaf.value, str) else ""
 
 
-def _validated(model: type[_M], values: Mapping[str, JsonValue]) -> tuple[_M | None, list[ErrorDetails]]:
+def _validated(model: type[_M], written: Mapping[str, JsonValue]) -> tuple[_M | None, list[ErrorDetails]]:
     """The model, or its faults without the values. A list is not too short for holding only what is at fault."""
     try:
-        return model.model_validate(values), []
+        return model.model_validate(written), []
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
     above = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}

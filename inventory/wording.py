@@ -11,6 +11,8 @@ from inventory.document import Step, Table, dotted, nearest
 from inventory.errors import Problem
 from inventory.secrets import HOW_TO_REFER
 
+_SHOWN = 12
+
 _WORDS: Mapping[str, tuple[str, str]] = {
     "string_type": ("must be text", "quote it"),
     "int_type": ("must be a whole number", "write digits, without quotes or a unit"),
@@ -35,7 +37,7 @@ def in_words(fault: ErrorDetails, tree: Table, known: Iterable[str]) -> Problem:
     if fault["type"] == "extra_forbidden":
         return Problem(place, f"unknown key {key!r}", one_of(str(path[-1]), known))
     if fault["type"] == "value_error":
-        says, _, remedy = str(fault["ctx"]["error"]).partition("; ")
+        says, _, remedy = str(fault["ctx"]["error"]).rpartition("; ")
         return Problem(place, f"{key}: {says}", remedy)
     says, remedy = _WORDS.get(fault["type"], (fault["msg"], "compare it with `anneal inventory schema`"))
     facts = fault.get("ctx", {})
@@ -56,7 +58,10 @@ def one_of(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word, names, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"known here: {', '.join(names)}" if names else "there is none yet"
+    if not names:
+        return "there is none yet"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"known here: {', '.join(names[:_SHOWN])}{more}"
 
 
 def keys_at(model: type[BaseModel], path: Iterable[Step]) -> frozenset[str]:

@@ -94,3 +94,9 @@ def test_of_several_merged_mappings_the_earlier_wins_and_own_keys_over_both(writ
     text = spoil("racks:\n", f"racks:\n{merged}")
     racks = load(write({"site.yaml": text})).site.racks
     assert [(racks[name].units, racks[name].row) for name in ("c", "d")] == [(13, "A"), (12, "A")]
+
+
+def test_time_servers_go_by_name_or_address_and_stay_text(write, spoil):
+    text = spoil("  name: lab\n", "  name: lab\n  ntp: [ntp1.example.net, 10.0.0.3, fd00::3]\n  dns: [10.0.0.3]\n")
+    site = load(write({"site.yaml": text})).site
+    assert (site.ntp, site.dns) == (("ntp1.example.net", "10.0.0.3", "fd00::3"), ("10.0.0.3",))

@@ -40,7 +40,7 @@ def test_a_host_and_port_is_read_and_written_back(text, host, port):
 
 
 @pytest.mark.parametrize(
-    "text", ["", ":443", "fd00::7", "h:0", "h:65536", "h:x", "https://h", "h/x", "a b", "[h", 7, None]
+    "text", ["", ":443", "fd00::7", "h:0", "h:65536", "h:x", "https://h", "h/x", "a b", "[h", "u@h", "-h", "h\n", 7, None]
 )
 def test_what_is_no_host_and_port_is_refused(text):
     with pytest.raises(ValueError, match="HOST:PORT"):
@@ -65,7 +65,7 @@ def test_a_duration_carries_its_unit(text, seconds):
     assert duration(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["15", 15, "", "m", "-5s", "5 s", "5S", "1h30m", None])
+@pytest.mark.parametrize("text", ["15", 15, "", "m", "-5s", "5 s", "5S", "5s\n", "1h30m", None])
 def test_a_duration_without_one_unit_is_refused(text):
     with pytest.raises(ValueError, match="with its unit"):
         duration(text)
