@@ -47,6 +47,13 @@ def lay_over(tree: Path, root: Path) -> None:
             target.chmod(0o755 if source.read_bytes().startswith(b"#!") else 0o644)
 
 
+def put_text(path: Path, text: str) -> None:
+    """Write a file, mode 0644. What stands there goes first: mmdebstrap leaves copies of this machine's own files."""
+    path.unlink(missing_ok=True)
+    path.write_text(text)
+    path.chmod(0o644)
+
+
 def make_directories(path: Path) -> None:
     """Make a directory and those above it, with mode 0755 whatever the umask is."""
     if not path.is_dir():

@@ -4,6 +4,7 @@ GPT: 1 MiB for GRUB's core (BIOS), the EFI system partition, and the root last, 
 can follow it.
 """
 
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,25 @@ def make_root(tree: Path, image: Path, ids: Ids) -> int:
         ],
         E2FSPROGS_FAKE_TIME=str(EPOCH),
     )
+    _date_inodes(image)
     return size_mib
+
+
+def _date_inodes(image: Path) -> None:
+    """Set the times that mke2fs takes from the tree and nobody can set there: when an inode changed or was read."""
+    head = run(["dumpe2fs", "-h", str(image)])
+    told = dict(re.findall(r"^(Inode count|Free inodes|First inode): +(\d+)$", head, re.MULTILINE))
+    in_use = int(told["Inode count"]) - int(told["Free inodes"])
+    root_inode = 2
+    orders = image.with_suffix(".orders")
+    orders.write_text(
+        "".join(
+            f"set_inode_field <{inode}> {field} @{EPOCH}\n"
+            for inode in (root_inode, *range(int(told["First inode"]), in_use + 1))
+            for field in ("ctime", "atime")
+        )
+    )
+    run(["debugfs", "-w", "-f", str(orders), str(image)], E2FSPROGS_FAKE_TIME=str(EPOCH))
 
 
 def make_esp(files: dict[str, Path], image: Path, ids: Ids) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from orchestrator.image.debian import bootstrap, lay_over, make_directories, packages_in
+from orchestrator.image.debian import bootstrap, lay_over, make_directories, packages_in, put_text
 from orchestrator.image.disk import Ids, assemble, make_esp, make_root, write_boot_code
 from orchestrator.image.recipe import TEMPLATES, Recipe, read_list
 from orchestrator.image.tools import EPOCH, Progress, chroot
@@ -35,7 +35,7 @@ BOOT_ENTRY = "shimx64.efi,debian,,This is the boot entry for debian\r\n"
 LEFTOVERS = (
     *("etc/ssh/ssh_host_*", "var/lib/dbus/machine-id", "var/cache/apt/*.bin", "var/lib/apt/lists/*_*", "var/log/*.log"),
     *("var/log/apt/*", "var/cache/ldconfig/aux-cache", "var/cache/debconf/*-old", "var/lib/dpkg/*-old", "etc/*-"),
-    *("var/lib/systemd/random-seed", "tmp/*.cfg", "tmp/*.img"),
+    *("var/lib/systemd/random-seed", "etc/.resolv.conf.systemd-resolved.bak", "tmp/*.cfg", "tmp/*.img"),
 )
 
 
@@ -71,9 +71,9 @@ def _configure(root: Path, words: Mapping[str, str]) -> None:
     lay_over(TEXTS / "tree", root)
     for directory in ("boot/efi", "boot/grub"):
         make_directories(root / directory)
-    (root / "etc/fstab").write_text(_render("fstab.j2", words))
-    (root / "boot/grub/grub.cfg").write_text(_render("grub.cfg.j2", words))
-    (root / "etc/hostname").write_text("localhost\n")
+    put_text(root / "etc/fstab", _render("fstab.j2", words))
+    put_text(root / "boot/grub/grub.cfg", _render("grub.cfg.j2", words))
+    put_text(root / "etc/hostname", "localhost\n")
     for line in read_list(TEXTS / "units.txt"):
         verb = "disable" if line.startswith("- ") else "enable"
         chroot(root, ["systemctl", "--quiet", verb, line.removeprefix("- ")])
@@ -115,7 +115,7 @@ def _forget(root: Path) -> None:
     for pattern in LEFTOVERS:
         for path in root.glob(pattern):
             path.unlink()
-    (root / "etc/machine-id").write_text("")
+    put_text(root / "etc/machine-id", "")
     for path in (root, *root.rglob("*")):
         if path.lstat().st_mtime > EPOCH:
             os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from orchestrator.image.debian import bootstrap, lay_over, make_directories, packages_in
+from orchestrator.image.debian import bootstrap, lay_over, make_directories, packages_in, put_text
 from orchestrator.image.errors import Unprepared
 from orchestrator.image.initramfs import archive_of_tree
 from orchestrator.image.modules import keep_modules
@@ -26,7 +26,7 @@ ROOM_BYTES = 2 << 30
 TEXTS = TEMPLATES / "ramdisk"
 AGENT_HOME = "opt/ipa"
 APPLETS = ("init", "reboot", "poweroff", "halt", "syslogd", "klogd", "udhcpc")
-MOUNT_POINTS = ("proc", "sys", "dev", "run", "tmp", "mnt", "root", "var/log")
+DIRECTORIES = ("proc", "sys", "dev", "run", "tmp", "mnt", "root", "var/log", "etc/ironic-python-agent.d")
 # 70 MB in five seconds; -15 saves 10 MB more and takes ten times as long (measured on 2 cores).
 ZSTD_LEVEL = "-6"
 PROBE = """
@@ -73,23 +73,22 @@ def _install_agent(root: Path) -> None:
     # A path file and no PYTHONPATH: the agent drops the environment when it starts python itself, for qemu-img.
     packages = root / "usr/lib/python3/dist-packages"
     make_directories(packages)
-    (packages / "ipa.pth").write_text(f"/{AGENT_HOME}\n")
+    put_text(packages / "ipa.pth", f"/{AGENT_HOME}\n")
 
 
 def _install_witness(home: Path) -> None:
     """What an installer would leave of our plug-in: the module, and its entry points as metadata."""
     project = tomllib.loads((WITNESS / "pyproject.toml").read_text())["project"]
-    shutil.copyfile(WITNESS / "anneal_witness.py", home / "anneal_witness.py")
-    metadata = home / f"anneal_witness-{project['version']}.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
+    put_text(home / "anneal_witness.py", (WITNESS / "anneal_witness.py").read_text())
+    name, version = project["name"], project["version"]
+    metadata = home / f"{name.replace('-', '_')}-{version}.dist-info"
+    make_directories(metadata)
+    put_text(metadata / "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     groups = (
-        f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in entries.items())
+        f"[{group}]\n" + "".join(f"{entry} = {target}\n" for entry, target in entries.items())
         for group, entries in project["entry-points"].items()
     )
-    (metadata / "entry_points.txt").write_text("\n".join(groups))
+    put_text(metadata / "entry_points.txt", "\n".join(groups))
 
 
 def _take_kernel(root: Path, bench: Path, progress: Progress) -> Path:
@@ -116,19 +115,19 @@ def _delete(path: Path) -> None:
 
 
 def _wire_init(root: Path) -> None:
-    for name in MOUNT_POINTS:
+    for name in DIRECTORIES:
         make_directories(root / name)
     (root / "init").symlink_to("/bin/busybox")
     for applet in APPLETS:
         link = root / "usr/sbin" / applet
         if not link.exists() and not link.is_symlink():
             link.symlink_to("/bin/busybox")
-    (root / "etc/hostname").write_text("anneal-ramdisk\n")
-    (root / "etc/resolv.conf").write_text("")
+    put_text(root / "etc/hostname", "anneal-ramdisk\n")
+    put_text(root / "etc/resolv.conf", "")
 
 
 def _compile(root: Path) -> None:
-    """Byte code that is never checked against its source: the agent starts ten seconds sooner where CPUs are slow."""
+    """Byte code that is never checked against its source, or each machine would compile all of it at each boot."""
     chroot(
         root,
         [
