@@ -130,5 +130,8 @@ class BootScripts:
 
 
 def collectors(ramdisk: Artefact) -> tuple[str, ...]:
-    """What the ramdisk is to look at. The agent refuses to inspect at all by a collector that it has not."""
-    return (*COLLECTORS, DISKS_COLLECTOR)
+    """What the ramdisk is to look at. An agent asked for a collector that it has not does not inspect at all.
+
+    Our plug-in is in the ramdisks that we build, which list their packages; upstream's have it not.
+    """
+    return (*COLLECTORS, DISKS_COLLECTOR) if "packages" in ramdisk.files else COLLECTORS

@@ -15,12 +15,14 @@ from orchestrator.boot import app as boot_app
 from orchestrator.boot import phonehome
 from orchestrator.boot.authority import authority
 from orchestrator.boot.configdrive import Greeting
+from orchestrator.boot.dhcp import Dhcp, interface_of
 from orchestrator.boot.images import Images
 from orchestrator.boot.initrd import site_segment
 from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.keys import site_key
 from orchestrator.boot.listen import tcp
 from orchestrator.boot.phonehome import PhoneHomes
+from orchestrator.boot.router_advert import RouterAdvert
 from orchestrator.boot.scripts import BootScripts, Roots
 from orchestrator.boot.tftp import Tftp, loaders
 from orchestrator.boot.web import Web, application
@@ -85,6 +87,9 @@ class Services:
         stack.enter_context(Web("https", secured, https, self.authority))
         stack.enter_context(Tftp(first, self._state / "tftp", (there.address, there.tftp_port), self._store))
         stack.enter_context(_Sweep(desk))
+        if there.dhcp == "anneal":
+            stack.enter_context(RouterAdvert(interface_of(there.address)))
+            stack.enter_context(Dhcp(self._site, self._store, self._state / "dhcp"))
 
 
 class _Sweep:

@@ -84,7 +84,8 @@ def images(tmp_path):
     with store.workshop("ramdisk-cloud") as bench:
         (bench / "vmlinuz").write_bytes(b"kernel " * 1000)
         (bench / "initramfs").write_bytes(b"initramfs " * 1000)
-        files = {"kernel": bench / "vmlinuz", "initramfs": bench / "initramfs"}
+        (bench / "packages").write_text("busybox 1.35\n")
+        files = {role: bench / role for role in ("packages", "initramfs")} | {"kernel": bench / "vmlinuz"}
         store.add("ramdisk-cloud", "ramdisk", "a" * 64, files)
     with store.workshop("debian-12") as bench:
         (bench / "disk.raw").write_bytes(bytes(range(256)) * 4096)
