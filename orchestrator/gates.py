@@ -9,7 +9,7 @@ from orchestrator.events import Event
 from orchestrator.ledger import Ledger, Move, NodeRole
 from orchestrator.store import now
 from orchestrator.tables import CONSENT, NODE_ROLE
-from orchestrator.vertex import BLOCKED, GATED, TODO, WHATEVER, VertexKey
+from orchestrator.vertex import GATED, TODO, WHATEVER, VertexKey
 from orchestrator.work import AtStake
 
 
@@ -21,10 +21,9 @@ def give(connection: Connection, ledger: Ledger, key: VertexKey, by: str, bound_
     here = (NODE_ROLE.c.node == node, NODE_ROLE.c.role == role, NODE_ROLE.c.state == GATED)
     for row in ledger.rows(connection, *here):
         if bound_to in {WHATEVER, _digest(row)}:
-            state = TODO if row.waiting == 0 else BLOCKED
-            sets: Mapping[str, object] = {"stake": None}
-            says = f"{by} consented to erase"
-            ledger.move(connection, row, Move("role.consented", state, says, data={"bound_to": bound_to}, sets=sets))
+            data: dict[str, JsonValue] = {"bound_to": bound_to}
+            consented = Move("role.consented", TODO, f"{by} consented to erase", data, {"stake": None})
+            ledger.move(connection, row, consented)
             ledger.admit(connection, [row.id])
             return
     ledger.store.append(connection, Event("consent.given", f"{by} consented to erase", node, role))

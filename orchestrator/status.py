@@ -45,7 +45,7 @@ def states_of(store: Store, role: str) -> Mapping[str, str]:
     """Node to the state of one role on it."""
     with store.engine.connect() as connection:
         asked = select(NODE_ROLE.c.node, NODE_ROLE.c.state).where(NODE_ROLE.c.role == role)
-        return dict(connection.execute(asked).tuples().all())
+        return {row.node: row.state for row in connection.execute(asked)}
 
 
 def settled(store: Store, run: str) -> bool:
@@ -74,7 +74,7 @@ def parents(store: Store) -> Mapping[VertexKey, tuple[VertexKey, ...]]:
     )
     found: dict[VertexKey, list[VertexKey]] = {}
     with store.engine.connect() as connection:
-        for node, role, parent_node, parent_role in connection.execute(asked).tuples():
+        for node, role, parent_node, parent_role in connection.execute(asked):
             found.setdefault((node, role), []).append((parent_node, parent_role))
     return {key: tuple(above) for key, above in found.items()}
 

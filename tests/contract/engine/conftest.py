@@ -26,6 +26,9 @@ ROLES = ("a", "b", "c", "d", "wipe", "blind-wipe")
 SECONDS = timedelta(seconds=1)
 
 
+BLANK = AtStake(empty=True, says="two blank disks", digest="blank")
+
+
 @dataclass
 class Thing:
     """What one role finds on one node, and how it goes about changing it."""
@@ -33,7 +36,7 @@ class Thing:
     holds: bool = False
     sees: Callable[[Job], Observation] | None = None
     does: Callable[[Job], Park | None] | None = None
-    stake: AtStake = AtStake(empty=True, says="two blank disks", digest="blank")
+    stake: AtStake = BLANK
 
 
 @dataclass

@@ -372,7 +372,11 @@ def test_an_act_that_does_not_come_back_fails_while_its_node_stays_locked(bench)
     a = bench.vertex(node, "a", within=0.3 * SECONDS, verify_within=0.3 * SECONDS)
     b = bench.vertex(node, "b")
     come_back = threading.Event()
-    bench.thing(a).does = lambda _job: None if come_back.wait(20) else None
+
+    def hang(_job):
+        come_back.wait(20)
+
+    bench.thing(a).does = hang
     bench.engine.submit([a], [], "hangs")
     assert "has not come back" in bench.until(a.key, "error").says
     bench.engine.submit([b], [], "behind")
