@@ -139,7 +139,9 @@ class Orchestrator:
                 # A kept connection that the server has closed meanwhile is opened again, as urllib3 does.
                 if last or not isinstance(error, aiohttp.ServerDisconnectedError):
                     # The path of an API URL may bear a token.
-                    raise CallFailed(f"{method} to {URL(url).origin()}: {error or type(error).__name__}") from error
+                    raise CallFailed(
+                        f"{method} to {URL(url).origin()}: {str(error) or type(error).__name__}"
+                    ) from error
         raise AssertionError("unreachable")
 
 

@@ -147,7 +147,7 @@ class Installation:
                 async for chunk in response.content.iter_chunked(CHUNK):
                     yield chunk
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise agent_errors.download(image_id, f"{error or type(error).__name__}") from error
+            raise agent_errors.download(image_id, f"{str(error) or type(error).__name__}") from error
 
     async def text(self, url: str) -> str:
         """A config drive that is given by its URL."""

@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from drivers.virtual import rackfile
+from drivers.virtual.rackfile import Document, Keys, parse
 from drivers.virtual.twin.faults import Fault
 from inventory.address import EndpointField, HostPort, HostPortField, MacField, Name
-from inventory.errors import BadInventory, Place, Problem
+from inventory.errors import BadInventory, Problem
 
 _NAMESPACE = UUID("5f0b1c56-5d5c-4f6e-9d7e-3c1f3a3c9b11")
 
@@ -19,7 +20,14 @@ _NAMESPACE = UUID("5f0b1c56-5d5c-4f6e-9d7e-3c1f3a3c9b11")
 class Model(BaseModel):
     """Frozen; a stray key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
+    return (info.context["directory"] / path).resolve() if info.context else path
+
+
+BesideTheFile = Annotated[Path, AfterValidator(_beside_the_file)]
 
 
 class BmcSpec(Model):
@@ -27,9 +35,9 @@ class BmcSpec(Model):
     address: HostPortField = Field(description="HOST:PORT on loopback; any of 127.0.0.0/8 needs no set-up.")
     user: str
     password: str | None = Field(default=None, repr=False)
-    password_file: Path | None = Field(default=None, description="Read from the twin file's directory.")
+    password_file: BesideTheFile | None = None
     sessions: int = Field(default=8, ge=1, description="How many Redfish or RMCP+ sessions it holds at one time.")
-    tree: Path | None = Field(
+    tree: BesideTheFile | None = Field(
         default=None, description="A capture (directory or .tar.xz) to read from; power and boot come from the twin."
     )
 
@@ -99,91 +107,46 @@ class TwinSpec(Model):
     networks: dict[Name, NetworkSpec] = Field(default_factory=dict)
     machines: tuple[MachineSpec, ...] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _unique(self) -> "TwinSpec":
-        for what, values in self._identities():
-            seen: set[str] = set()
-            for value in values:
-                if value in seen:
-                    raise ValueError(f"two machines have the {what} {value}")
-                seen.add(value)
-        return self
-
-    def _identities(self) -> Iterator[tuple[str, list[str]]]:
-        nics = [nic for machine in self.machines for nic in machine.nics]
-        yield "name", [machine.name for machine in self.machines]
-        yield "serial", [machine.serial for machine in self.machines]
-        yield "BMC address", [f"{machine.bmc.protocol} {machine.bmc.address}" for machine in self.machines]
-        yield "MAC", [nic.mac for nic in nics]
-        yield "address", [str(nic.address) for nic in nics if nic.address]
-        yield "cable end", [str(nic.cable) for nic in nics if nic.cable]
-
 
 def load(path: Path) -> TwinSpec:
     """Read a twin file; paths in it start at its directory. `BadInventory` with file and line of every fault."""
-    try:
-        text = path.read_text()
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        told = yaml.safe_load(text)
-    except OSError as error:
-        raise BadInventory((Problem(Place(str(path), 0), str(error.strerror), "give a twin file"),)) from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise BadInventory((Problem(Place(str(path), line), str(error.problem), "mend the YAML"),)) from error
-    try:
-        spec = TwinSpec.model_validate(told)
-    except ValidationError as error:
-        raise BadInventory(tuple(sorted(_problems(path, node, error)))) from error
-    return _anchored(spec, path.parent)
+    return read(rackfile.read(path))
 
 
-def _problems(path: Path, root: yaml.Node | None, error: ValidationError) -> Iterator[Problem]:
-    for fault in error.errors():
-        where = ".".join(str(part) for part in fault["loc"]) or "the file"
-        says = fault["msg"].removeprefix("Value error, ")
-        yield Problem(Place(str(path), _line(root, fault["loc"])), f"{where}: {says}", "see docs/reference/twin.md")
-
-
-def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    """The line of the deepest part of `location` that the file has."""
-    line = 0
-    for part in location:
-        if node is None:
-            break
-        line = node.start_mark.line + 1
-        step = _child(node, part)
-        if step is None:
-            break
-        line, node = step
-    return line
-
-
-def _child(node: yaml.Node, part: int | str) -> tuple[int, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        found = next(((key, value) for key, value in node.value if key.value == part), None)
-        return None if found is None else (found[0].start_mark.line + 1, found[1])
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        child: yaml.Node = node.value[part]
-        return child.start_mark.line + 1, child
-    return None
-
-
-def _anchored(spec: TwinSpec, directory: Path) -> TwinSpec:
-    machines = tuple(
-        machine.model_copy(
-            update={
-                "bmc": machine.bmc.model_copy(
-                    update={
-                        key: directory / value
-                        for key in ("password_file", "tree")
-                        if (value := machine.bmc.model_dump()[key]) is not None
-                    }
-                )
-            }
-        )
-        for machine in spec.machines
+def read(document: Document) -> TwinSpec:
+    """`BadInventory` with every fault of the fields at once, or with the identities that two machines share."""
+    spec = parse(document, TwinSpec)
+    problems = tuple(
+        Problem(document.place(keys), f"two machines have the {what} {value}", "change one of them")
+        for what, value, keys in _shared(spec)
     )
-    return spec.model_copy(update={"machines": machines})
+    if problems:
+        raise BadInventory(problems)
+    return spec
+
+
+def _shared(spec: TwinSpec) -> Iterator[tuple[str, str, Keys]]:
+    """What only one machine may have and two have: what it is, the value, and where the second one stands."""
+    seen: set[tuple[str, str]] = set()
+    for what, value, keys in _identities(spec):
+        if (what, value) in seen:
+            yield what, value, keys
+        seen.add((what, value))
+
+
+def _identities(spec: TwinSpec) -> Iterator[tuple[str, str, Keys]]:
+    for index, machine in enumerate(spec.machines):
+        here: Keys = ("machines", index)
+        yield "name", machine.name, (*here, "name")
+        yield "serial", machine.serial, (*here, "serial")
+        yield f"{machine.bmc.protocol} address", str(machine.bmc.address), (*here, "bmc", "address")
+        for number, nic in enumerate(machine.nics):
+            there: Keys = (*here, "nics", number)
+            yield "MAC", nic.mac, (*there, "mac")
+            if nic.address is not None:
+                yield "address", str(nic.address), (*there, "address")
+            if nic.cable is not None:
+                yield "cable end", str(nic.cable), (*there, "cable")
 
 
 def password(bmc: BmcSpec) -> str:

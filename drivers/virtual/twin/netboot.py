@@ -11,7 +11,7 @@ from drivers.virtual.twin.ipxe import Ipxe, Outcome, ScriptFault
 from drivers.virtual.twin.machine import Machine
 
 HEAD_BYTES = 64 << 10  # of a kernel or a ramdisk so much is fetched
-WHOLE_BYTES = 4 << 20  # an initrd up to this size is fetched whole: configuration comes in small ones
+WHOLE_BYTES = 256 << 10  # an initrd up to this size is fetched whole: configuration comes in small ones
 TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
@@ -50,7 +50,7 @@ class HttpLoader:
                 told = response.headers.get("Content-Range", "").rpartition("/")[2]
                 return int(told) if told.isdigit() else response.content_length or len(body), body
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise ScriptFault(f"{url}: {error or type(error).__name__}") from error
+            raise ScriptFault(f"{url}: {str(error) or type(error).__name__}") from error
 
 
 class Netboot:
@@ -78,7 +78,7 @@ class Netboot:
         nic = {"mac": str(self._nic.mac), "ip": str(self._nic.address)}
         return {
             **nic,
-            **{f"net0/{name}": value for name, value in nic.items()},
+            **{f"{device}/{name}": value for device in ("net0", "netX") for name, value in nic.items()},
             "platform": "efi" if spec.firmware == "uefi" else "pcbios",
             "buildarch": "x86_64" if spec.firmware == "uefi" else "i386",
             "uuid": str(spec.system_uuid),

@@ -1,20 +1,17 @@
-"""Partition tables at the head of an image, read and, for the twin's own images, written.
+"""Partition tables at the head of an image.
 
 Source: UEFI 2.10 section 5.2 (legacy MBR) and 5.3 (GPT).
 """
 
 import struct
 import uuid
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 SECTOR = 512
 HEAD_BYTES = 64 << 10  # holds the protective MBR, the GPT header and its 128 entries
 LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
 _ENTRIES, _ENTRY_BYTES = 128, 128
-_HEADER = "<8sIIIIQQQQ16sQIII"
 
 
 @dataclass(frozen=True)
@@ -57,27 +54,3 @@ def _dos(head: bytes) -> Iterator[Partition]:
         kind, first, sectors = struct.unpack_from("<4xB3xII", head, 446 + 16 * number)
         if kind:
             yield Partition(number + 1, first * SECTOR, sectors * SECTOR, f"0x{kind:x}")
-
-
-def write_image(path: Path, mib: int) -> None:
-    """A sparse raw image that twins take for an operating system: a GPT with one Linux partition.
-
-    The same bytes for the same size, so that its checksum can be known beforehand.
-    """
-    sectors = mib * 2048
-    label = "root".encode("utf-16-le")
-    entry = struct.pack("<16s16sQQQ72s", LINUX.bytes_le, uuid.UUID(int=1).bytes, 2048, sectors - 2048, 0, label)
-    entries = entry.ljust(_ENTRIES * _ENTRY_BYTES, b"\0")
-    with path.open("wb") as image:
-        image.truncate(sectors * SECTOR)
-        image.write(struct.pack("<446sB3sB3sII48sH", b"", 0, b"", 0xEE, b"", 1, sectors - 1, b"", 0xAA55))
-        image.write(_header(1, sectors - 1, 2, entries).ljust(SECTOR, b"\0") + entries)
-        image.seek((sectors - 33) * SECTOR)
-        image.write(entries + _header(sectors - 1, 1, sectors - 33, entries).ljust(SECTOR, b"\0"))
-
-
-def _header(here: int, other: int, table: int, entries: bytes) -> bytes:
-    last = max(here, other) - 33
-    fields = (here, other, 34, last, uuid.UUID(int=2).bytes, table, _ENTRIES, _ENTRY_BYTES, zlib.crc32(entries))
-    bare = struct.pack(_HEADER, b"EFI PART", 0x10000, 92, 0, 0, *fields)
-    return struct.pack(_HEADER, b"EFI PART", 0x10000, 92, zlib.crc32(bare), 0, *fields)
