@@ -33,7 +33,7 @@ _TARGETS = MappingProxyType({device: target for target, device in _DEVICES.items
 
 _FRU_CHUNK = 16  # bytes; every BMC met can answer this many, and some no more than 32
 _FRU_UNIT = 8  # bytes; area offsets and lengths are multiples (FRU definition, section 8)
-_NO_LIST = "IPMI tells no NICs, drives, memory or processors; the agent reads them in the machine"
+_NO_LIST = "IPMI tells no processors, memory, NICs or drives; the agent reads them in the machine"
 
 
 class Ipmi:

@@ -4,6 +4,7 @@ Source: DMTF DSP0268 (data model): ComputerSystem, EthernetInterface, NetworkAda
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from drivers.facts import Drive, FirmwareItem, HardwareFacts, Identity
 from drivers.redfish_json import Resource
@@ -31,8 +32,7 @@ def identity_of(tree: Tree, root: Resource, system: Resource) -> Identity:
 def facts_of(tree: Tree, root: Resource, system: Resource) -> HardwareFacts:
     system = tree.at(system.path)
     memory = system.number("MemorySummary", "TotalSystemMemoryGiB")
-    update = tree.at(root.link("UpdateService"))
-    return HardwareFacts(
+    facts = HardwareFacts(
         identity=identity_of(tree, root, system),
         power=power_of(system),
         processors=system.whole("ProcessorSummary", "Count") or _processors(tree, system),
@@ -40,9 +40,23 @@ def facts_of(tree: Tree, root: Resource, system: Resource) -> HardwareFacts:
         health=system.text("Status", "HealthRollup") or system.text("Status", "Health"),
         nics=nics(tree, system),
         drives=tuple(_drives(tree, system)),
-        firmware=tuple(_firmware(tree, update)),
-        findings=tuple(dict.fromkeys(tree.findings)),
+        firmware=tuple(_firmware(tree, tree.at(root.link("UpdateService")))),
     )
+    _note_untold(tree, system, facts)
+    return replace(facts, findings=tuple(dict.fromkeys(tree.findings)))
+
+
+def _note_untold(tree: Tree, system: Resource, facts: HardwareFacts) -> None:
+    told = {
+        "serial number": facts.identity.serial,
+        "processors": facts.processors,
+        "memory": facts.memory_mib,
+        "NICs": facts.nics,
+        "drives": facts.drives,
+    }
+    untold = [name for name, value in told.items() if not value]
+    if untold:
+        tree.note("not-told", system.path, f"this BMC tells no {', '.join(untold)}")
 
 
 def _manager(tree: Tree, root: Resource, system: Resource) -> Resource:

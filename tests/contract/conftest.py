@@ -92,20 +92,24 @@ class Pins:
         self.known.setdefault(address, fingerprint)
 
 
+QUICK = Patience(
+    connect=timedelta(seconds=5),
+    answer=timedelta(seconds=10),
+    power=timedelta(seconds=4),
+    settle=timedelta(seconds=1),
+    poll=timedelta(milliseconds=200),
+)
+
+
 @dataclass(frozen=True)
 class Bench:
-    """One BMC on the loopback and how to get into it."""
+    """One BMC on the loopback, its process, and how to get into it."""
 
     bmc: Bmc
     room: Path
+    process: subprocess.Popen[bytes]
     pins: Pins = field(default_factory=Pins)
-    patience: Patience = Patience(
-        connect=timedelta(seconds=5),
-        answer=timedelta(seconds=10),
-        power=timedelta(seconds=10),
-        settle=timedelta(seconds=2),
-        poll=timedelta(milliseconds=200),
-    )
+    patience: Patience = QUICK
 
     def connect(self, password: str = PASSWORD, expect_serial: str | None = None) -> Machine:
         login = Login(self.bmc.user, Secret(password))
@@ -163,7 +167,7 @@ def ipmi_sim(room: Path) -> Iterator[Bench]:
     (room / "chassis").write_text(CHASSIS)
     (room / "chassis").chmod(0o755)
     (room / "power").write_text("0")
-    (room / "boot").write_text("default")
+    (room / "boot").write_text("none")
     (room / "fru").write_bytes(fru("SN-7"))
     command = [program, "-c", str(room / "lan.conf"), "-f", str(room / "mc.emu"), "-s", str(room), "-n"]
     bmc = Bmc.model_validate(
@@ -172,7 +176,7 @@ def ipmi_sim(room: Path) -> Iterator[Bench]:
     with running(command, room / "sim.log") as child:
         until(lambda: child.poll() is not None or _bound(port), "ipmi_sim listens")
         assert child.poll() is None, (room / "sim.log").read_text()
-        yield Bench(bmc, room)
+        yield Bench(bmc, room, child)
 
 
 def _bound(port: int) -> bool:
@@ -216,7 +220,7 @@ def sushy(room: Path) -> Iterator[Bench]:
     with running(command, room / "sushy.log") as child:
         until(lambda: child.poll() is not None or _listens(port), "the emulator listens")
         assert child.poll() is None, (room / "sushy.log").read_text()
-        yield Bench(Bmc.model_validate(address), room)
+        yield Bench(Bmc.model_validate(address), room, child)
 
 
 def _listens(port: int) -> bool:

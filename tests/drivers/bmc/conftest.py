@@ -165,7 +165,7 @@ class Lab:
         return basic or heard.headers.get("x-auth-token") in self.live
 
     def _obey(self, heard: Heard) -> Reply:
-        resource = self.lookup(heard.path) if self.lookup else self.resources.get(heard.path)
+        resource = (self.lookup and self.lookup(heard.path)) or self.resources.get(heard.path)
         match heard.method:
             case "POST" if heard.path == RESET:
                 if self.obeys:
@@ -218,6 +218,7 @@ def pem(room: Path) -> Path:
 class _Talk(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 10
+    wbufsize = -1
     lab: Lab
 
     def talk(self) -> None:

@@ -1,0 +1,155 @@
+"""IPMI's own ways, asked of openipmi's ipmi_sim."""
+
+import logging
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from drivers.catalog import connect
+from drivers.errors import NotApplied, Unreachable
+from drivers.facts import BootTarget, PowerState
+from drivers.trust import Trust
+from drivers.wire.rmcp import Rmcp
+from inventory.secrets import Login, Secret
+
+APP, SESSION_INFO, CURRENT = 0x06, 0x3D, 0
+PARALLEL = 10
+
+
+@pytest.fixture
+def login():
+    return Login("admin", Secret("Canary-7f3a"))
+
+
+def asked(bench):
+    """What ipmi_sim told its chassis to do."""
+    log = bench.room / "log"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def sessions(bench, login):
+    """How many sessions the BMC counts as active, this one included. Source: IPMI 2.0, 22.20."""
+    wire = Rmcp(bench.bmc.address, login)
+    try:
+        return wire.ask(APP, SESSION_INFO, CURRENT, least=3)[2]
+    finally:
+        wire.close()
+
+
+def test_the_fru_is_read_in_pieces_that_the_bmc_can_answer(simulator):
+    identity = simulator.connect().identify()
+    assert (identity.vendor, identity.model, identity.serial) == ("Anneal", "Node", "SN-7")
+    assert (identity.bmc_family, identity.bmc_version) == ("IPMI 2.0", "9.08")
+
+
+def test_what_ipmi_cannot_tell_is_none_and_said(simulator):
+    facts = simulator.connect().facts()
+    assert (facts.processors, facts.memory_mib, facts.nics, facts.drives) == (None, None, (), ())
+    assert [finding.code for finding in facts.findings] == ["not-told"]
+
+
+def test_a_bmc_that_says_yes_and_does_nothing_is_found_out(simulator):
+    (simulator.room / "stuck").touch()
+    machine = simulator.connect()
+    with pytest.raises(NotApplied, match="chassis control on was accepted, and its power still reads off"):
+        machine.turn(PowerState.ON)
+    with pytest.raises(NotApplied, match="reads back none"):
+        machine.boot_once(BootTarget.PXE)
+
+
+def test_the_present_power_state_asks_the_chassis_nothing(simulator):
+    simulator.connect().turn(PowerState.OFF)
+    assert [line for line in asked(simulator) if line.startswith("power")] == []
+
+
+def test_the_boot_device_is_armed_again_just_before_power_on(simulator):
+    machine = simulator.connect()
+    machine.boot_once(BootTarget.PXE)
+    machine.turn(PowerState.ON)
+    assert asked(simulator) == ["boot pxe", "boot pxe", "power 1"]
+    machine.turn(PowerState.OFF)
+    machine.turn(PowerState.ON)
+    assert asked(simulator)[3:] == ["power 0", "power 1"]
+
+
+def test_flags_that_are_not_marked_valid_do_not_claim_once_or_mode(simulator):
+    boot = simulator.connect().boot_once(BootTarget.PXE)
+    assert (boot.target, boot.once, boot.mode) == (BootTarget.PXE, None, None)
+
+
+def test_disarming_reads_back_as_none(simulator):
+    machine = simulator.connect()
+    machine.boot_once(BootTarget.PXE)
+    assert machine.boot_once(BootTarget.NONE).target is BootTarget.NONE
+
+
+def test_closing_ends_the_session_at_the_bmc(simulator, login):
+    for _ in range(5):
+        simulator.connect().close()
+    assert sessions(simulator, login) == 1
+
+
+def test_closing_leaves_no_thread_and_no_descriptor(simulator):
+    simulator.connect().close()
+    before = threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208  counted, not read
+    for _ in range(5):
+        simulator.connect().close()
+    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == before  # noqa: PTH208
+
+
+def test_two_logins_at_one_bmc_are_two_sessions(simulator, login):
+    first, second = simulator.connect(), simulator.connect()
+    assert sessions(simulator, login) == 3
+    first.close()
+    assert second.power() is PowerState.OFF
+    second.close()
+
+
+def test_ten_at_once_each_get_their_own_answers(simulator):
+    def work(number):
+        machine = simulator.connect()
+        try:
+            read = {(machine.power(), machine.identify().serial, machine.boot().target) for _ in range(10)}
+        finally:
+            machine.close()
+        return number, read
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        results = dict(pool.map(work, range(PARALLEL)))
+    assert results == {number: {(PowerState.OFF, "SN-7", BootTarget.NONE)} for number in range(PARALLEL)}
+
+
+def test_one_dead_bmc_does_not_hold_up_another(simulator, login):
+    dead = simulator.bmc.model_copy(update={"address": type(simulator.bmc.address)("127.0.0.1", 9)})
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(connect, dead, login, Trust(simulator.pins), patience=simulator.patience)
+        machine = simulator.connect()
+        for _ in range(20):
+            assert machine.power() is PowerState.OFF
+        assert not waiting.done()
+        with pytest.raises(Unreachable):
+            waiting.result(timeout=30)
+
+
+@pytest.mark.slow
+def test_a_bmc_that_falls_silent_is_unreachable(simulator):
+    machine = simulator.connect()
+    simulator.process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(Unreachable, match=str(simulator.bmc.address)):
+            machine.power()
+    finally:
+        simulator.process.send_signal(signal.SIGCONT)
+
+
+def test_no_secret_shows_in_errors_logs_or_texts_about_objects(simulator, caplog, capsys):
+    caplog.set_level(logging.DEBUG)
+    machine = simulator.connect()
+    machine.facts()
+    with pytest.raises(Exception, match="log in as admin") as caught:
+        simulator.connect(password="Canary-wrong")
+    shown = [str(caught.value), repr(caught.value), caplog.text, repr(vars(machine)), *capsys.readouterr()]
+    assert "Canary" not in " ".join(shown)
