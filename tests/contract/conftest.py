@@ -242,3 +242,8 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 def simulator(tmp_path: Path) -> Iterator[Bench]:
     with ipmi_sim(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def pins() -> Pins:
+    return Pins()

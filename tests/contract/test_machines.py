@@ -76,13 +76,13 @@ def test_a_closed_machine_closes_again(bench):
 
 
 @pytest.mark.parametrize("protocol", DRIVERS)
-def test_nobody_at_the_address_is_unreachable(protocol, bench):
+def test_nobody_at_the_address_is_unreachable(protocol, pins):
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{held.getsockname()[1]}"
         bmc = Bmc.model_validate({"address": address, "protocol": protocol, "user": "a", "password": "env:UNUSED"})
         with pytest.raises(Unreachable, match=address):
-            connect(bmc, Login("a", Secret("b")), Trust(bench.pins), patience=bench.patience)
+            connect(bmc, Login("a", Secret("b")), Trust(pins))
 
 
 def test_a_machine_that_tells_another_serial_is_refused_and_one_that_tells_none_is_not(bench):
