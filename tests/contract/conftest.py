@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from drivers.ability import Machine
 from drivers.catalog import connect
 from drivers.patience import Patience
 from drivers.trust import Trust
+from drivers.virtual.twin.file import TwinSpec
+from drivers.virtual.twin.twin import Twin
 from inventory.model import Bmc
 from inventory.secrets import Login, Secret
 
@@ -103,11 +106,11 @@ QUICK = Patience(
 
 @dataclass(frozen=True)
 class Bench:
-    """One BMC on the loopback, its process, and how to get into it."""
+    """One BMC on the loopback, the process that it is where it is one, and how to get into it."""
 
     bmc: Bmc
     room: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None = None
     pins: Pins = field(default_factory=Pins)
     patience: Patience = QUICK
 
@@ -229,7 +232,28 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-KINDS = {"ipmi_sim": ipmi_sim, "sushy": sushy}
+@contextlib.contextmanager
+def twin(room: Path, protocol: str) -> Iterator[Bench]:
+    port = free_port(socket.SOCK_STREAM if protocol == "redfish" else socket.SOCK_DGRAM)
+    reached = {"address": f"127.0.0.1:{port}", "protocol": protocol, "user": "admin"}
+    machine = {
+        "name": "r1-n01",
+        "serial": "SN-7",
+        "uuid": UUID,
+        "bmc": {**reached, "password": PASSWORD},
+        "nics": [{"mac": "52:54:00:01:01:00"}],
+    }
+    spec = {"name": "contract", "speed": 20, "boot": {"http": "http://127.0.0.1:9/{mac}"}, "machines": [machine]}
+    with Twin(TwinSpec.model_validate(spec), room):
+        yield Bench(Bmc.model_validate({**reached, "password": "env:UNUSED"}), room)
+
+
+KINDS = {
+    "ipmi_sim": ipmi_sim,
+    "sushy": sushy,
+    "twin_redfish": partial(twin, protocol="redfish"),
+    "twin_ipmi": partial(twin, protocol="ipmi"),
+}
 
 
 @pytest.fixture(params=KINDS)
