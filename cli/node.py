@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from cli.output import Format, Output, emit, print_document
 from cli.site import SiteDirectory
-from cli.targets import Targets, chosen_nodes, nodes_named
+from cli.targets import Targets, chosen_nodes, node_named
 from cli.works import StateDirectory, open_works
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def facts(
 ) -> None:
     """Show what the node's BMC tells of it now. Writes nothing to it."""
     works = open_works(site, state)
-    (name,) = nodes_named(works, [node])
+    name = node_named(works, node)
     with works.bmcs.open(works.site.nodes[name]) as machine:
         told: dict[str, JsonValue] = json.loads(json.dumps(dataclasses.asdict(machine.facts()), default=str))
     print_document(told, output)
@@ -72,6 +72,6 @@ def release(
 ) -> None:
     """Let a node netboot again that looped: somebody has looked at its console."""
     works = open_works(site, state)
-    (name,) = nodes_named(works, [node])
+    name = node_named(works, node)
     works.release(name)
     typer.echo(f"{name} may netboot again; anneal plan {name}")

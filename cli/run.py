@@ -18,7 +18,7 @@ BAD = frozenset({"error", "drifted"})
 
 def watch(works: "Annealer", targets: Collection[str], within: timedelta | None) -> None:
     """Show progress until nothing moves any more; then say how it ended and exit accordingly."""
-    with Progress() as progress:
+    with Progress({name: node.rack for name, node in works.site.nodes.items()}) as progress:
         settled = works.wait(targets, within, progress.show)
     rows = works.statuses(targets)
     for line in verdict(rows):

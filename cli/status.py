@@ -36,7 +36,7 @@ def command(
     if watch:
         from cli.progress import Progress
 
-        with Progress() as progress:
+        with Progress({name: node.rack for name, node in works.site.nodes.items()}) as progress:
             works.wait(nodes, None, progress.show)
     rows = works.statuses(nodes)
     if roles:

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from cli.output import Format, Output
 from cli.site import SiteDirectory
-from cli.targets import nodes_named
+from cli.targets import node_named
 from cli.works import StateDirectory, open_works
 
 
@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Say why a node is not where it should be, and what to do next."""
     works = open_works(site, state)
-    (name,) = nodes_named(works, [node])
+    name = node_named(works, node)
     if role is not None and (name, role) not in works.bound:
         known = ", ".join(other for owner, other in works.bound if owner == name)
         raise typer.BadParameter(f"{name} has no role {role}. It has: {known}")
