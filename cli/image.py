@@ -63,7 +63,7 @@ def build_image(
 
     recipe = Recipe(what.value, kernel.value, tuple(package or ()), sources.read_text() if sources else None)
     with _answered():
-        artefact = build(recipe, ImageStore(store.expanduser()), _progress, anew=anew)
+        artefact = build(recipe, ImageStore(store), _progress, anew=anew)
     emit([_row(artefact)], _COLUMNS, output)
 
 
@@ -91,7 +91,7 @@ def import_image(
     _check_name(name)
     with _answered():
         parts = _upstreams(files, checksum_file, sha256)
-        shelf = ImageStore(store.expanduser())
+        shelf = ImageStore(store)
         if len(parts) == 1:
             artefact = import_os(name, parts[0], shelf, _progress)
         else:
@@ -105,7 +105,7 @@ def list_images(store: Store = DEFAULT_STORE, output: Output = Format.TABLE) -> 
     from orchestrator.image.store import ImageStore
 
     with _answered():
-        artefacts = ImageStore(store.expanduser()).all()
+        artefacts = ImageStore(store).all()
     emit([_row(artefact) for artefact in artefacts], _COLUMNS, output)
 
 

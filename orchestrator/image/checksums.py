@@ -14,6 +14,10 @@ from orchestrator.image.fetch import base_name, fetch
 ALGORITHMS: Mapping[int, str] = MappingProxyType({64: "sha256", 128: "sha512"})
 COREUTILS = re.compile(r"\\?(?P<digest>[0-9a-fA-F]+)(?: [ *](?P<name>.+))?")
 BSD = re.compile(r"(?P<algorithm>SHA256|SHA512) \((?P<name>.+)\) = (?P<digest>[0-9a-fA-F]+)")
+# RFC 9580 section 7: armour headers, a blank line, the text, the signature.
+CLEAR_SIGNED = re.compile(
+    "-----BEGIN PGP SIGNED MESSAGE-----\n.*?\n\n(?P<content>.*?)\n-----BEGIN PGP SIGNATURE-----", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,8 @@ def read_checksums(text: str, origin: str) -> dict[str, Checksum]:
 
 
 def _content(text: str) -> list[str]:
-    lines = text.splitlines()
-    if not lines or lines[0] != "-----BEGIN PGP SIGNED MESSAGE-----":
-        return lines
-    signature = lines.index("-----BEGIN PGP SIGNATURE-----") if "-----BEGIN PGP SIGNATURE-----" in lines else len(lines)
-    header = lines.index("") if "" in lines else 0
-    return [*([""] * (header + 1)), *lines[header + 1 : signature]]
+    """The lines that count, at the numbers that they have in the file."""
+    signed = CLEAR_SIGNED.match(text)
+    if signed is None:
+        return text.splitlines()
+    return [""] * text.count("\n", 0, signed.start("content")) + signed["content"].splitlines()

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import templates
@@ -16,13 +17,17 @@ TEMPLATES = Path(templates.__file__).parent / "image"
 BUILDER = Path(__file__).parent
 WITNESS = BUILDER / "witness"
 SUITE = "bookworm"
-NAMES: dict[Kind, str] = {"ramdisk": "ramdisk", "os": "debian-12"}
+NAMES: Mapping[Kind, str] = MappingProxyType({"ramdisk": "ramdisk", "os": "debian-12"})
+KERNELS: Mapping[Kernel, str] = MappingProxyType(
+    {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"},
+)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """`kernel` cloud is Debian's for virtual machines: small, no hardware drivers. `sources` is the text of an apt
-    sources file; None means Debian's own mirror."""
+    """`kernel` cloud is Debian's for virtual machines: small, without hardware drivers. `sources` is the text of an
+    apt sources file; None means Debian's own mirror.
+    """
 
     kind: Kind
     kernel: Kernel
@@ -35,9 +40,8 @@ class Recipe:
 
     @property
     def packages(self) -> tuple[str, ...]:
-        meta = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}[self.kernel]
         listed = read_list(TEMPLATES / self.kind / "packages.txt")
-        return (*(name for line in listed for name in line.split()), meta, *self.extra_packages)
+        return (*(name for line in listed for name in line.split()), KERNELS[self.kernel], *self.extra_packages)
 
     def digest(self) -> str:
         """SHA-256 over the choices, the templates, the witness and the builder's own source."""
@@ -58,8 +62,7 @@ def read_list(path: Path) -> list[str]:
 
 
 def _contents(kind: Kind) -> Iterator[tuple[str, str]]:
-    trees = [TEMPLATES / kind, BUILDER]
-    for tree in trees:
-        for path in sorted(tree.rglob("*")):
+    for tree in (TEMPLATES / kind, BUILDER):
+        for path in tree.rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
-                yield str(path.relative_to(tree)), hashlib.sha256(path.read_bytes()).hexdigest()
+                yield str(path.relative_to(tree.parent)), hashlib.sha256(path.read_bytes()).hexdigest()

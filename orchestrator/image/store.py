@@ -66,7 +66,7 @@ class ImageStore:
     """Artefacts below `root`, a directory each; another recipe under the same name leaves the older one in place."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.expanduser()
 
     def all(self) -> tuple[Artefact, ...]:
         """By name, the newest first among equal names."""

@@ -32,7 +32,7 @@ BOOT_SECONDS = 300
 @pytest.fixture(scope="module")
 def images():
     """The store that the rack's journey uses too, so that a run of all tests builds once."""
-    return ImageStore(Path(os.environ.get("ANNEAL_IMAGES", "~/.cache/anneal/images")).expanduser())
+    return ImageStore(Path(os.environ.get("ANNEAL_IMAGES", "~/.cache/anneal/images")))
 
 
 def quiet(_line):

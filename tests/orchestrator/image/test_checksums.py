@@ -36,6 +36,8 @@ def test_a_clear_signed_file_is_read_between_its_armour():
         "-----BEGIN PGP SIGNATURE-----\n\niQIzBAEBCgAdFiEE\n-----END PGP SIGNATURE-----\n"
     )
     assert read_checksums(signed, "SHA512SUMS") == {"debian.qcow2": Checksum(SHA512)}
+    with pytest.raises(Untrusted, match="SHA512SUMS:5: is no"):
+        read_checksums(signed.replace("debian.qcow2\n", "debian.qcow2\nspoiled\n"), "SHA512SUMS")
 
 
 @pytest.mark.parametrize(
