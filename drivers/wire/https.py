@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from drivers.errors import DriverError, Garbled, IdentityChanged, UnknownOutcome, Unreachable
 from drivers.patience import Patience
 from drivers.trust import Trust
-from drivers.wire.tls import HTTPS_PORT, changed, fingerprint, pinned
+from drivers.wire.tls import HTTPS_PORT, by_fingerprint, changed, fingerprint, pinned
 from inventory.address import HostPort
 from inventory.secrets import Secret
 
@@ -67,7 +67,10 @@ class _OneHost(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool: object) -> None:  # noqa: FBT001, FBT002  the library's signature
-        super().init_poolmanager(connections, maxsize, block, assert_fingerprint=self._sha256, **pool)
+        context = None if self._sha256 is None else by_fingerprint()
+        super().init_poolmanager(
+            connections, maxsize, block, ssl_context=context, assert_fingerprint=self._sha256, **pool
+        )
 
     def send(
         self,
