@@ -126,3 +126,36 @@ def test_two_boot_nics_are_one_too_many(write, faults, spoil):
     assert [problem.says for problem in faults(write({"site.yaml": text}))] == [
         "n01 has more than one NIC with boot: true"
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "clash"),
+    [
+        ("bmc.example.net", "BMC.example.net", True),
+        ("bmc.example.net", '"bmc.example.net:443"', True),
+        ("bmc.example.net", '"bmc.example.net:8443"', False),
+        ("10.9.0.1, protocol: ipmi", '"10.9.0.1:623", protocol: ipmi', True),
+        ("10.9.0.1, protocol: ipmi", '"10.9.0.1:443"', False),
+        ('"[fd00::7]"', '"[FD00:0::7]:443"', True),
+    ],
+)
+def test_a_bmc_is_one_in_all_spellings_of_its_address(write, faults, spoil, first, second, clash):
+    text = spoil("{address: 10.9.0.1}", f"{{address: {first}}}").replace(
+        "{address: 10.9.0.2}", f"{{address: {second}}}"
+    )
+    assert [problem.says.startswith("the BMC at") for problem in faults(write({"site.yaml": text}))] == [True] * clash
+
+
+def test_networks_of_both_ip_versions_never_overlap(write, faults, spoil):
+    text = spoil("  data:\n", '  six: {prefix: "::/64"}\n  data:\n')
+    assert faults(write({"site.yaml": text})) == ()
+
+
+def test_anneal_may_itself_be_the_gateway(write, faults, spoil):
+    assert faults(write({"site.yaml": spoil("address: 10.0.0.2,", "address: 10.0.0.1,")})) == ()
+
+
+def test_a_boot_nic_on_any_other_network_cannot_boot(write, faults, spoil):
+    text = spoil("  data:\n", "  aux: {prefix: 10.0.16.0/24}\n  data:\n")
+    text = text.replace("{network: boot, address: 10.0.0.12}", "{network: aux, address: 10.0.16.12}")
+    assert ["no address on the provisioning network" in p.says for p in faults(write({"site.yaml": text}))] == [True]

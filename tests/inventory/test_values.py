@@ -40,7 +40,8 @@ def test_a_host_and_port_is_read_and_written_back(text, host, port):
 
 
 @pytest.mark.parametrize(
-    "text", ["", ":443", "fd00::7", "h:0", "h:65536", "h:x", "https://h", "h/x", "a b", "[h", "u@h", "-h", "h\n", 7, None]
+    "text",
+    ["", ":443", "fd00::7", "h:0", "h:65536", "h:x", "https://h", "h/x", "a b", "[h", "u@h", "-h", "h\n", 7, None],
 )
 def test_what_is_no_host_and_port_is_refused(text):
     with pytest.raises(ValueError, match="HOST:PORT"):
