@@ -43,13 +43,13 @@ class OperatingSystem:
             await until_unplugged()
         await self._machine.clock.lag(OS_BOOT)
         running = self._configured()
-        self._machine.stage = Stage.OS
         server = SshServer(running, self._ssh_port)
         try:
             for port in running.ports:
                 self._wire.join(self._machine, port)
             self._machine.heed(server.heed)
             await server.open()
+            self._machine.stage = Stage.OS
             await self._phone_home(running)
             await until_unplugged()
         finally:

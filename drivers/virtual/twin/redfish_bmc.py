@@ -33,6 +33,13 @@ SHORTEST_TIMEOUT = timedelta(seconds=30)  # DSP0268, SessionService.SessionTimeo
 _OPEN = frozenset({"/redfish", ROOT, f"{ROOT}/odata", f"{ROOT}/$metadata"})  # DSP0266 13.3.1: readable without login
 _MODES = ("UEFI", "Legacy")
 _READ = "GET, HEAD"
+_SERVICE: Resource = {"name": "Service", "kind": "Singleton", "url": f"{ROOT}/"}
+_DOCUMENTS: Mapping[str, Resource] = MappingProxyType(
+    {
+        "/redfish": {"v1": f"{ROOT}/"},
+        f"{ROOT}/odata": {"@odata.context": f"{ROOT}/$metadata", "value": [_SERVICE]},
+    }
+)
 _METADATA = (
     '<?xml version="1.0"?><edmx:Edmx xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx" Version="4.0">'
     "<edmx:DataServices/></edmx:Edmx>"
@@ -132,6 +139,8 @@ class RedfishBmc:
     def _get(self, call: Call, path: str) -> Reply:
         if path == f"{ROOT}/$metadata":
             return Reply(200, text=_METADATA, headers={"Content-Type": "application/xml"})
+        if path in _DOCUMENTS:
+            return Reply(200, dict(_DOCUMENTS[path]))
         found = self._read(path)
         if found is None:
             raise missing(call.path)
@@ -146,11 +155,6 @@ class RedfishBmc:
             return _session(sessions[path])
         if path == SESSIONS:
             return collection(SESSIONS, "Session", list(sessions))
-        if path == "/redfish":
-            return {"v1": f"{ROOT}/"}
-        if path == f"{ROOT}/odata":
-            service: Resource = {"name": "Service", "kind": "Singleton", "url": f"{ROOT}/"}
-            return {"@odata.context": f"{ROOT}/$metadata", "value": [service]}
         return self._tree.read(path)
 
     def _act(self, call: Call, path: str) -> Reply:

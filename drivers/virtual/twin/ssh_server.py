@@ -1,5 +1,7 @@
 """SSH into a simulated OS: keys from its config drive only, and a shell that knows what a proof asks for."""
 
+import asyncio
+
 import asyncssh
 
 from drivers.virtual.twin.faults import Fault
@@ -30,9 +32,14 @@ class SshServer:
         self._running = running
         self._port = port
         self._acceptor: asyncssh.SSHAcceptor | None = None
+        self._turn = asyncio.Lock()  # a fault may come or go while the server opens
 
     async def open(self) -> None:
         """Safe to call twice."""
+        async with self._turn:
+            await self._open()
+
+    async def _open(self) -> None:
         host = self._running.loopback()
         machine = self._running.machine
         if host is None:
@@ -50,10 +57,11 @@ class SshServer:
             )
 
     async def shut(self) -> None:
-        acceptor, self._acceptor = self._acceptor, None
-        if acceptor is not None:
-            acceptor.close()
-            await acceptor.wait_closed()
+        async with self._turn:
+            acceptor, self._acceptor = self._acceptor, None
+            if acceptor is not None:
+                acceptor.close()
+                await acceptor.wait_closed()
 
     async def heed(self, fault: Fault) -> None:
         if fault is Fault.SSH_REFUSED:
