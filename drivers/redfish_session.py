@@ -4,7 +4,6 @@ Source: DSP0266 (Redfish specification), sessions, authentication, ETags.
 """
 
 import base64
-import contextlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from drivers.errors import Denied, DriverError, Garbled, UnknownOutcome, Unreach
 from drivers.patience import Patience
 from drivers.redfish_answer import error_of, fine, out_of_sessions, said, wants_etag
 from drivers.redfish_json import Resource
+from drivers.sessions import Booked, LeftOpen, began_with
 from drivers.trust import Trust
 from drivers.wire.https import Answer, Https, Json, Method
 from inventory.model import Bmc
@@ -28,20 +28,22 @@ _TOKEN = "X-Auth-Token"  # noqa: S105  the header's name
 class RedfishSession:
     """Reads and writes as one user. `root` is the service root as it was met."""
 
-    def __init__(self, wire: Https, login: Login) -> None:
+    def __init__(self, wire: Https, login: Login, booked: Booked) -> None:
         self.who = wire.who
         self.root = Resource(ROOT, {})
         self._wire = wire
         self._login = login
         self._headers: Mapping[str, str] = MappingProxyType({})
         self._location: str | None = None
+        self._booked = booked
 
     @classmethod
     def open(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
         """Meet the service and log in. A wrong password is sent once. `Denied`, `Busy`, `Unreachable`, `Garbled`."""
-        session = cls(Https(bmc.address, trust, patience), login)
+        session = cls(Https(bmc.address, trust, patience), login, Booked(trust.book, str(bmc.address)))
         try:
             session._meet()
+            session._end_left()
         except DriverError:
             session.close()
             raise
@@ -50,7 +52,8 @@ class RedfishSession:
     def close(self) -> None:
         """Give the session back. Never raises; safe to call twice."""
         location, self._location = self._location, None
-        self._forget(location)
+        if self._forget(location):
+            self._booked.closed()
         self._wire.close()
 
     def find(self, path: str) -> Resource | None:
@@ -103,7 +106,9 @@ class RedfishSession:
         if fine(answer) and answer.token is not None:
             self._headers = MappingProxyType({_TOKEN: answer.token.reveal()})
             self._location = answer.location or Resource(sessions, answer.body or {}).link()
+            self._booked.opened(self._location)
             return
+        self._booked.closed()
         if not (fine(answer) or out_of_sessions(answer) or answer.status in _NO_SESSIONS):
             raise _refused_login(self.who, self._login.user, answer)
         self._use_basic()
@@ -116,6 +121,7 @@ class RedfishSession:
 
     def _ask_for_session(self, sessions: str) -> Answer:
         body: Json = {"UserName": self._login.user, "Password": self._login.password.reveal()}
+        self._booked.asked()
         try:
             return self._wire.send("POST", sessions, {}, body)
         except UnknownOutcome as error:
@@ -150,11 +156,37 @@ class RedfishSession:
             return resource, answer.etag or resource.text("@odata.etag")
         return None
 
-    def _forget(self, location: str | None) -> None:
-        if location is not None:
-            # A BMC that cannot be told ends the session by its idle timeout; some answer 401 to a good logout.
-            with contextlib.suppress(DriverError):
-                self._wire.send("DELETE", location, self._headers)
+    def _forget(self, location: str | None) -> bool:
+        """Whether the BMC was told. One that cannot be ends the session by its idle timeout."""
+        if location is None:
+            return False
+        try:
+            self._wire.send("DELETE", location, self._headers)  # some answer 401 to a good logout
+        except DriverError:
+            return False
+        return True
+
+    def _end_left(self) -> None:
+        """End what a process of ours that died had left open here."""
+        for left in self._booked.left():
+            locations = [left.location] if left.location else self._like(left)
+            told = [self._forget(location) for location in locations]
+            if all(told):
+                self._booked.ended(left)
+
+    def _like(self, left: LeftOpen) -> list[str]:
+        """Sessions of our user that began when the login was sent whose answer nobody lived to hear."""
+        sessions = self._sessions()
+        collection = self.find(sessions) if sessions else None
+        found = [self.find(link) for link in collection.links("Members")] if collection else []
+        return [
+            one.path
+            for one in found
+            if one is not None
+            and one.path != self._location
+            and one.text("UserName") == self._login.user
+            and began_with(one.text("CreatedTime"), left.asked_at)
+        ]
 
     def _checked(self, doing: str, answer: Answer) -> Answer:
         if not fine(answer):

@@ -1,8 +1,10 @@
-"""Who a BMC is: the certificate met first, by its SHA-256 fingerprint."""
+"""Who a BMC is: the certificate met first, by its SHA-256 fingerprint. And what is open there in our name."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from drivers.sessions import SessionBook
 
 
 class Pins(Protocol):
@@ -16,8 +18,12 @@ class Pins(Protocol):
 
 @dataclass(frozen=True)
 class Trust:
-    """How a certificate is judged: by CAs (`ca` or, where None, the system's), or by its pin."""
+    """How a certificate is judged: by CAs (`ca` or, where None, the system's), or by its pin.
+
+    `book` remembers open sessions through a crash; without it a crash leaves them to the BMC's idle timeout.
+    """
 
     pins: Pins
     verify: bool = False
     ca: Path | None = None
+    book: SessionBook | None = None

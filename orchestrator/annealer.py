@@ -26,6 +26,7 @@ from orchestrator.image.store import ImageStore
 from orchestrator.pins import PinTable
 from orchestrator.plan import DiskContent, Plan, Standing, World, check_fresh, make_plan
 from orchestrator.roles import ROLES, Role, read_roles
+from orchestrator.sessionbook import SessionTable
 from orchestrator.steps.table import tasks
 from orchestrator.steps.world import World as Workshop
 from orchestrator.store import Store, now
@@ -53,7 +54,7 @@ class Annealer:
         self._intents = intents
         self.agents = Agents(self.site.nodes, self.store, intents)
         self.phone_homes = PhoneHomes(self.store, intents)
-        self.bmcs = Bmcs(Vaults(directory), PinTable(self.store))
+        self.bmcs = Bmcs(Vaults(directory), PinTable(self.store), SessionTable(self.store))
         self._engine: Engine | None = None
 
     def plan(self, targets: Collection[str]) -> Plan:
@@ -119,6 +120,7 @@ class Annealer:
             except BlockingIOError:
                 yield False
                 return
+            self.bmcs.end_left(self.site.nodes.values())
             store = ImageStore(images)
             with Services(self.site, self.store, self._state, store) as services:
                 self._engine = self._new_engine(tasks(self.roles, self._workshop(services, store)))
