@@ -123,11 +123,13 @@ class Annealer:
             self.bmcs.end_left(self.site.nodes.values())
             store = ImageStore(images)
             with Services(self.site, self.store, self._state, store) as services:
-                self._engine = self._new_engine(tasks(self.roles, self._workshop(services, store)))
+                workshop = self._workshop(services, store)
+                self._engine = self._new_engine(tasks(self.roles, workshop))
                 self._engine.start()
                 try:
                     yield True
                 finally:
+                    workshop.playbooks.stop()
                     self._engine.stop()
                     self._engine = None
 
