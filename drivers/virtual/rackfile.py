@@ -22,6 +22,7 @@ class Document:
 
     path: Path
     kind: str
+    name: str
     tree: Mapping[str, object]
     lines: Mapping[Keys, int]
 
@@ -33,7 +34,7 @@ class Document:
 
 
 def read(path: Path) -> Document:
-    """`BadInventory` where the file cannot be read, is no YAML mapping, says a key twice, or has no `kind`."""
+    """`BadInventory` where the file cannot be read, is no YAML mapping, says a key twice, or lacks kind or name."""
     root, tree = _load(path)
     if not isinstance(tree, dict):
         raise _bad(path, 1, "a rack file is a mapping", "start it with kind: qemu or kind: twin")
@@ -42,10 +43,12 @@ def read(path: Path) -> Document:
         raise BadInventory(
             tuple(Problem(Place(str(path), line), f"{key!r} is said twice", "keep one") for key, line in repeated)
         )
-    kind = tree.pop("kind", None)
+    kind, name = (tree.get(key) for key in ("kind", "name"))
     if not isinstance(kind, str):
         raise _bad(path, lines.get(("kind",), 1), "the rack has no kind", "say kind: qemu or kind: twin")
-    return Document(path, kind, MappingProxyType(tree), MappingProxyType(lines))
+    if not isinstance(name, str):
+        raise _bad(path, lines.get(("name",), 1), "the rack has no name", "add name: r1, or what it is called")
+    return Document(path, kind, name, MappingProxyType(tree), MappingProxyType(lines))
 
 
 def parse(document: Document, model: type[M]) -> M:
@@ -53,7 +56,7 @@ def parse(document: Document, model: type[M]) -> M:
     try:
         return model.model_validate(dict(document.tree), context={"directory": document.path.parent})
     except ValidationError as error:
-        raise BadInventory(tuple(sorted(_problem(document, fault) for fault in error.errors()))) from error
+        raise BadInventory(tuple(sorted(_problem(document, fault) for fault in _roots(error.errors())))) from error
 
 
 def _load(path: Path) -> tuple[yaml.Node, object]:
@@ -93,6 +96,12 @@ def _children(node: yaml.Node) -> Iterator[tuple[str | int, int, yaml.Node]]:
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield index, value.start_mark.line + 1, value
+
+
+def _roots(faults: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without the complaint that a list is too short where it is so only because what is in it is at fault."""
+    inside = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
+    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in inside]
 
 
 def _problem(document: Document, fault: ErrorDetails) -> Problem:

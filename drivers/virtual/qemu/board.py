@@ -93,7 +93,7 @@ class Board:
             *("qemu-system-x86_64", "-name", f"{self.rack}/{self.name}", "-daemonize", "-pidfile", str(self.pidfile)),
             *("-qmp", f"unix:{self.monitor},server=on,wait=off", "-machine", "q35,graphics=off"),
             # Not KVM, even where it is offered: nested and paravirtual ones fail in real-mode firmware.
-            *("-accel", "tcg,thread=multi", "-cpu", "max"),
+            *("-accel", "tcg,thread=multi", "-cpu", "qemu64"),
             *("-smp", str(self.cpus), "-m", str(self.memory_mib), "-boot", "strict=on"),
             *("-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-device", "virtio-rng-pci"),
             *("-uuid", self.uuid, "-smbios", f"type=1,manufacturer={VENDOR},product={MODEL},serial={self.serial}"),

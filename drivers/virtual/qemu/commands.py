@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from drivers.virtual.errors import CommandFailed, NotStarted
 from drivers.virtual.qemu.layout import Layout
@@ -11,8 +11,12 @@ WITHIN = 60.0  # seconds; these programs take a fraction of one on an idle machi
 TAIL_BYTES = 2000
 
 
-def run(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
-    """What the program printed. `CommandFailed` with what it said where it ends in anything but 0."""
+def run(argv: Sequence[str], layout: Layout | None = None) -> str:
+    """What the program printed. `CommandFailed` with what it said where it ends in anything but 0.
+
+    With a layout it bears the rack's mark: whoever takes the rack down after we were killed ends it too.
+    """
+    env = layout.environment if layout else None
     try:
         done = subprocess.run(
             argv, check=False, capture_output=True, text=True, timeout=WITHIN, env=env, stdin=subprocess.DEVNULL
@@ -43,6 +47,7 @@ class Service:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env=layout.environment,
             )
         layout.pidfile(name).write_text(str(self.pid))
 

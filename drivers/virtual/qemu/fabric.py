@@ -3,16 +3,18 @@
 Open vSwitch itself drops LLDP (01:80:c2:00:00:0e); lldpd on the same taps speaks for the switch, and hears.
 """
 
-import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+from drivers.virtual.qemu import netns
 from drivers.virtual.qemu.commands import Service, inside, run
 from drivers.virtual.qemu.layout import BRIDGE, OOB, OOB_UPLINK, Layout, leg, lldp_service, uplink
 from drivers.virtual.qemu.model import Rack, Switch
 from drivers.virtual.qemu.texts import write
 
 OVS_SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+_JAIL = Path("/run/lldpd")  # compiled into Debian's lldpd
 SERVER, SWITCHD = "ovsdb-server", "ovs-vswitchd"
 BRING_UP = ("link", "set", "up", "dev")
 
@@ -29,18 +31,24 @@ def build(rack: Rack, layout: Layout) -> list[Service]:
     return [_start_lldp(switch, layout) for switch in rack.switches]
 
 
+def clear_lldp() -> None:
+    """Remove the jail that lldpd makes for itself and leaves, once no lldpd of any rack or of the host needs it."""
+    if not any(command[0].startswith("lldpd") for command in netns.commands()):
+        shutil.rmtree(_JAIL, ignore_errors=True)
+
+
 def _start_vswitch(layout: Layout) -> None:
     database = layout.run / "ovs.db"
     control = _database_socket(layout)
     daemon = ["--detach", "--no-chdir", "-vconsole:off"]
-    run(["ovsdb-tool", "create", str(database), str(OVS_SCHEMA)])
+    run(["ovsdb-tool", "create", str(database), str(OVS_SCHEMA)], layout)
     server = [SERVER, str(database), f"--remote=p{control}", f"--pidfile={layout.pidfile(SERVER)}"]
     log = f"--log-file={layout.logs}/{SERVER}.log"
-    run(inside(layout.fabric, [*server, log, *daemon]), env=_directories(layout))
-    run(["ovs-vsctl", f"--db={control}", "--no-wait", "init"])
+    run(inside(layout.fabric, [*_directories(layout), *server, log, *daemon]), layout)
+    run(["ovs-vsctl", f"--db={control}", "--no-wait", "init"], layout)
     switchd = [SWITCHD, control, f"--pidfile={layout.pidfile(SWITCHD)}"]
     log = f"--log-file={layout.logs}/{SWITCHD}.log"
-    run(inside(layout.fabric, [*switchd, log, *daemon]), env=_directories(layout))
+    run(inside(layout.fabric, [*_directories(layout), *switchd, log, *daemon]), layout)
     bridge = ["set", "bridge", BRIDGE, "datapath_type=netdev", "fail-mode=standalone"]
     _vsctl(layout, ["add-br", BRIDGE, "--", *bridge])
 
@@ -73,21 +81,23 @@ def _start_lldp(switch: Switch, layout: Layout) -> Service:
     settings = layout.run / f"{switch.name}.lldpd"
     voice = layout.run / f"{switch.name}.lldp"
     write("lldpd.conf.j2", settings, switch=switch)
+    settings.chmod(0o644)  # lldpd has it read by lldpcli, which is setuid to a user without rights
     ports = ",".join(switch.ports)
-    argv = ["lldpd", "-d", "-u", str(voice), "-I", ports, "-C", ports, "-O", str(settings)]
+    argv = ["lldpd", "-d", "-u", str(voice), "-I", ports, "-C", ports, "-m", "!*", "-O", str(settings)]
     service = Service(layout, layout.fabric, lldp_service(switch.name), argv)
     service.await_that(voice.exists)
     return service
 
 
 def _vsctl(layout: Layout, words: Sequence[str]) -> None:
-    run(["ovs-vsctl", f"--db={_database_socket(layout)}", *words])
+    run(["ovs-vsctl", f"--db={_database_socket(layout)}", *words], layout)
 
 
 def _database_socket(layout: Layout) -> str:
     return f"unix:{layout.run}/ovs.sock"
 
 
-def _directories(layout: Layout) -> Mapping[str, str]:
-    own = dict.fromkeys(("OVS_RUNDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"), str(layout.run))
-    return {**os.environ, **own, "OVS_LOGDIR": str(layout.logs)}
+def _directories(layout: Layout) -> list[str]:
+    """A prefix for Open vSwitch's daemons, which else write below /var/run and /etc."""
+    own = [f"{name}={layout.run}" for name in ("OVS_RUNDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")]
+    return ["env", *own, f"OVS_LOGDIR={layout.logs}"]

@@ -1,13 +1,19 @@
 """Where a rack keeps things and what its parts are called: all of it follows from the rack's name."""
 
+import os
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 # Sockets, configurations and secrets; short, because of sun_path, and gone after a reboot.
 RUN = Path("/run/anneal/rack")
 BRIDGE = "br-fabric"
 OOB_UPLINK = "up-oob"
 OOB = "oob"
+MARK = "ANNEAL_RACK"
+RACK_FILE = "anneal-rack.yaml"
 
 
 @dataclass(frozen=True)
@@ -36,20 +42,30 @@ class Layout:
         return self.fabric, self.provisioner
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """What the rack's services are started with: they are known by it even before they are in their namespace."""
+        return MappingProxyType({**os.environ, MARK: str(self.run)})
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 
     @property
+    def machines(self) -> Path:
+        return self.state / "machines"
+
+    @property
     def rack_file(self) -> Path:
-        return self.state / "rack.yaml"
+        """The rack file as it was when the rack came up; also what tells a state directory from any other."""
+        return self.state / RACK_FILE
 
     @property
     def mark(self) -> Path:
-        """A file in the run directory that says where the state is; written before anything else."""
+        """A link in the run directory to the state, there before anything else is."""
         return self.run / "state"
 
     def machine(self, name: str) -> Path:
-        return self.state / "machines" / name
+        return self.machines / name
 
     def pidfile(self, service: str) -> Path:
         return self.run / f"{service}.pid"
@@ -60,6 +76,12 @@ class Layout:
     def bmc(self, machine: str) -> Path:
         """The configuration of the machine's BMC."""
         return self.run / f"{machine}.bmc"
+
+
+def racks_named(namespaces: Iterable[str]) -> set[str]:
+    """The racks that have any of these namespaces."""
+    found = (re.fullmatch(r"anl-(.+)-(?:sw|prov)", namespace) for namespace in namespaces)
+    return {match[1] for match in found if match}
 
 
 def bmc_service(machine: str) -> str:

@@ -56,7 +56,7 @@ def _board(rack: Rack, layout: Layout, index: int) -> Board:
         cpus=machine.cpus,
         memory_mib=machine.memory_mib,
         ports=tuple(Port(nic.mac, nic.port) for nic in machine.nics),
-        drives=tuple(_drive(disk, home / f"disk{n}.raw") for n, disk in enumerate(machine.disks)),
+        drives=tuple(_drive(disk, home / f"disk{n}.raw", layout) for n, disk in enumerate(machine.disks)),
         run=str(layout.run),
         console=str(home / "serial.log"),
         nvram=str(nvram) if machine.firmware == "uefi" else None,
@@ -64,10 +64,10 @@ def _board(rack: Rack, layout: Layout, index: int) -> Board:
     )
 
 
-def _drive(disk: Disk, path: Path) -> Drive:
+def _drive(disk: Disk, path: Path, layout: Layout) -> Drive:
     """A sparse file; raw, because it stays whole when the power is cut in the middle of a write."""
     if disk.image is not None:
-        run(["cp", "--sparse=always", "--reflink=auto", str(disk.image), str(path)])
+        run(["cp", "--sparse=always", "--reflink=auto", str(disk.image), str(path)], layout)
     size = disk.gib << 30
     with path.open("ab") as file:
         os.truncate(file.fileno(), size)
@@ -80,7 +80,7 @@ def _start_ipmi(rack: Rack, layout: Layout, machine: Machine, board: Board) -> S
     sdr.parent.mkdir(parents=True)
     sensors, emulation, fru = (layout.run / f"{name}.{suffix}" for suffix in ("sdrs", "emu", "fru"))
     write("sensors.sdrs", sensors)
-    run(["sdrcomp", "-o", str(sdr), str(sensors)])
+    run(["sdrcomp", "-o", str(sdr), str(sensors)], layout)
     fru.write_bytes(storage(VENDOR, MODEL, machine.serial))
     write("ipmi.emu.j2", emulation, fru=fru)
     lan = {
@@ -110,7 +110,7 @@ def _start_ipmi(rack: Rack, layout: Layout, machine: Machine, board: Board) -> S
 def _start_redfish(rack: Rack, layout: Layout, machine: Machine, board: Board) -> Service:
     del rack
     bmc, state = machine.bmc, layout.run / f"{board.name}.redfish"
-    state.mkdir()
+    state.mkdir(mode=0o700)
     certificate, key = self_signed(machine.name, bmc.address)
     for path, text in ((state / "certificate.pem", certificate), (state / "key.pem", key)):
         path.touch(mode=SECRET)

@@ -14,6 +14,7 @@ from drivers.virtual.rackfile import Document, Keys, parse
 from inventory.address import MacField, Name
 from inventory.errors import BadInventory, Problem
 
+NAME_CHARACTERS = 20  # with a machine's name it makes socket paths, which end at 107 (unix(7))
 IPMI_PASSWORD_BYTES = 20  # IPMI 2.0, 22.30 Set User Password
 _UUIDS = UUID("6f1d7c1e-6c0b-4c53-9d0c-0f6a52d9b0a4")
 
@@ -95,7 +96,8 @@ class Network(Model):
 
 
 class Rack(Model):
-    name: Name = Field(max_length=20, description="Short: socket paths are made of it (sun_path is 107 characters).")
+    kind: Literal["qemu"]
+    name: Name
     oob: IPv4Interface = Field(description="The provisioner's address on the out-of-band network.")
     switches: tuple[Switch, ...] = Field(min_length=1)
     networks: tuple[Network, ...] = Field(min_length=1)
@@ -157,6 +159,8 @@ def _dangling(rack: Rack) -> Iterator[Fault]:
 
 
 def _unfit(rack: Rack) -> Iterator[Fault]:
+    if len(rack.name) > NAME_CHARACTERS:
+        yield ("name",), f"{rack.name} is longer than {NAME_CHARACTERS} characters", "shorten it"
     for m, machine in enumerate(rack.machines):
         at: Keys = ("machines", m)
         bmc = machine.bmc
@@ -167,3 +171,5 @@ def _unfit(rack: Rack) -> Iterator[Fault]:
         for d, disk in enumerate(machine.disks):
             if disk.image is not None and not disk.image.is_file():
                 yield (*at, "disks", d, "image"), f"{disk.image} is no file", "build or import the image first"
+            elif disk.image is not None and disk.image.stat().st_size > disk.gib << 30:
+                yield (*at, "disks", d, "gib"), f"{disk.image} is larger than {disk.gib} GiB", "make the disk larger"

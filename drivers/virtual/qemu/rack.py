@@ -4,10 +4,11 @@ import fcntl
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import TextIO
 
 from drivers.virtual.errors import InTheWay
 from drivers.virtual.qemu import fabric, machines, model, netns, power
@@ -15,11 +16,10 @@ from drivers.virtual.qemu.board import Board
 from drivers.virtual.qemu.commands import Service
 from drivers.virtual.qemu.fabric import SERVER, SWITCHD
 from drivers.virtual.qemu.host import require, require_root
-from drivers.virtual.qemu.layout import RUN, Layout, bmc_service, lldp_service
+from drivers.virtual.qemu.layout import MARK, RUN, Layout, bmc_service, lldp_service, racks_named
 from drivers.virtual.qemu.machines import PORTS
 from drivers.virtual.qemu.texts import write
-from drivers.virtual.rackfile import Document
-from drivers.virtual.rackfile import read as read_document
+from drivers.virtual.rackfile import Document, parse, read
 from drivers.virtual.status import MachineStatus, RackStatus
 
 NTP = 123
@@ -62,8 +62,8 @@ def down(name: str, state: Path) -> None:
 
 def status(name: str, state: Path) -> RackStatus:
     require_root()
-    layout = Layout(name, _marked_state(Layout(name, state.resolve())))
-    rack = model.read(read_document(layout.rack_file)) if layout.rack_file.exists() else None
+    layout = Layout(name, _marked(Layout(name, state)) or state.resolve())
+    rack = parse(read(layout.rack_file), model.Rack) if layout.rack_file.exists() else None
     living = {pid for namespace in layout.namespaces for pid in netns.members(namespace)}
     lldp = [lldp_service(switch.name) for switch in rack.switches] if rack else []
     services = {name: _running(layout, name, living) for name in (SERVER, SWITCHD, *lldp, CHRONYD)}
@@ -78,6 +78,12 @@ def status(name: str, state: Path) -> RackStatus:
         services=services,
         machines=found,
     )
+
+
+def standing() -> Mapping[str, Path | None]:
+    """The racks of which anything is left on this host, by name, and where their state is if they say so."""
+    names = racks_named(netns.present()) | {path.stem for path in RUN.glob("*")}
+    return {name: _marked(Layout(name, Path())) for name in sorted(names)}
 
 
 def _machine(layout: Layout, machine: model.Machine, living: set[int]) -> MachineStatus:
@@ -116,9 +122,8 @@ def _start_time_server(layout: Layout) -> None:
 @contextmanager
 def _alone(layout: Layout) -> Iterator[None]:
     """One command at a time for a rack; the kernel frees the lock of whoever dies."""
-    RUN.mkdir(parents=True, exist_ok=True)
     path = RUN / f"{layout.name}.lock"
-    with path.open("w") as lock:
+    with _opened(path) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             held = path.stat().st_ino == os.fstat(lock.fileno()).st_ino
@@ -131,6 +136,16 @@ def _alone(layout: Layout) -> Iterator[None]:
         finally:
             path.unlink()
             _remove_if_empty(RUN)
+            _remove_if_empty(RUN.parent)
+
+
+def _opened(path: Path) -> TextIO:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return path.open("w")
+        except FileNotFoundError:  # another rack, the last one there, went down in between
+            continue
 
 
 def _require_room(layout: Layout) -> None:
@@ -144,30 +159,33 @@ def _require_room(layout: Layout) -> None:
 
 
 def _prepare(layout: Layout, document: Document) -> None:
-    layout.run.mkdir(mode=0o700)
-    layout.mark.write_text(str(layout.state))
+    layout.run.mkdir(mode=0o711)  # what is secret in it is so by itself; lldpcli, as nobody, has to pass through
+    layout.mark.symlink_to(layout.state)
     layout.logs.mkdir(parents=True)
     layout.rack_file.touch(mode=0o600)
     layout.rack_file.write_bytes(document.path.read_bytes())
 
 
-def _marked_state(layout: Layout) -> Path:
+def _marked(layout: Layout) -> Path | None:
     """Where the rack itself says that its state is, from whatever directory we are asked."""
-    return Path(layout.mark.read_text()) if layout.mark.exists() else layout.state
+    return layout.mark.readlink() if layout.mark.is_symlink() else None
 
 
 def _clear(layout: Layout) -> None:
-    """Only names that we made are removed, so that a --state among other files costs nobody anything."""
-    netns.remove(layout.namespaces)
-    state = _marked_state(layout)
-    for made in (layout.logs.name, "machines"):
-        shutil.rmtree(state / made, ignore_errors=True)
-    (state / layout.rack_file.name).unlink(missing_ok=True)
-    _remove_if_empty(state)
+    """Only what is known for a rack's is removed, so that no wrong --state costs anybody anything."""
+    netns.remove(layout.namespaces, f"{MARK}={layout.run}")
+    fabric.clear_lldp()
+    marked = _marked(layout)
+    kept = Layout(layout.name, marked or layout.state)
+    if marked is not None or kept.rack_file.exists():
+        for made in (kept.logs, kept.machines):
+            shutil.rmtree(made, ignore_errors=True)
+        kept.rack_file.unlink(missing_ok=True)
+        _remove_if_empty(kept.state)
     if layout.run.exists():
         shutil.rmtree(layout.run)
 
 
 def _remove_if_empty(directory: Path) -> None:
-    if directory.is_dir() and not any(directory.iterdir()):
+    with suppress(OSError):  # ENOTEMPTY, ENOENT: there is nothing to do
         directory.rmdir()
