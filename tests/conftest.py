@@ -72,7 +72,7 @@ def site_directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def site(site_directory: Path) -> Site:
+def lab(site_directory: Path) -> Site:
     return load(site_directory).site
 
 

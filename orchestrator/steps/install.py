@@ -8,6 +8,7 @@ from datetime import timedelta
 from pydantic import JsonValue
 
 from drivers.facts import BootTarget
+from orchestrator.attributes import home_address
 from orchestrator.boot.configdrive import config_drive
 from orchestrator.errors import StepFailed
 from orchestrator.image.store import Artefact
@@ -138,7 +139,11 @@ def _prepare(world: World, job: Job, image: Artefact, instance: str) -> Command:
         }
         return {"image_info": info, "configdrive": _drive(world, job, image, instance)}
 
-    return Command("standby.prepare_image", params, WRITES_WITHIN)
+    def progress() -> str:
+        sent = world.services.images.sent(image, home_address(world.site, job.node) or "")
+        return f", {sent} sent" if sent else ""
+
+    return Command("standby.prepare_image", params, WRITES_WITHIN, progress=progress)
 
 
 def _drive(world: World, job: Job, image: Artefact, instance: str) -> str:

@@ -20,13 +20,15 @@ CALLS_WITHIN = timedelta(minutes=15)  # POST of a large server takes five to ten
 class Command:
     """One of the agent's commands, as `clean.execute_clean_step`; `step` names the clean step where it is one.
 
-    `params` are made when it is sent: what they hold may be secret, and is kept nowhere.
+    `params` are made when it is sent: what they hold may be secret, and is kept nowhere. `progress` says how far it is,
+    where that can be told from outside.
     """
 
     name: str
     params: Callable[[], Mapping[str, JsonValue]]
     within: timedelta
     step: str | None = None
+    progress: Callable[[], str] = str
 
     def __str__(self) -> str:
         return self.step or self.name
@@ -84,7 +86,7 @@ def command(world: World, job: Job, asked: Command) -> Park | Finished:
             job.node.name, f"{asked} failed: {said}", "see to what the agent names, then plan the node again"
         )
     if result.status is CommandStatus.RUNNING:
-        return Park(f"agent:{job.node.name}", seen, f"the agent to finish {asked}", asked.within)
+        return Park(f"agent:{job.node.name}", seen, f"the agent to finish {asked}{asked.progress()}", asked.within)
     return Finished(result.result)
 
 

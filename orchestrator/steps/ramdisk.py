@@ -147,14 +147,13 @@ def erase_metadata(world: World, job: Job) -> Park | None:
 
 def clean_step(agent: Agent, step: str) -> Command:
     """Source: the agent's protocol, clean.execute_clean_step; the version is what the agent itself gave."""
-    named: dict[str, JsonValue] = {"step": step, "interface": "deploy", "priority": 0, "reboot_requested": False}
-    params: dict[str, JsonValue] = {
-        "step": named,
-        "node": agent.node_document(),
-        "ports": [],
-        "clean_version": agent.clean_version(),
-    }
-    return Command(CLEAN_STEP, lambda: params, CALLS_WITHIN, step)
+
+    def params() -> dict[str, JsonValue]:
+        named: dict[str, JsonValue] = {"step": step, "interface": "deploy", "priority": 0, "reboot_requested": False}
+        version = agent.clean_version()
+        return {"step": named, "node": agent.node_document(), "ports": [], "clean_version": version}
+
+    return Command(CLEAN_STEP, params, CALLS_WITHIN, step)
 
 
 def read_disks(agent: Agent) -> tuple[DiskReport, ...]:

@@ -14,8 +14,8 @@ BLANK = DiskContent("D1", 8 << 30, "empty", empty=True)
 
 
 @pytest.fixture
-def world(site):
-    return World(site.name, bind(site, read_roles()), {}, {})
+def world(lab):
+    return World(lab.name, bind(lab, read_roles()), {}, {})
 
 
 def _all_active(world):
@@ -23,10 +23,10 @@ def _all_active(world):
     return dataclasses.replace(world, standing=standing)
 
 
-def _changed(world, site, **node):
-    """The same record against a site whose n1 was edited."""
-    nodes = dict(site.nodes) | {"n1": site.nodes["n1"].model_copy(update=node)}
-    return dataclasses.replace(world, bound=bind(site.model_copy(update={"nodes": nodes}), read_roles()))
+def _changed(world, lab, **node):
+    """The same record against a lab whose n1 was edited."""
+    nodes = dict(lab.nodes) | {"n1": lab.nodes["n1"].model_copy(update=node)}
+    return dataclasses.replace(world, bound=bind(lab.model_copy(update={"nodes": nodes}), read_roles()))
 
 
 def test_a_new_node_gets_every_role_parents_first(world):
@@ -61,10 +61,10 @@ def test_a_disk_proven_empty_needs_no_consent(world):
     assert make_plan(dataclasses.replace(world, disks={"n1": (BLANK,)}), ["n1"], AT).consents_needed == ()
 
 
-def test_a_changed_image_brings_back_inspection_cleaning_and_all_that_stood_on_the_old_system(world, site):
-    images = dict(site.images) | {"new": site.images["debian"].model_copy(update={"name": "new"})}
-    site = site.model_copy(update={"images": images})
-    plan = make_plan(_changed(_all_active(world), site, image="new"), ["n1", "n2"], AT)
+def test_a_changed_image_brings_back_inspection_cleaning_and_all_that_stood_on_the_old_system(world, lab):
+    images = dict(lab.images) | {"new": lab.images["debian"].model_copy(update={"name": "new"})}
+    lab = lab.model_copy(update={"images": images})
+    plan = make_plan(_changed(_all_active(world), lab, image="new"), ["n1", "n2"], AT)
     assert {step.node for step in plan.steps} == {"n1"}
     roles = [step.role for step in plan.steps]
     assert roles[:3] == ["agent-inspect", "disks-clean", "os-install"]
@@ -72,14 +72,14 @@ def test_a_changed_image_brings_back_inspection_cleaning_and_all_that_stood_on_t
     assert not {"bmc-access", "hardware-facts", "cabling"} & set(roles)
 
 
-def test_a_changed_bmc_login_touches_nothing_but_the_bmc(world, site):
-    bmc = site.nodes["n1"].bmc.model_copy(update={"user": "other"})
-    plan = make_plan(_changed(_all_active(world), site, bmc=bmc), ["n1"], AT)
+def test_a_changed_bmc_login_touches_nothing_but_the_bmc(world, lab):
+    bmc = lab.nodes["n1"].bmc.model_copy(update={"user": "other"})
+    plan = make_plan(_changed(_all_active(world), lab, bmc=bmc), ["n1"], AT)
     assert [step.role for step in plan.steps] == ["bmc-access"]
 
 
-def test_a_changed_place_in_the_rack_changes_nothing_on_the_machine(world, site):
-    assert make_plan(_changed(_all_active(world), site, unit=7), ["n1"], AT).steps == ()
+def test_a_changed_place_in_the_rack_changes_nothing_on_the_machine(world, lab):
+    assert make_plan(_changed(_all_active(world), lab, unit=7), ["n1"], AT).steps == ()
 
 
 def test_failed_drifted_and_stale_roles_say_so(world):
@@ -91,11 +91,11 @@ def test_failed_drifted_and_stale_roles_say_so(world):
         assert (step.role, step.why) == ("time-sync", reason)
 
 
-def test_a_plan_is_refused_once_the_inventory_moved(world, site):
+def test_a_plan_is_refused_once_the_inventory_moved(world, lab):
     plan = make_plan(world, ["n1"], AT)
     check_fresh(plan, world)
     with pytest.raises(StalePlan, match="the inventory changed"):
-        check_fresh(plan, _changed(world, site, serial="SN-9"))
+        check_fresh(plan, _changed(world, lab, serial="SN-9"))
 
 
 def test_a_plan_is_refused_once_the_record_moved(world):
@@ -111,19 +111,19 @@ def test_another_nodes_change_leaves_the_plan_fresh(world):
     assert check_fresh(plan, moved) is None
 
 
-def test_an_unknown_role_in_a_group_names_the_known_ones(site):
-    groups = {"compute": site.groups["compute"].model_copy(update={"roles": ("ghost",)})}
+def test_an_unknown_role_in_a_group_names_the_known_ones(lab):
+    groups = {"compute": lab.groups["compute"].model_copy(update={"roles": ("ghost",)})}
     with pytest.raises(Impossible, match="no role is called ghost"):
-        bind(site.model_copy(update={"groups": groups}), read_roles())
+        bind(lab.model_copy(update={"groups": groups}), read_roles())
 
 
-def test_an_input_that_the_role_has_not_is_refused(site):
-    groups = {"compute": site.groups["compute"].model_copy(update={"inputs": {"time-sync": {"serverz": []}}})}
+def test_an_input_that_the_role_has_not_is_refused(lab):
+    groups = {"compute": lab.groups["compute"].model_copy(update={"inputs": {"time-sync": {"serverz": []}}})}
     with pytest.raises(Impossible, match="time-sync has no input serverz"):
-        bind(site.model_copy(update={"groups": groups}), read_roles())
+        bind(lab.model_copy(update={"groups": groups}), read_roles())
 
 
-def test_a_group_may_override_an_input(site):
-    groups = {"compute": site.groups["compute"].model_copy(update={"inputs": {"time-sync": {"servers": ["10.9.9.9"]}}})}
-    bound = bind(site.model_copy(update={"groups": groups}), read_roles())
+def test_a_group_may_override_an_input(lab):
+    groups = {"compute": lab.groups["compute"].model_copy(update={"inputs": {"time-sync": {"servers": ["10.9.9.9"]}}})}
+    bound = bind(lab.model_copy(update={"groups": groups}), read_roles())
     assert bound["n1", "time-sync"].inputs["servers"] == ["10.9.9.9"]
