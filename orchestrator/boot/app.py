@@ -39,7 +39,7 @@ def file_routes(intents: BootIntents, images: Images, segment: bytes, loaders: M
     def site_segment() -> Response:
         return Response(segment, media_type="application/octet-stream")
 
-    @router.get("/loader/{name}")
+    @router.api_route("/loader/{name}", methods=["GET", "HEAD"])  # UEFI asks for the size first
     def loader(name: str) -> FileResponse:
         if name not in loaders:
             raise HTTPException(404)

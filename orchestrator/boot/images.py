@@ -27,7 +27,8 @@ class Sent:
     total: int
 
     def __str__(self) -> str:
-        return f"{self.sent / 1e9:.1f} of {self.total / 1e9:.1f} GB"
+        scale, unit = (1e9, "GB") if self.total >= 1e9 else (1e6, "MB")
+        return f"{self.sent / scale:.1f} of {self.total / scale:.1f} {unit}"
 
 
 class Images:

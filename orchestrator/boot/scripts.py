@@ -104,16 +104,18 @@ class BootScripts:
         ]
 
     def _ramdisk(self, node: Node) -> Artefact:
-        """The site's, refused where it is not what the site pins. The node's console shows the refusal as no script."""
+        """The site's. Where the store has none, the node goes on to its disk, and the log says why."""
         image = self._site.images[self._site.provisioning.ramdisk]
         found = self._images.find(image.artefact)
-        if found is None or found.kind != "ramdisk":
-            raise CannotServe(
-                f"ramdisk {image.artefact} for {node.name}",
-                "is not in the image store",
-                "anneal image build ramdisk, or anneal image import",
-            )
-        return found
+        if found is not None and found.kind == "ramdisk":
+            return found
+        missing = CannotServe(
+            f"ramdisk {image.artefact} for {node.name}",
+            "is not in the image store",
+            "anneal image build ramdisk, or anneal image import",
+        )
+        self._store.record(Event("boot.no-ramdisk", str(missing), node.name))
+        raise missing
 
     def _fixed_address(self, node: Node, mac: Mac) -> str | None:
         """What our own DHCP gives this NIC and nobody else; None where another server decides."""

@@ -1,6 +1,7 @@
 """All that a machine talks to between power-on and its installed system's first word, started and stopped as one."""
 
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from orchestrator.boot import phonehome
 from orchestrator.boot.authority import authority
 from orchestrator.boot.configdrive import Greeting
 from orchestrator.boot.dhcp import Dhcp, interface_of
+from orchestrator.boot.errors import CannotServe
 from orchestrator.boot.images import Images
 from orchestrator.boot.initrd import site_segment
 from orchestrator.boot.intents import BootIntents
@@ -26,6 +28,7 @@ from orchestrator.boot.router_advert import RouterAdvert
 from orchestrator.boot.scripts import BootScripts, Roots
 from orchestrator.boot.tftp import Tftp, loaders
 from orchestrator.boot.web import Web, application
+from orchestrator.events import Event
 from orchestrator.image.store import ImageStore
 from orchestrator.store import Store
 
@@ -73,7 +76,7 @@ class Services:
         http = stack.enter_context(tcp(there.address, there.http_port, "boot scripts (HTTP)"))
         https = stack.enter_context(tcp(there.address, there.https_port, "the agents' API (HTTPS)"))
         image = stack.enter_context(tcp(there.address, there.image_port, "images (HTTP)"))
-        first = loaders()
+        first = self._loaders()
         desk = Desk(self._site.nodes, self._store, self.intents)
         stack.enter_context(self.images.serve(image))
         scripts = BootScripts(self._site, self._store, self._artefacts, self.intents)
@@ -85,11 +88,22 @@ class Services:
         secured.include_router(phonehome.routes(self.phone_homes))
         stack.enter_context(Web("http", plain, http))
         stack.enter_context(Web("https", secured, https, self.authority))
-        stack.enter_context(Tftp(first, self._state / "tftp", (there.address, there.tftp_port), self._store))
+        if first:
+            stack.enter_context(Tftp(first, self._state / "tftp", (there.address, there.tftp_port), self._store))
         stack.enter_context(_Sweep(desk))
         if there.dhcp == "anneal":
             stack.enter_context(RouterAdvert(interface_of(there.address)))
             stack.enter_context(Dhcp(self._site, self._store, self._state / "dhcp"))
+
+    def _loaders(self) -> Mapping[str, Path]:
+        """The first loaders. Where another DHCP server decides what machines start with, it may do without ours."""
+        try:
+            return loaders()
+        except CannotServe as error:
+            if self._site.provisioning.dhcp == "anneal":
+                raise
+            self._store.record(Event("tftp.off", f"no TFTP: {error}"))
+            return {}
 
 
 class _Sweep:

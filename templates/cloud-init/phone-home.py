@@ -81,14 +81,16 @@ def system() -> dict[str, str]:
 
 def root_disk_serial() -> "str | None":
     """The serial number of the disk below the root file system."""
-    source = output("findmnt", "--noheadings", "--output", "SOURCE", "/")
-    rows = output("lsblk", "--inverse", "--noheadings", "--nodeps", "--paths", "--output", "PKNAME", source)
-    disk = rows.split("\n")[0].strip() or source
-    return output("lsblk", "--noheadings", "--nodeps", "--output", "SERIAL", disk).strip() or None
+    source = Path(output("findmnt", "--noheadings", "--output", "SOURCE", "/")).resolve()
+    device = (Path("/sys/class/block") / source.name).resolve()
+    disk = device.parent.name if (device / "partition").exists() else source.name
+    return output("lsblk", "--noheadings", "--nodeps", "--output", "SERIAL", f"/dev/{disk}") or None
 
 
 def output(*argv: str) -> str:
-    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    """What a command says; nothing where it fails, as on a root that is no disk."""
+    silent = subprocess.DEVNULL
+    return subprocess.run(argv, check=False, stdout=subprocess.PIPE, stderr=silent, text=True).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """A small site on the loopback, its image store and its boot services."""
 
 import socket
+import threading
+import time
 
 import pytest
 
@@ -97,6 +99,19 @@ def images(tmp_path):
 def services(site, store, images, tmp_path):
     with Services(site, store, tmp_path / "state", images) as running:
         yield running
+
+
+@pytest.fixture
+def until():
+    """Whether a condition came true within 20 s."""
+
+    def held(holds):
+        ends = time.monotonic() + 20
+        while not holds() and time.monotonic() < ends:
+            threading.Event().wait(0.02)
+        return holds()
+
+    return held
 
 
 @pytest.fixture
