@@ -96,7 +96,7 @@ def _start_ipmi(rack: Rack, layout: Layout, machine: Machine, board: Board) -> S
         layout.bmc(name),
         board=board,
         address=bmc.address,
-        guid=machine.uuid(rack.name).bytes_le.hex(),
+        guid=machine.uuid(rack.name).bytes[::-1].hex(),  # the least significant byte first, IPMI 2.0 20.8
         wires=shlex.join([sys.executable, "-P", "-m", "drivers.virtual.qemu.ipmi_wires"]),
         settings=wired,
         user=bmc.user,
