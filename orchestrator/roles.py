@@ -8,9 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from inventory import document
 from inventory.address import Name
 from inventory.quantity import Duration
 from orchestrator.errors import BadRole
@@ -128,7 +128,7 @@ def read_roles(directory: Path = ROLES) -> Roles:
     for manifest in sorted(directory.glob("*/role.yaml")):
         try:
             role = _read(manifest)
-        except (ValidationError, ValueError, yaml.YAMLError) as error:
+        except ValueError as error:
             faults.append(f"{manifest.parent.name}/role.yaml: {_plain(error)}")
         else:
             roles[role.role] = role
@@ -149,10 +149,12 @@ def _within_node(role: Role, roles: Roles) -> tuple[str, ...]:
 
 
 def _read(manifest: Path) -> Role:
-    written = yaml.safe_load(manifest.read_text())
+    written, problems = document.read(manifest)
+    if problems:
+        raise ValueError("; ".join(f"line {one.place.line}: {one.says}. {one.remedy}" for one in problems))
     others = sorted(path for path in manifest.parent.rglob("*") if path.is_file() and path != manifest)
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in others)).hexdigest() if others else ""
-    role = Role.model_validate(written if isinstance(written, dict) else {}).model_copy(update={"files": digest})
+    role = Role.model_validate(document.values(written) if written else {}).model_copy(update={"files": digest})
     if role.role != manifest.parent.name:
         raise ValueError(f"it calls itself {role.role}; name it as its folder")
     missing = [
@@ -178,7 +180,7 @@ def _misfits(role: Role, roles: Roles) -> list[str]:
     return faults
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: ValueError) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'role'}: {one['msg']}" for one in error.errors())
     return str(error)
