@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from drivers.virtual import rackfile
 from drivers.virtual.rackfile import Document, Keys, parse
 from drivers.virtual.twin.faults import Fault
-from inventory.address import EndpointField, HostPort, HostPortField, MacField, Name
+from inventory.address import EndpointField, HostPortField, MacField, Name
 from inventory.errors import BadInventory, Problem
 
 _NAMESPACE = UUID("5f0b1c56-5d5c-4f6e-9d7e-3c1f3a3c9b11")
@@ -100,8 +100,8 @@ class TwinSpec(Model):
     name: Name
     speed: float = Field(default=1.0, ge=0, description="1: real lags; 100: a hundredth of them; 0: none.")
     boot: BootSpec
-    admin: HostPortField = Field(
-        default=HostPort("127.0.0.1", 0), description="Counters and faults as JSON; port 0: any free one."
+    admin: HostPortField | None = Field(
+        default=None, description="Counters and faults as JSON; without it a free port of 127.0.0.1."
     )
     ssh_port: int = Field(default=22022, ge=1, le=65535)
     networks: dict[Name, NetworkSpec] = Field(default_factory=dict)

@@ -37,7 +37,7 @@ class Twin:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self.machines: Mapping[str, Machine] = MappingProxyType({})
-        self.admin: Endpoint = (spec.admin.host, 0)
+        self.admin: Endpoint = (spec.admin.host, spec.admin.port or 0) if spec.admin else ("127.0.0.1", 0)
 
     def machine(self, name: str) -> Machine:
         return self.machines[name]
@@ -98,8 +98,7 @@ class Twin:
             bmc = RedfishServer(machine, self._listeners, self._state) if redfish else IpmiServer(machine)
             self._bmcs.append(bmc)
             await bmc.open()
-        admin = (self.spec.admin.host, self.spec.admin.port or 0)
-        self.admin = await self._listeners.open(admin, Admin(self.spec.name, self.machines).answer)
+        self.admin = await self._listeners.open(self.admin, Admin(self.spec.name, self.machines).answer)
 
     async def close(self) -> None:
         await asyncio.gather(*(machine.unplug() for machine in self.machines.values()))
