@@ -196,7 +196,7 @@ class RedfishSession:
 
 def _etag_forms(etag: str | None) -> tuple[str | None, ...]:
     """What If-Match may have to say: BMCs differ over weak and strong, and some want none at all."""
-    if not etag:
+    if etag is None:
         return (None, "*")
     other = etag.removeprefix("W/") if etag.startswith("W/") else f"W/{etag}"
     return (etag, other, None)

@@ -1,6 +1,7 @@
 """How a login at a Redfish service goes, and that it is always given back."""
 
 import logging
+import os
 import ssl
 from http.client import HTTPSConnection
 
@@ -116,6 +117,15 @@ def test_a_stale_token_and_a_changed_password_is_one_more_try_and_no_third(lab, 
     with pytest.raises(Denied):
         machine.power()
     assert len(lab.sent("POST", SESSIONS)) == 2
+
+
+def test_a_refused_login_leaves_no_connection_open(lab):
+    lab.connect().close()
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208  counted, not read
+    refusals = [raised(lambda: lab.connect(password="wrong")) for _ in range(5)]
+    after = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    assert [type(refusal) for refusal in refusals] == [Denied] * 5
+    assert after < before + 5
 
 
 def test_a_logout_that_is_refused_is_no_error(lab, new_reply):
