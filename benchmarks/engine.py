@@ -34,12 +34,12 @@ def anneal(nodes: int) -> None:
         store = Store(f"sqlite:///{Path(directory) / 'anneal.db'}")
         engine = Engine(store, dict.fromkeys(ROLES, Idle()), Limits(), "benchmark")
         engine.start()
-        begun = time.perf_counter()
+        begun, spent = time.perf_counter(), time.process_time()
         engine.submit(vertices, edges, "benchmark")
         submitted = time.perf_counter()
         if not engine.wait("benchmark", timedelta(minutes=20)):
             raise SystemExit("the engine did not finish within 20 minutes")
-        done = time.perf_counter()
+        done, spent = time.perf_counter(), time.process_time() - spent
         engine.submit(vertices, edges, "again")
         unchanged = time.perf_counter()
         states = {row.state for row in engine.statuses()}
@@ -48,6 +48,7 @@ def anneal(nodes: int) -> None:
         raise SystemExit(f"not all became active: {sorted(states)}")
     tell(f"engine submit, {nodes} nodes", len(vertices) / (submitted - begun), "node roles/s")
     tell(f"engine anneal, {nodes} nodes", len(vertices) / (done - begun), "node roles/s")
+    tell(f"engine CPU, {nodes} nodes", 1000 * spent / len(vertices), "ms/node role")
     tell(f"engine submit unchanged, {nodes} nodes", unchanged - done, "s")
     tell(f"engine peak memory, {nodes} nodes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MiB")
 
@@ -56,11 +57,7 @@ def fleet(nodes: int) -> tuple[list[Vertex], list[tuple[VertexKey, VertexKey]]]:
     """Thirteen roles in a row on each node; the tenth also needs the ninth of the next node."""
     named = [_node(number) for number in range(nodes)]
     vertices = [Vertex(node, role, "1", resources=(f"bmc:{node.bmc.address}",)) for node in named for role in ROLES]
-    edges = [
-        ((node.name, above), (node.name, below))
-        for node in named
-        for above, below in itertools.pairwise(ROLES)
-    ]
+    edges = [((node.name, above), (node.name, below)) for node in named for above, below in itertools.pairwise(ROLES)]
     around = [*named[1:], named[0]]
     edges += [((peer.name, ROLES[8]), (node.name, ROLES[9])) for node, peer in zip(named, around, strict=True)]
     return vertices, edges
@@ -82,7 +79,7 @@ def _node(number: int) -> Node:
 
 
 def tell(name: str, figure: float, unit: str) -> None:
-    print(json.dumps({"name": name, "figure": round(figure, 1), "unit": unit}), flush=True)
+    print(json.dumps({"name": name, "figure": round(figure, 2), "unit": unit}), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, update
+from sqlalchemy.exc import OperationalError
 
 from drivers.errors import DriverError
 from orchestrator import evidence
@@ -42,6 +43,8 @@ class Checks:
             seen = named(row, lambda: self.worker.task(row).observe(self.worker.attempt(row)))
         except (Abandoned, DriverError, StepFailed) as error:
             self._unseen(row, str(error))
+        except OperationalError as error:
+            self._unseen(row, f"{row.node}: {row.role} could not be looked at: the database failed: {error.orig}")
         else:
             self._tell(row, seen)
 

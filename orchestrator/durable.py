@@ -6,11 +6,14 @@ one per process. No network: no conductor, no telemetry.
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import timedelta
 
 from dbos import DBOS, DBOSClient, DBOSConfig
 from sqlalchemy import Connection, Engine
 
 from orchestrator.errors import Held
+from orchestrator.store import now
 
 _NAME = "anneal"
 _VERSION = "1"  # pinned: otherwise a hash of our source, and an upgrade would strand what is queued
@@ -30,12 +33,25 @@ class Durable:
         self._threads = threads
         self._run = run
         self._client: DBOSClient | None = None
+        self._undo = ExitStack()
 
     def launch(self) -> None:
         """Create what is missing, take up what this executor left behind, and begin to work. `Held`."""
         if not _ONE.acquire(blocking=False):
             raise Held("this process: an engine runs here already. Stop it first")
-        config = DBOSConfig(
+        with ExitStack() as undo:
+            undo.callback(_ONE.release)
+            undo.callback(DBOS.destroy, destroy_registry=True)
+            DBOS(config=self._config())
+            DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(_entry(self._run))
+            DBOS.launch()
+            DBOS.register_queue(_QUEUE, worker_concurrency=self._threads, polling_interval_sec=_POLL_SECONDS)
+            self._client = DBOSClient(system_database_engine=self._engine, application_name=_NAME)
+            undo.callback(self._client.destroy)
+            self._undo = undo.pop_all()
+
+    def _config(self) -> DBOSConfig:
+        return DBOSConfig(
             name=_NAME,
             system_database_engine=self._engine,
             application_version=_VERSION,
@@ -45,11 +61,6 @@ class Durable:
             max_executor_threads=self._threads + 8,  # DBOS runs chores of its own in the same pool
             notification_listener_polling_interval_sec=1.0,
         )
-        DBOS(config=config)
-        DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(_entry(self._run))
-        DBOS.launch()
-        DBOS.register_queue(_QUEUE, worker_concurrency=self._threads, polling_interval_sec=_POLL_SECONDS)
-        self._client = DBOSClient(system_database_engine=self._engine, application_name=_NAME)
 
     @property
     def running(self) -> bool:
@@ -81,12 +92,22 @@ class Durable:
         found = self._open.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
         self._open.resume_workflows([one.workflow_id for one in found], queue_name=_QUEUE)
 
+    def forget(self, older_than: timedelta) -> None:
+        """Delete the records of what ended before."""
+        before = (now() - older_than).isoformat()
+        while ids := self._ended_before(before):
+            self._open.delete_workflows(ids)
+
     def stop(self) -> None:
         """Begin nothing more. What still runs is taken up by the next launch of this executor."""
-        self._open.destroy()
         self._client = None
-        DBOS.destroy(destroy_registry=True)
-        _ONE.release()
+        self._undo.close()
+
+    def _ended_before(self, moment: str) -> list[str]:
+        found = self._open.list_workflows(
+            status=_ENDED, completed_before=moment, limit=500, load_input=False, load_output=False
+        )
+        return [one.workflow_id for one in found]
 
     @property
     def _open(self) -> DBOSClient:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from time import monotonic
 
@@ -11,7 +12,7 @@ from orchestrator import gates
 from orchestrator.checks import Checks
 from orchestrator.durable import Durable
 from orchestrator.ledger import UNPARKED, Ledger, Move
-from orchestrator.presence import Presence, enter
+from orchestrator.presence import enter
 from orchestrator.status import settled, statuses
 from orchestrator.store import Store
 from orchestrator.submission import submit, wanted
@@ -51,38 +52,33 @@ class Engine:
         self._ledger = Ledger(store, self._durable)
         self._worker = Worker(self._ledger, tasks, limits.backoff)
         self._checks = Checks(self._ledger, self._worker)
-        self._presence: Presence | None = None
-        self._sweeper: threading.Thread | None = None
+        self._undo = ExitStack()
 
     def start(self) -> None:
         """Begin to work, where it was left. `Held` where another engine has the database."""
-        self._presence = enter(self._store, self._executor)
-        sweep = Sweep(self._ledger, self._worker, self._durable, self._presence)
-        try:
+        with ExitStack() as undo:
+            presence = enter(self._store, self._executor)
+            undo.callback(presence.leave)
+            sweep = Sweep(self._ledger, self._worker, self._durable, presence)
             sweep.recover()
             self._durable.launch()
-        except BaseException:
-            self._presence.leave()
-            raise
-        self._worker.stopping.clear()
-        self._store.listen(self._ledger.signalled)
-        sweep.keep()
-        with self._store.decide() as connection:
-            self._ledger.admit_all(connection)
-        self._sweeper = threading.Thread(target=sweep.run, args=(self._worker.stopping,), name="anneal-sweep")
-        self._sweeper.start()
+            undo.callback(self._durable.stop)
+            self._worker.stopping.clear()
+            self._store.listen(self._ledger.signalled)
+            undo.callback(self._store.unlisten, self._ledger.signalled)
+            sweep.keep()
+            with self._store.decide() as connection:
+                self._ledger.admit_all(connection)
+            sweeper = threading.Thread(target=sweep.run, args=(self._worker.stopping,), name="anneal-sweep")
+            sweeper.start()
+            undo.callback(sweeper.join)
+            self._undo = undo.pop_all()
 
     def stop(self, grace: timedelta = timedelta(seconds=30)) -> None:
         """Begin nothing more, wait for what runs, and leave. What does not end within `grace` is taken up next time."""
-        if self._presence is None or self._sweeper is None:
-            return
         self._worker.stopping.set()
-        self._sweeper.join()
         self._worker.drained(grace)
-        self._store.unlisten(self._ledger.signalled)
-        self._durable.stop()
-        self._presence.leave()
-        self._presence = self._sweeper = None
+        self._undo.close()
 
     def submit(self, vertices: Sequence[Vertex], edges: Iterable[tuple[VertexKey, VertexKey]], run: str) -> None:
         """Want these, under the name `run`; an edge is (parent, child), and a parent may be known from before.

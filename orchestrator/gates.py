@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from orchestrator.events import Event
 from orchestrator.ledger import Ledger, Move, NodeRole
@@ -51,7 +51,7 @@ def consume(connection: Connection, row: NodeRole, stake: AtStake) -> str | None
     return str(found.given_by)
 
 
-def _unused(row: NodeRole) -> tuple[object, ...]:
+def _unused(row: NodeRole) -> tuple[ColumnElement[bool], ...]:
     return CONSENT.c.node == row.node, CONSENT.c.role == row.role, CONSENT.c.consumed.is_(None)
 
 

@@ -15,7 +15,7 @@ from orchestrator.store import Store, now
 from orchestrator.tables import LEASE, NEED, NODE_ROLE
 from orchestrator.vertex import TODO, Limits, Vertex
 
-TERM = timedelta(minutes=2)  # renewed every ten seconds by whoever is alive
+TERM = timedelta(minutes=2)  # renewed every five seconds by whoever is alive
 _CHUNK = 500
 _FEW = 16
 _PLACES_TAKEN = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from orchestrator import leases
 from orchestrator.events import Event
@@ -126,8 +126,8 @@ class Ledger:
     def row(self, connection: Connection, node_role: int) -> NodeRole:
         return NodeRole(**connection.execute(_ROW, {"b_id": node_role}).one()._asdict())
 
-    def rows(self, connection: Connection, *where: object) -> list[NodeRole]:
-        found = connection.execute(select(NODE_ROLE).where(*where).order_by(NODE_ROLE.c.id))  # type: ignore[arg-type]
+    def rows(self, connection: Connection, *where: ColumnElement[bool]) -> list[NodeRole]:
+        found = connection.execute(select(NODE_ROLE).where(*where).order_by(NODE_ROLE.c.id))
         return [NodeRole(**row._asdict()) for row in found]
 
     def move(self, connection: Connection, row: NodeRole, move: Move, cause: int | None = None) -> int:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from orchestrator.errors import Held, Impossible
 from orchestrator.events import Event
+from orchestrator.fold import STATES
 from orchestrator.graph import order
 from orchestrator.leases import needs
 from orchestrator.ledger import UNPARKED, Ledger, NodeRole, blocked_by
@@ -28,24 +29,23 @@ class Wanted:
 
 
 def wanted(vertices: Sequence[Vertex], edges: Iterable[tuple[VertexKey, VertexKey]], run: str) -> Wanted:
-    """Edges are (parent, child). `Knot` where they make a ring."""
+    """Edges are (parent, child); a child must be one of `vertices`."""
     parents: dict[VertexKey, dict[VertexKey, None]] = {vertex.key: {} for vertex in vertices}
     for parent, child in edges:
         parents[child][parent] = None
-    order(parents)
     return Wanted(run, {vertex.key: vertex for vertex in vertices}, {key: tuple(of) for key, of in parents.items()})
 
 
 def submit(connection: Connection, ledger: Ledger, want: Wanted, limits: Limits) -> None:
-    """`Held` where a changed role is being worked on; `Impossible` where a parent is nowhere."""
+    """`Knot` where needs make a ring, `Impossible` where a parent is nowhere, `Held` where a changed one is at work."""
     known = {(row.node, row.role): row for row in ledger.rows(connection)}
-    _refuse(want, known)
+    _refuse(connection, want, known)
     _write_subjects(connection, want)
-    again = [key for key in want.vertices if key not in known or _goes_again(want.vertices[key], known[key])]
-    kept = [key for key in want.vertices if key in known and key not in set(again)]
-    done = {key for key, row in known.items() if row.state in DONE} - set(again)
+    again = {key: None for key in want.vertices if key not in known or _goes_again(want.vertices[key], known[key])}
+    kept = [key for key in want.vertices if key not in again]
+    done = {key for key, row in known.items() if row.state in DONE and key not in again}
     waiting = {key: sum(parent not in done for parent in want.parents[key]) for key in want.vertices}
-    _write_rows(connection, ledger, want, _Again(again, known, waiting))
+    _write_rows(connection, ledger, want, _Again(tuple(again), known, waiting))
     ids = {(row.node, row.role): row.id for row in connection.execute(_KEYS)}
     _write_edges(connection, want, ids)
     _write_needs(connection, [(ids[key], want.vertices[key]) for key in again], limits)
@@ -66,15 +66,26 @@ class _Again:
     waiting: Mapping[VertexKey, int]
 
 
-def _refuse(want: Wanted, known: Mapping[VertexKey, NodeRole]) -> None:
-    for key, above in want.parents.items():
-        lost = next((parent for parent in above if parent not in want.vertices and parent not in known), None)
-        if lost:
-            raise Impossible(f"{'/'.join(key)}: needs {'/'.join(lost)}, which nobody planned. Plan that node too")
+def _refuse(connection: Connection, want: Wanted, known: Mapping[VertexKey, NodeRole]) -> None:
+    lost = [(parent, key) for key, above in want.parents.items() for parent in above if parent not in want.vertices]
+    for parent, key in lost:
+        if parent not in known:
+            raise Impossible(f"{'/'.join(key)}: needs {'/'.join(parent)}, which nobody planned. Plan that node too")
+    order({**_needs_of_others(connection, known), **want.parents} if lost else want.parents)
     for key, vertex in want.vertices.items():
         row = known.get(key)
         if row and row.state == TRANSITION and row.input_hash != vertex.input_hash:
             raise Held(f"{'/'.join(key)}: changed while it is being worked on. Wait or cancel it, then apply again")
+
+
+def _needs_of_others(
+    connection: Connection, known: Mapping[VertexKey, NodeRole]
+) -> dict[VertexKey, tuple[VertexKey, ...]]:
+    keys = {row.id: key for key, row in known.items()}
+    needs: dict[VertexKey, list[VertexKey]] = {key: [] for key in known}
+    for edge in connection.execute(select(EDGE)):
+        needs[keys[edge.child]].append(keys[edge.parent])
+    return {key: tuple(above) for key, above in needs.items()}
 
 
 def _goes_again(vertex: Vertex, row: NodeRole) -> bool:
@@ -94,30 +105,38 @@ def _write_subjects(connection: Connection, want: Wanted) -> None:
 
 
 def _write_rows(connection: Connection, ledger: Ledger, want: Wanted, again: _Again) -> None:
+    events = [_begun(want.run, key, again) for key in again.keys]
+    numbers = ledger.store.append_all(connection, events)
+    moment = now().timestamp()
     new: list[dict[str, object]] = []
     old: list[dict[str, object]] = []
-    events: list[Event] = []
-    for key in again.keys:
-        row, count = again.known.get(key), again.waiting[key]
-        kind, says = ("role.blocked", blocked_by(count)) if count else ("role.todo", "ready")
-        generation = row.generation + 1 if row else 1
-        data = {"generation": generation, "attempt": 0}
-        events.append(Event(kind, says, *key, want.run, row.event if row else None, data))
-        state = {"state": BLOCKED if count else TODO, "says": says, "waiting": count, "generation": generation}
-        values = {**_FRESH, **_contract(want.vertices[key]), **state, "run": want.run, "since": now().timestamp()}
-        if row:
-            old.append({**values, "b_id": row.id})
+    for key, event, number in zip(again.keys, events, numbers, strict=True):
+        values = {
+            **_FRESH,
+            **_contract(want.vertices[key]),
+            "run": want.run,
+            "state": STATES[event.kind],
+            "says": event.says,
+            "waiting": again.waiting[key],
+            "generation": event.data["generation"],
+            "since": moment,
+            "event": number,
+        }
+        if key in again.known:
+            old.append({**values, "b_id": again.known[key].id})
         else:
             new.append({**values, "node": key[0], "role": key[1], "checks": 0})
-    ids = dict(zip(again.keys, ledger.store.append_all(connection, events), strict=True))
-    for values, key in zip(new, (key for key in again.keys if key not in again.known), strict=True):
-        values["event"] = ids[key]
-    for values, key in zip(old, (key for key in again.keys if key in again.known), strict=True):
-        values["event"] = ids[key]
     if new:
         connection.execute(insert(NODE_ROLE), new)
     if old:
         connection.execute(update(NODE_ROLE).where(NODE_ROLE.c.id == bindparam("b_id")), old)
+
+
+def _begun(run: str, key: VertexKey, again: _Again) -> Event:
+    row, count = again.known.get(key), again.waiting[key]
+    kind, says = ("role.blocked", blocked_by(count)) if count else ("role.todo", "ready")
+    generation = row.generation + 1 if row else 1
+    return Event(kind, says, *key, run, row.event if row else None, {"generation": generation, "attempt": 0})
 
 
 _FRESH: Mapping[str, object] = {

@@ -25,7 +25,8 @@ from orchestrator.worker import Worker
 
 _LOG = logging.getLogger("anneal.engine")
 _TICK = 0.2  # seconds
-_OFTEN, _SELDOM = 5, 25  # ticks
+_OFTEN, _SELDOM, _RARELY = 5, 25, 3000  # ticks
+_REMEMBERED = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Sweep:
                     self._look_round()
                 if ticks % _SELDOM == 0:
                     self.keep()
+                if ticks % _RARELY == 0:
+                    self.durable.forget(_REMEMBERED)
             except SQLAlchemyError as error:
                 _LOG.warning("the database does not answer, trying again: %s", type(error).__name__)
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
 
 from drivers.errors import DriverError
 from inventory.quantity import in_words
@@ -76,6 +77,8 @@ class Worker:
             self._called_off(row)
         except (DriverError, StepFailed) as error:
             self._failed(row, error)
+        except OperationalError as error:
+            _LOG.warning("%s %s is taken up again: the database failed: %s", row.node, row.role, error.orig)
         finally:
             with self._ended:
                 del self._running[ticket]
@@ -253,10 +256,13 @@ class Worker:
 
 
 def named(row: NodeRole, do: Callable[[], T]) -> T:
-    """Do it; whatever a task throws comes out as one of ours. `Abandoned`, `DriverError`, `StepFailed`."""
+    """Do it; whatever a task throws comes out as one of ours. `Abandoned`, `DriverError`, `StepFailed`.
+
+    A database that fails is no fault of the role: its `OperationalError` passes, and the segment is taken up again.
+    """
     try:
         return do()
-    except (Abandoned, DriverError, StepFailed):
+    except (Abandoned, DriverError, StepFailed, OperationalError):
         raise
     except Exception as error:
         _LOG.debug("%s %s", row.node, row.role, exc_info=error)

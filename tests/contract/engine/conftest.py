@@ -141,6 +141,11 @@ def a_node(name: str) -> Node:
     )
 
 
+@pytest.fixture
+def nodes() -> tuple[Node, Node]:
+    return a_node("n1"), a_node("n2")
+
+
 @pytest.fixture(scope="session")
 def postgres():
     """A PostgreSQL server of our own: a function that makes a database and gives its URL."""
@@ -211,7 +216,9 @@ def bench(new_database):
     metal = Shredder()
     blind = Metal(metal.things, metal.acted, metal.order, metal.at_work, metal.most_at_work, metal.lock)
     tasks: Mapping[str, Metal] = {**dict.fromkeys(ROLES, metal), "blind-wipe": blind}
-    engine = Engine(store, tasks, Limits(threads=8, backoff=timedelta(milliseconds=20)), "test")
+    engine = Engine(
+        store, tasks, Limits(threads=8, backoff=timedelta(milliseconds=20), slots={"image-server": 3}), "test"
+    )
     engine.start()
     try:
         yield Bench(store, engine, metal)

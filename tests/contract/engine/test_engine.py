@@ -229,6 +229,21 @@ def test_a_role_runs_on_no_more_nodes_at_once_than_it_allows(bench):
     assert bench.metal.most_at_work["d"] == 2
 
 
+def test_a_resource_is_used_by_as_many_as_it_has_places_for(bench):
+    vertices = [bench.vertex(bench.node(), "c", resources=("image-server",)) for _ in range(7)]
+    bench.metal.most_at_work["c"] = 0
+
+    def linger(job):
+        threading.Event().wait(0.1)
+        bench.metal.things[job.node.name, job.role].holds = True
+
+    for vertex in vertices:
+        bench.thing(vertex).does = linger
+    bench.anneal(*vertices)
+    assert {bench.status(vertex.key).state for vertex in vertices} == {"active"}
+    assert bench.metal.most_at_work["c"] == 3
+
+
 def test_what_a_person_holds_is_not_touched_until_it_is_given_back(bench):
     a = bench.vertex(bench.node(), "a", resources=("bmc:10.0.0.9",))
     with leases.hold(bench.store, "bmc:10.0.0.9", "operator on console", 60 * SECONDS):
