@@ -49,7 +49,8 @@ class RedfishBoot:
         place = self._writable(system)
         self._check_offered(target, system, place)
         present = place.text("Boot", _MODE)
-        mode_name = _MODE_NAMES[mode] if mode else present
+        # A BMC that shows no mode takes none either.
+        mode_name = _MODE_NAMES[mode] if mode and present else present
         wanted = {_ENABLED: "Disabled" if target is BootTarget.NONE else "Once", _TARGET: _NAMES[target]}
         if mode_name != present:
             wanted[_MODE] = str(mode_name)

@@ -271,3 +271,9 @@ def simulator(tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def pins() -> Pins:
     return Pins()
+
+
+@pytest.fixture
+def twin_ipmi(tmp_path: Path) -> Iterator[Bench]:
+    with twin(tmp_path, "ipmi") as made:
+        yield made

@@ -10,7 +10,7 @@ import pytest
 
 from drivers.catalog import connect
 from drivers.errors import NotApplied, Unreachable
-from drivers.facts import BootTarget, PowerState
+from drivers.facts import Boot, BootTarget, PowerState
 from drivers.trust import Trust
 from drivers.wire.rmcp import Rmcp
 from inventory.secrets import Login, Secret
@@ -78,6 +78,14 @@ def test_the_boot_device_is_armed_again_just_before_power_on(simulator):
 def test_flags_that_are_not_marked_valid_do_not_claim_once_or_mode(simulator):
     boot = simulator.connect().boot_once(BootTarget.PXE)
     assert (boot.target, boot.once, boot.mode) == (BootTarget.PXE, None, None)
+
+
+@pytest.mark.parametrize("mode", ["uefi", "bios"])
+def test_flags_that_are_marked_valid_tell_once_and_mode(twin_ipmi, mode):
+    machine = twin_ipmi.connect()
+    assert machine.boot_once(BootTarget.PXE, mode) == Boot(BootTarget.PXE, once=True, mode=mode)
+    assert machine.boot() == Boot(BootTarget.PXE, once=True, mode=mode)
+    machine.close()
 
 
 def test_disarming_reads_back_as_none(simulator):

@@ -64,6 +64,12 @@ def test_another_mode_is_sent_along_and_read_back(lab, machine):
     assert patches(lab) == [{**ONCE_PXE, "BootSourceOverrideMode": "Legacy"}]
 
 
+def test_a_bmc_that_shows_no_mode_is_sent_none(lab, machine):
+    del lab.resources[SYSTEM]["Boot"]["BootSourceOverrideMode"]
+    assert machine.boot_once(BootTarget.PXE, "uefi") == Boot(BootTarget.PXE, once=True, mode=None)
+    assert patches(lab) == [ONCE_PXE]
+
+
 def test_a_mode_that_changed_with_the_device_is_set_back(lab, machine, new_reply):
     def flips(heard):
         lab.resources[SYSTEM]["Boot"] |= {**heard.json()["Boot"], "BootSourceOverrideMode": "Legacy"}
