@@ -140,8 +140,10 @@ class Ipxe:
             raise ScriptFault(f"chain: more than {MAX_CHAIN} scripts deep")
         url = urljoin(state.base, words[0])
         before, state.base, state.depth = state.base, url, state.depth + 1
-        await self._script(state, await self._loader.script(url))
-        state.base, state.depth = before, state.depth - 1
+        try:
+            await self._script(state, await self._loader.script(url))
+        finally:
+            state.base, state.depth = before, state.depth - 1
 
 
 def _split(line: str) -> list[tuple[str, str]]:

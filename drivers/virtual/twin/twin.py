@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType, TracebackType
@@ -82,10 +82,21 @@ class Twin:
         self._switch(name, fault, on=False)
 
     def _switch(self, name: str, fault: Fault, *, on: bool) -> None:
+        self._in_loop(self.machine(name).set_fault(fault, on=on))
+
+    def do(self, change: Callable[[], None]) -> None:
+        """Do something to a machine, `twin.do(machine.turn_on)`, in the thread that may."""
+
+        async def change_it() -> None:
+            change()
+
+        self._in_loop(change_it())
+
+    def _in_loop(self, change: Coroutine[None, None, None]) -> None:
         if self._loop is None:
+            change.close()
             raise RuntimeError(f"twin {self.spec.name} is not running; start it first")
-        switched = asyncio.run_coroutine_threadsafe(self.machine(name).set_fault(fault, on=on), self._loop)
-        switched.result(START_SECONDS)
+        asyncio.run_coroutine_threadsafe(change, self._loop).result(START_SECONDS)
 
     async def open(self) -> None:
         """In the running loop: make the machines and listen for them."""

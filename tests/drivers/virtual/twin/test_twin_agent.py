@@ -69,7 +69,7 @@ def boot(rack_of, machine_of, desk, trusting, within):
 
 
 def power_on(twin):
-    twin._loop.call_soon_threadsafe(twin.machine("n1").turn_on)
+    twin.do(twin.machine("n1").turn_on)
 
 
 def image(desk, name="disk.raw", **other):

@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import subprocess
-import threading
 
 import paramiko
 import pytest
@@ -56,7 +55,7 @@ def installed(rack_of, machine_of, desk, key, config_drive, subnet, within):
             drive = config_drive(text, network(subnet, number, mtu), joliet=joliet)
             table = (Partition(1, 1 << 20, 15 << 20, "0x83"),)
             machine.disks[0].write(Image("img", "0" * 64, 16 << 20, "dos", table, drive))
-            twin._loop.call_soon_threadsafe(machine.turn_on)
+            twin.do(machine.turn_on)
         for machine in twin.machines.values():
             within(lambda machine=machine: machine.stage is Stage.OS)
         return twin
@@ -127,9 +126,7 @@ def test_a_restart_keeps_the_installation_and_gives_another_boot_id(installed, s
     assert shell("cat /etc/machine-id")[1].strip() == call.body["machine_id"]
     assert shell("cat /proc/sys/kernel/random/boot_id")[1].strip() == call.body["boot_id"]
     machine = twin.machine("n1")
-    done = threading.Event()
-    twin._loop.call_soon_threadsafe(lambda: (machine.restart(), done.set()))
-    done.wait(5)
+    twin.do(machine.restart)
     within(lambda: machine.stage is Stage.OS and machine.boots == ["disk", "disk"])
     assert machine.disks[0].installed.machine_id == call.body["machine_id"]
     assert len(desk.requests("/phone-home/good")) == 1
@@ -253,7 +250,7 @@ def test_a_system_that_never_boots_hangs_and_answers_nobody(rack_of, machine_of,
     twin = rack_of(machine_of(1, faults=["os-never-boots"]))
     machine = twin.machine("n1")
     machine.disks[0].write(Image("img", "0" * 64, 1, "dos", (), None))
-    twin._loop.call_soon_threadsafe(machine.turn_on)
+    twin.do(machine.turn_on)
     within(lambda: machine.stage is Stage.HUNG)
     assert machine.boots == ["disk"]
 
@@ -265,7 +262,7 @@ def test_from_a_blank_disk_to_a_called_home_system_by_netboot_and_agent(
     desk.agent_script(mac)
     twin = rack_of(machine_of(1), ssh_port=PORT)
     machine = twin.machine("n1")
-    twin._loop.call_soon_threadsafe(machine.turn_on)
+    twin.do(machine.turn_on)
     within(desk.heartbeats)
     text = "#cloud-config\nusers: []\n"
     params = {
