@@ -61,6 +61,9 @@ class Network(Model):
     ranges: tuple[Range, ...] = ()
 
 
+KernelWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,:=/@+-]{0,199}$")]
+
+
 class Image(Model):
     """A ramdisk or an operating system in the image store."""
 
@@ -71,6 +74,9 @@ class Image(Model):
     )
     sha256: str | None = Field(
         default=None, pattern="^[0-9a-f]{64}$", description="Pins the content; any other is refused."
+    )
+    kernel_args: tuple[KernelWord, ...] = Field(
+        default=(), description="Further words on a ramdisk's kernel command line. Nothing secret: all may read it."
     )
 
 

@@ -101,6 +101,7 @@ class BootScripts:
             f"BOOTIF=01-{mac.replace(':', '-')}",
             "console=tty0",
             "console=ttyS0,115200",
+            *self._site.images[self._site.provisioning.ramdisk].kernel_args,
         ]
 
     def _ramdisk(self, node: Node) -> Artefact:

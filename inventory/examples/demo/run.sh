@@ -8,7 +8,7 @@ rm -rf "$work"
 mkdir -p "$work/images"
 cp -r "$here" "$work/site"
 mkdir -p "$work/site/secrets"
-python -c 'import secrets; print(secrets.token_urlsafe(16))' >"$work/site/secrets/bmc"
+python -c 'import secrets; print(secrets.token_urlsafe(12))' >"$work/site/secrets/bmc"
 chmod 600 "$work/site/secrets/bmc"
 export ANNEAL_SITE="$work/site" ANNEAL_STATE="$work/state" ANNEAL_IMAGES="$work/store"
 
