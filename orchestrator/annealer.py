@@ -30,7 +30,7 @@ from orchestrator.sessionbook import SessionTable
 from orchestrator.steps.table import tasks
 from orchestrator.steps.world import World as Workshop
 from orchestrator.store import Store, now
-from orchestrator.vertex import WHATEVER, Limits, RoleStatus, Vertex
+from orchestrator.vertex import Limits, RoleStatus, Vertex
 from orchestrator.why import Because, State, why
 from orchestrator.work import Task
 
@@ -87,7 +87,7 @@ class Annealer:
         engine.submit([_vertex(one) for one in wanted], [(need, one.key) for one in wanted for need in one.needs], run)
         for step in plan.steps:
             if step.node in consented and any(erasure.needs_consent for erasure in step.erases):
-                engine.consent(step.node, step.role, by, self._content(step.node))
+                engine.consent(step.node, step.role, by, disks.covered(world.disks.get(step.node, ())))
 
     def release(self, node: str) -> None:
         """Let a node netboot again that looped."""
@@ -155,7 +155,7 @@ class Annealer:
     def _world(self) -> World:
         rows = status.statuses(self.store)
         standing = {row.key: Standing(row.state, row.input_hash, row.says) for row in rows}
-        return World(self.site.name, self.bound, standing, self._disks())
+        return World(self.site.name, self.bound, standing, self._disks() | disks.gated(rows))
 
     def _disks(self) -> dict[str, tuple[DiskContent, ...]]:
         """What was last seen on each node's disks: by its ramdisk or, later, by a system that called home."""
@@ -166,20 +166,12 @@ class Annealer:
             if home is not None and at is not None and home.at > at:
                 holds = f"the system installed from image {home.image[:12]}, which called home {home.at:%Y-%m-%d %H:%M}"
                 found[node] = tuple(
-                    DiskContent(disk.serial or disk.name, disk.bytes or 0, holds, empty=False) for disk in seen.disks
+                    DiskContent(disk.serial or disk.name, disk.bytes or 0, holds, empty=False, read=False)
+                    for disk in seen.disks
                 )
             elif seen.disk_reports is not None:
                 found[node] = disks.contents(seen.disk_reports)
         return found
-
-    def _content(self, node: str) -> str:
-        """What a consent given now is bound to: the content that the plan showed, or whatever is found."""
-        seen = self.agents.inspections().get(node)
-        home = self.phone_homes.latest(node)
-        at = self.agents.inspected_at(node)
-        if seen is None or seen.disk_reports is None or (home is not None and at is not None and home.at > at):
-            return WHATEVER
-        return disks.digest(seen.disk_reports)
 
 
 def _vertex(one: Bound) -> Vertex:

@@ -2,10 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from pydantic import JsonValue, TypeAdapter
 
 from orchestrator.agent.inspection import DiskReport
 from orchestrator.plan import DiskContent
+from orchestrator.vertex import GATED, WHATEVER, RoleStatus
+from orchestrator.work import AtStake
+
+_DISKS = TypeAdapter(tuple[DiskContent, ...])
 
 
 def contents(reports: Sequence[DiskReport]) -> tuple[DiskContent, ...]:
@@ -29,9 +36,28 @@ def holds(report: DiskReport) -> str:
     return ", ".join(parts) or "nothing that we know, but it was not proven empty"
 
 
-def digest(reports: Sequence[DiskReport]) -> str:
+def digest(found: Sequence[DiskContent]) -> str:
     """Changes when what a consent was given for changes."""
-    return hashlib.sha256(json.dumps([[one.serial, holds(one)] for one in reports]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([[one.serial, one.holds] for one in found]).encode()).hexdigest()[:16]
+
+
+def covered(found: Sequence[DiskContent]) -> str:
+    """What a consent to erase this is bound to: just this where it was read, else whatever is there."""
+    return digest(found) if found and all(one.read for one in found) else WHATEVER
+
+
+def at_stake(found: Sequence[DiskContent]) -> AtStake:
+    """What an erasure would destroy, told so that `gated` can read it back."""
+    says = "; ".join(f"disk {one.serial}: {one.holds}" for one in found)
+    detail: dict[str, JsonValue] = {"disks": [asdict(one) for one in found]}
+    return AtStake(empty=all(one.empty for one in found), says=says, digest=digest(found), detail=detail)
+
+
+def gated(rows: Iterable[RoleStatus]) -> dict[str, tuple[DiskContent, ...]]:
+    """By node, what its disks held when a role stopped at its gate just now."""
+    details = ((row.node, row.stake["detail"]) for row in rows if row.state == GATED and row.stake)
+    told = {node: detail.get("disks") for node, detail in details if isinstance(detail, dict)}
+    return {node: _DISKS.validate_python(listed) for node, listed in told.items() if listed}
 
 
 def _human(size: int) -> str:

@@ -44,12 +44,13 @@ class Standing:
 
 @dataclass(frozen=True)
 class DiskContent:
-    """What is on a disk as last inspected, in words; `empty` only where that was proven."""
+    """What is on a disk, in words. `empty` only where that was proven, `read` where the disk itself was looked at."""
 
     serial: str
     bytes: int
     holds: str
     empty: bool
+    read: bool = True
 
 
 class Erasure(_Model):

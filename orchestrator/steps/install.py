@@ -8,12 +8,12 @@ from datetime import timedelta
 from pydantic import JsonValue
 
 from drivers.facts import BootTarget
+from orchestrator import disks
 from orchestrator.attributes import home_address
 from orchestrator.boot.configdrive import config_drive
 from orchestrator.errors import StepFailed
 from orchestrator.image.store import Artefact
 from orchestrator.steps.netboot import Command, Finished, again, alive, command, ensure_agent, start_from
-from orchestrator.steps.ramdisk import at_stake as disks_at_stake
 from orchestrator.steps.ramdisk import read_disks
 from orchestrator.steps.world import World
 from orchestrator.work import AtStake, Job, Observation, Park
@@ -76,8 +76,7 @@ def at_stake(world: World, job: Job) -> AtStake | Park:
     if parked:
         return parked
     reports = read_disks(alive(world, job))
-    stake = disks_at_stake(reports)
-    return replace(stake, empty=all(one.clean for one in reports))
+    return replace(disks.at_stake(disks.contents(reports)), empty=all(one.clean for one in reports))
 
 
 def sha256(image: Artefact) -> str:

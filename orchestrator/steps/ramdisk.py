@@ -7,7 +7,7 @@ from orchestrator.agent.client import Agent
 from orchestrator.agent.inspection import DiskReport, InspectedDisk, Inspection, disk_reports
 from orchestrator.agent.lldp import Neighbour
 from orchestrator.cabling import Cable, Nic, Port, Verdict, judge
-from orchestrator.disks import contents, digest, holds
+from orchestrator.disks import at_stake, contents, holds
 from orchestrator.steps.netboot import CALLS_WITHIN, Command, Finished, again, alive, command, ensure_agent
 from orchestrator.steps.world import World
 from orchestrator.work import AtStake, Job, Observation, Park
@@ -127,13 +127,7 @@ def disks_at_stake(world: World, job: Job) -> AtStake | Park:
     parked = ensure_agent(world, job)
     if parked:
         return parked
-    return at_stake(read_disks(alive(world, job)))
-
-
-def at_stake(reports: tuple[DiskReport, ...]) -> AtStake:
-    found = contents(reports)
-    says = "; ".join(f"disk {one.serial}: {one.holds}" for one in found)
-    return AtStake(empty=all(one.empty for one in found), says=says, digest=digest(reports))
+    return at_stake(contents(read_disks(alive(world, job))))
 
 
 def erase_metadata(world: World, job: Job) -> Park | None:
