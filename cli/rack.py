@@ -1,5 +1,6 @@
 """`anneal rack`: virtual hardware, brought up from a rack file, looked at, and taken down without a trace."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -112,7 +113,7 @@ def _kind(word: str) -> Kind:
 
 
 def _found(state: Path | None) -> Mapping[str, Standing]:
-    """By name: racks with state here, and those that the kernel knows of, wherever their state is."""
+    """By name: racks with state here and, for root, those that the kernel knows of, wherever their state is."""
     from drivers.virtual.qemu.layout import RACK_FILE
     from drivers.virtual.qemu.rack import standing
     from drivers.virtual.rackfile import read
@@ -120,6 +121,8 @@ def _found(state: Path | None) -> Mapping[str, Standing]:
     directories = [state] if state is not None else sorted(_STATES.glob("*"))
     documents = [(read(path), path.parent) for each in directories if (path := each / RACK_FILE).is_file()]
     here = {document.name: Standing(document.kind, directory) for document, directory in documents}
+    if os.geteuid() != 0:
+        return here
     return here | {name: Standing("qemu", where or _STATES / name) for name, where in standing().items()}
 
 

@@ -34,7 +34,7 @@ def inside(namespace: str, argv: Sequence[str]) -> list[str]:
     return ["ip", "netns", "exec", namespace, *argv]
 
 
-class Service:
+class Daemon:
     """A program that goes on after us in a namespace, in a session of its own; its output is a log of its name."""
 
     def __init__(self, layout: Layout, namespace: str, name: str, argv: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drivers.virtual.qemu import netns
-from drivers.virtual.qemu.commands import Service, inside, run
+from drivers.virtual.qemu.commands import Daemon, inside, run
 from drivers.virtual.qemu.layout import BRIDGE, OOB, OOB_UPLINK, Layout, leg, lldp_service, uplink
 from drivers.virtual.qemu.model import Rack, Switch
 from drivers.virtual.qemu.texts import write
@@ -19,8 +19,8 @@ SERVER, SWITCHD = "ovsdb-server", "ovs-vswitchd"
 BRING_UP = ("link", "set", "up", "dev")
 
 
-def build(rack: Rack, layout: Layout) -> list[Service]:
-    """Bridge, ports, cables to the provisioner and LLDP. The services that it starts are ready on return."""
+def build(rack: Rack, layout: Layout) -> None:
+    """Bridge, ports, cables to the provisioner and LLDP; all of it works on return."""
     _start_vswitch(layout)
     _add_ports(rack, layout)
     _cable(layout, OOB_UPLINK, OOB, [str(rack.oob)])
@@ -28,7 +28,8 @@ def build(rack: Rack, layout: Layout) -> list[Service]:
         addresses = [str(address) for address in (network.provisioner, network.provisioner6) if address]
         _cable(layout, uplink(network.vlan), leg(network.vlan), addresses)
         _vsctl(layout, ["add-port", BRIDGE, uplink(network.vlan), f"tag={network.vlan}"])
-    return [_start_lldp(switch, layout) for switch in rack.switches]
+    for switch in rack.switches:
+        _start_lldp(switch, layout)
 
 
 def clear_lldp() -> None:
@@ -77,16 +78,15 @@ def _cable(layout: Layout, near: str, far: str, addresses: Sequence[str]) -> Non
         run(["ip", "-n", layout.provisioner, "address", "add", address, "dev", far, *nodad])
 
 
-def _start_lldp(switch: Switch, layout: Layout) -> Service:
+def _start_lldp(switch: Switch, layout: Layout) -> None:
     settings = layout.run / f"{switch.name}.lldpd"
     voice = layout.run / f"{switch.name}.lldp"
     write("lldpd.conf.j2", settings, switch=switch)
     settings.chmod(0o644)  # lldpd has it read by lldpcli, which is setuid to a user without rights
     ports = ",".join(switch.ports)
     argv = ["lldpd", "-d", "-u", str(voice), "-I", ports, "-C", ports, "-m", "!*", "-O", str(settings)]
-    service = Service(layout, layout.fabric, lldp_service(switch.name), argv)
-    service.await_that(voice.exists)
-    return service
+    daemon = Daemon(layout, layout.fabric, lldp_service(switch.name), argv)
+    daemon.await_that(voice.exists)
 
 
 def _vsctl(layout: Layout, words: Sequence[str]) -> None:

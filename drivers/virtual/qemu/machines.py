@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drivers.virtual.qemu.board import MODEL, OVMF_VARS, VENDOR, Board, Drive, Port
 from drivers.virtual.qemu.certificate import self_signed
-from drivers.virtual.qemu.commands import Service, run
+from drivers.virtual.qemu.commands import Daemon, run
 from drivers.virtual.qemu.fru import storage
 from drivers.virtual.qemu.layout import OOB_UPLINK, Layout, bmc_service
 from drivers.virtual.qemu.model import Disk, Machine, Rack
@@ -22,22 +22,23 @@ PORTS = {"ipmi": 623, "redfish": 443}
 IN_BAND, SOL = 10000, 20000
 
 
-def build(rack: Rack, layout: Layout, index: int) -> Service:
+def build(rack: Rack, layout: Layout, index: int) -> Daemon:
     """Put one machine together, off, and start its BMC."""
     machine = rack.machines[index]
     board = _board(rack, layout, index)
     board.save(layout.board(machine.name))
     address = f"{machine.bmc.address}/{rack.oob.network.prefixlen}"
     run(["ip", "-n", layout.fabric, "address", "add", address, "dev", OOB_UPLINK])
-    start = _start_ipmi if machine.bmc.protocol == "ipmi" else _start_redfish
-    return start(rack, layout, machine, board)
+    if machine.bmc.protocol == "ipmi":
+        return _start_ipmi(rack, layout, machine, board)
+    return _start_redfish(layout, machine, board)
 
 
-def await_bmc(machine: Machine, service: Service) -> None:
+def await_bmc(machine: Machine, daemon: Daemon) -> None:
     """Return once the BMC has its port. `NotStarted` where it does not get there."""
     kind = socket.SOCK_DGRAM if machine.bmc.protocol == "ipmi" else socket.SOCK_STREAM
     port = PORTS[machine.bmc.protocol]
-    service.await_that(lambda: listens(service.pid, kind, machine.bmc.address, port))
+    daemon.await_that(lambda: listens(daemon.pid, kind, machine.bmc.address, port))
 
 
 def _board(rack: Rack, layout: Layout, index: int) -> Board:
@@ -74,7 +75,7 @@ def _drive(disk: Disk, path: Path, layout: Layout) -> Drive:
     return Drive(disk.serial, str(path), size)
 
 
-def _start_ipmi(rack: Rack, layout: Layout, machine: Machine, board: Board) -> Service:
+def _start_ipmi(rack: Rack, layout: Layout, machine: Machine, board: Board) -> Daemon:
     name, bmc = machine.name, machine.bmc
     sdr = layout.run / f"{name}.ipmi" / "ipmi_sim" / name / "sdr.20.main"
     sdr.parent.mkdir(parents=True)
@@ -104,11 +105,10 @@ def _start_ipmi(rack: Rack, layout: Layout, machine: Machine, board: Board) -> S
     )
     state = str(layout.run / f"{name}.ipmi")
     argv = ["ipmi_sim", "-c", str(layout.bmc(name)), "-f", str(emulation), "-s", state, "-n"]
-    return Service(layout, layout.fabric, bmc_service(name), argv)
+    return Daemon(layout, layout.fabric, bmc_service(name), argv)
 
 
-def _start_redfish(rack: Rack, layout: Layout, machine: Machine, board: Board) -> Service:
-    del rack
+def _start_redfish(layout: Layout, machine: Machine, board: Board) -> Daemon:
     bmc, state = machine.bmc, layout.run / f"{board.name}.redfish"
     state.mkdir(mode=0o700)
     certificate, key = self_signed(machine.name, bmc.address)
@@ -129,4 +129,4 @@ def _start_redfish(rack: Rack, layout: Layout, machine: Machine, board: Board) -
     }
     settings.write_text(json.dumps(told))
     argv = [sys.executable, "-P", "-m", "drivers.virtual.qemu.redfish_bmc", str(settings)]
-    return Service(layout, layout.fabric, bmc_service(board.name), argv)
+    return Daemon(layout, layout.fabric, bmc_service(board.name), argv)

@@ -13,7 +13,7 @@ from typing import TextIO
 from drivers.virtual.errors import InTheWay
 from drivers.virtual.qemu import fabric, machines, model, netns, power
 from drivers.virtual.qemu.board import Board
-from drivers.virtual.qemu.commands import Service
+from drivers.virtual.qemu.commands import Daemon
 from drivers.virtual.qemu.fabric import SERVER, SWITCHD
 from drivers.virtual.qemu.host import require, require_root
 from drivers.virtual.qemu.layout import MARK, RUN, Layout, bmc_service, lldp_service, racks_named
@@ -114,9 +114,9 @@ def _start_time_server(layout: Layout) -> None:
     settings = layout.run / "chrony.conf"
     write("chrony.conf.j2", settings, run=layout.run)
     # -x: it serves the time and never sets the host's clock.
-    service = Service(layout, layout.provisioner, CHRONYD, ["chronyd", "-x", "-d", "-f", str(settings)])
+    daemon = Daemon(layout, layout.provisioner, CHRONYD, ["chronyd", "-x", "-d", "-f", str(settings)])
     anywhere = IPv4Address(0)
-    service.await_that(lambda: netns.listens(service.pid, socket.SOCK_DGRAM, anywhere, NTP))
+    daemon.await_that(lambda: netns.listens(daemon.pid, socket.SOCK_DGRAM, anywhere, NTP))
 
 
 @contextmanager

@@ -144,6 +144,7 @@ def test_an_ipmi_cycle_is_another_process(ipmi, layout, name):
     first = rack.status(name, layout.state).machines[0].pid
     ipmi("power", "cycle")
     _until(lambda: rack.status(name, layout.state).machines[0].pid not in (None, first), "on again", 30)
+    assert netns.command_line(first) == []
 
 
 def test_ipmi_refuses_what_cannot_be_done_and_lives_on(ipmi):
