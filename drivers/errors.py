@@ -5,7 +5,7 @@ DriverError
 │   ├── Unreachable       nobody answers at the address
 │   └── Busy              it answers, but not now (POST, session limit, job running, 5xx)
 ├── Denied                the login is refused; trying again risks a lock-out
-├── IdentityChanged       another certificate or another machine than the one first met: no write may follow
+├── IdentityChanged       not the certificate, or not the machine, that belongs there: no write may follow
 ├── Unsupported           this hardware cannot do it
 ├── Refused               it understood and said no
 ├── NotApplied            it said yes, and reading back shows that nothing changed

@@ -1,6 +1,6 @@
 """IPMI 2.0 over LAN. Power, the boot flags and the FRU of any BMC that speaks it.
 
-Source: IPMI v2.0 rev. 1.1: chapters 20 (device), 28 (chassis), 34 (FRU).
+Source: IPMI v2.0 rev. 1.1: chapters 20 and 22 (device), 28 (chassis), 34 (FRU).
 """
 
 import contextlib
@@ -128,7 +128,7 @@ class Ipmi:
         raise NotApplied(self._wire.who, what, "restart its BMC; if that does not help, update its firmware")
 
     def _uuid(self) -> str | None:
-        """Section 20.8: the fields of RFC 4122, the least significant byte first."""
+        """Section 22.14, as table 20-10 lays it out: the fields of RFC 4122, the least significant byte first."""
         try:
             guid = self._wire.ask(_APP, _SYSTEM_GUID)
         except (Refused, Unsupported):

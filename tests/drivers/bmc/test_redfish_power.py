@@ -116,6 +116,14 @@ def test_a_lost_answer_and_a_state_that_cannot_be_read_is_an_unknown_outcome(lab
     assert kinds(lab) == ["On"]
 
 
+def test_a_state_that_was_read_once_and_then_no_more_is_an_unknown_outcome_too(lab, machine, new_reply):
+    off = new_reply(200, lab.resources[SYSTEM])
+    lab.obeys = False
+    lab.next("GET", SYSTEM, off, off, *[new_reply(503) for _ in range(99)])
+    with pytest.raises(UnknownOutcome, match="On was accepted, and its power state cannot be read"):
+        machine.turn(PowerState.ON)
+
+
 def test_the_target_and_the_types_are_the_systems_own(lab, machine):
     action = lab.resources[SYSTEM]["Actions"][ACTION]
     action["target"] = "/odd/place"
