@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.boot.errors import CannotServe
 from orchestrator.boot.services import Services
+from orchestrator.boot.tftp import IPXE
 
 WITHIN = timedelta(minutes=15)
 CURL = shutil.which("curl") or "curl"
@@ -74,14 +75,46 @@ def test_leaving_leaves_no_process_and_no_socket(site, store, images, tmp_path):
             assert free.fileno() > 0
 
 
+needs_tftp = pytest.mark.skipif(
+    not (IPXE / "snponly.efi").is_file() or shutil.which("curl") is None,
+    reason="needs the Debian packages ipxe and curl",
+)
+
+
+@needs_tftp
 def test_tftp_gives_the_loaders_and_takes_nothing(services, site, tmp_path):
     root = f"tftp://{site.provisioning.address}:{site.provisioning.tftp_port}"
     got = subprocess.run([CURL, "-sS", f"{root}/snponly.efi"], check=True, capture_output=True).stdout
-    assert got == Path("/usr/lib/ipxe/snponly.efi").read_bytes()
+    assert got == IPXE.joinpath("snponly.efi").read_bytes()
     (tmp_path / "evil").write_text("evil")
     put = subprocess.run([CURL, "-sS", "-m", "10", "-T", str(tmp_path / "evil"), f"{root}/evil"], check=False)
     assert put.returncode != 0
     assert not (tmp_path / "state" / "tftp" / "evil").exists()
+
+
+@needs_tftp
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\0",
+        b"\0\1",
+        b"\0\1\xff\xfe\0octet\0",
+        b"\0\1snponly.efi\0weird\0",
+        b"\0\1snponly.efi\0octet\0blksize\0abc\0",
+        b"\0\4\0\0",
+        b"\0\6x",
+    ],
+)
+def test_a_malformed_packet_does_not_stop_tftp(services, site, packet, kinds):
+    where = str(site.provisioning.address), site.provisioning.tftp_port
+    url = f"tftp://{where[0]}:{where[1]}/snponly.efi"
+    fetch = [CURL, "-sS", "-m", "20", url]
+    assert subprocess.run(fetch, check=True, capture_output=True).stdout
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.sendto(packet, where)
+    assert subprocess.run(fetch, check=True, capture_output=True).stdout == IPXE.joinpath("snponly.efi").read_bytes()
+    assert "tftp.restarted" not in kinds()
 
 
 def children():
