@@ -14,7 +14,7 @@ import aiohttp
 
 from drivers.virtual.twin import agent_api, inspection
 from drivers.virtual.twin.agent_calls import AGENT_VERSION as SENDS_VERSION
-from drivers.virtual.twin.agent_calls import AUTO_TLS, TOKEN, Answer, CallFailed, Orchestrator, stray_token
+from drivers.virtual.twin.agent_calls import AUTO_TLS, TOKEN, Answer, CallFailed, Conductor, stray_token
 from drivers.virtual.twin.agent_commands import Commands
 from drivers.virtual.twin.agent_image import Installation
 from drivers.virtual.twin.agent_parameters import Parameters
@@ -67,7 +67,7 @@ class Agent:
         self._parameters = parameters
         self._listeners = listeners
         self._session = session
-        self._orchestrator = Orchestrator(parameters, session)
+        self._conductor = Conductor(parameters, session)
         self._token = parameters.token
         self._node: Json = {}
         self._heartbeat_timeout = timedelta(seconds=300)
@@ -98,9 +98,9 @@ class Agent:
         uuid = await self._inspect(self._parameters.inspection_url) if self._parameters.inspection_url else None
         if not self._parameters.api_urls:
             raise AgentDied("no ipa-api-url was given")
-        await self._orchestrator.version()
+        await self._conductor.version()
         self._adopt(await self._look_up(uuid))
-        await self._orchestrator.reachable()
+        await self._conductor.reachable()
 
     async def _inspect(self, url: str) -> str | None:
         """Post the document; the node's uuid from the answer. A 4xx is taken as it is."""
@@ -108,7 +108,7 @@ class Agent:
         low, high = INSPECTION_PAUSES
         for attempt in range(INSPECTION_TRIES):
             try:
-                answer = await self._orchestrator.inspected(url, document)
+                answer = await self._conductor.inspected(url, document)
             except CallFailed as failed:
                 self._machine.complain(f"agent: inspection: {failed}")
             else:
@@ -138,7 +138,7 @@ class Agent:
 
     async def _asked(self, macs: str, uuid: str | None) -> Answer | None:
         try:
-            answer = await self._orchestrator.lookup(macs, uuid)
+            answer = await self._conductor.lookup(macs, uuid)
         except CallFailed as failed:
             self._machine.complain(f"agent: lookup: {failed}")
             return None
@@ -194,13 +194,13 @@ class Agent:
 
     async def _identity(self) -> tuple[str | None, ssl.SSLContext | None]:
         """A key and certificate for this boot where the orchestrator understands them."""
-        if await self._orchestrator.version() < AUTO_TLS:
+        if await self._conductor.version() < AUTO_TLS:
             return None, None
         pem = self_signed("twin-agent", str(self._nic.address), self._parameters.curve, CERTIFICATE_LIFE)
         return public_part(pem), server_context_once(pem)
 
     async def _heartbeats(self, certificate: str | None) -> None:
-        version = await self._orchestrator.version()
+        version = await self._conductor.version()
         scheme = "https" if certificate else "http"
         body: Json = {"callback_url": f"{scheme}://{self._nic.address}:{self._parameters.port}"}
         body |= {"agent_token": self._token} if version >= TOKEN else {}
@@ -213,7 +213,7 @@ class Agent:
 
     async def _beat(self, body: Json) -> bool:
         try:
-            answer = await self._orchestrator.heartbeat(str(self._node["uuid"]), body)
+            answer = await self._conductor.heartbeat(str(self._node["uuid"]), body)
         except CallFailed as failed:
             self._machine.complain(f"agent: heartbeat: {failed}")
             return False

@@ -7,9 +7,9 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
-from yarl import URL
 
 from drivers.virtual.twin.agent_parameters import Parameters
 from drivers.virtual.twin.certificates import client_context, unverified_context
@@ -44,7 +44,7 @@ class Answer:
         return told
 
 
-class Orchestrator:
+class Conductor:
     """The API as this agent sees it; the version is asked for once."""
 
     def __init__(self, parameters: Parameters, session: aiohttp.ClientSession) -> None:
@@ -140,7 +140,7 @@ class Orchestrator:
                 if last or not isinstance(error, aiohttp.ServerDisconnectedError):
                     # The path of an API URL may bear a token.
                     raise CallFailed(
-                        f"{method} to {URL(url).origin()}: {str(error) or type(error).__name__}"
+                        f"{method} to {urlsplit(url).netloc}: {str(error) or type(error).__name__}"
                     ) from error
         raise AssertionError("unreachable")
 

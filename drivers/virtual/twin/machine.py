@@ -233,9 +233,9 @@ class Machine:
         self.power = Power.ON
         while await self._firmware(self) is End.REBOOT:
             self.boots.append("reboot")
-        await self._stop(POWER_OFF)
+        await self._stop(POWER_OFF, then_on=False)
 
-    async def _stop(self, lag: timedelta, *, then_on: bool = False) -> None:
+    async def _stop(self, lag: timedelta, *, then_on: bool) -> None:
         await self.clock.lag(lag)
         self.power, self.stage = Power.OFF, Stage.OFF
         if then_on:

@@ -258,7 +258,7 @@ def test_the_end_of_an_asynchronous_command_brings_a_heartbeat(boot, desk, withi
     _, api = boot()
     before = len(desk.heartbeats())
     api.run("image.install_bootloader", {"root_uuid": "0x0"})
-    within(lambda: len(desk.heartbeats()) > before)
+    assert within(lambda: desk.heartbeats()[before:])[0].body["agent_token"] == TOKEN
 
 
 def test_an_agent_with_a_token_nobody_gave_is_refused_and_goes_on_asking(rack_of, machine_of, desk, within):
