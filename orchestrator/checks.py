@@ -29,10 +29,7 @@ class Checks:
         wanted = set(keys)
         for row in self.ledger.rows(connection, NODE_ROLE.c.state.in_(_CHECKED), NODE_ROLE.c.checking == 0):
             if (row.node, row.role) in wanted:
-                number = row.checks + 1
-                asked = update(NODE_ROLE).where(NODE_ROLE.c.id == row.id).values(checking=number, checks=number)
-                connection.execute(asked)
-                self.ledger.enqueue(connection, self.ledger.row(connection, row.id).check_ticket)
+                self.ledger.check(connection, row)
 
     def run(self, ticket: str) -> None:
         with self.ledger.store.engine.connect() as connection:

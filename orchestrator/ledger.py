@@ -6,7 +6,7 @@ somebody else's transaction, moves a row by a conditional update.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -192,6 +192,12 @@ class Ledger:
         taken = update(NODE_ROLE).where(*due).values(parked=False).returning(NODE_ROLE)
         for found in connection.execute(taken).all():
             self.resume(connection, NodeRole(**found._asdict()), f"{name} came")
+
+    def check(self, connection: Connection, row: NodeRole) -> None:
+        """Have the row observed again, in a check with a number of its own."""
+        number = row.checks + 1
+        connection.execute(_MOVED, {"b_id": row.id, "checking": number, "checks": number})
+        self.enqueue(connection, replace(row, checking=number).check_ticket)
 
     def enqueue(self, connection: Connection, ticket: str) -> None:
         """Where nothing runs, the next start finds the row and takes it up."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from inventory.quantity import in_words
@@ -92,6 +92,7 @@ class Sweep:
         for segment in self.worker.running.values():
             if segment.ends_by < moment:
                 self._give_up(segment.row)
+        self._take_up_checks()
         with self.ledger.store.engine.connect() as connection:
             startable = leases.startable(connection)
         if startable:
@@ -116,19 +117,23 @@ class Sweep:
     def _take_up_stranded(self) -> None:
         with self.ledger.store.engine.connect() as connection:
             rows = self.ledger.rows(connection, NODE_ROLE.c.state == TRANSITION, ~NODE_ROLE.c.parked)
-            checked = self.ledger.rows(connection, NODE_ROLE.c.checking > 0)
         running = self.worker.running
         ended = self.durable.ended([row.ticket for row in rows if row.ticket not in running])
-        lost = self.durable.ended([row.check_ticket for row in checked])
         for row in (one for one in rows if one.ticket in ended):
             with self.ledger.store.decide() as connection:
                 fresh = still(connection, self.ledger, row)
                 if fresh is not None:
                     self.ledger.resume(connection, fresh, "taken up again")
-        for row in (one for one in checked if one.check_ticket in lost):
+
+    def _take_up_checks(self) -> None:
+        """Those asked for where nothing ran, and those that a stop cut off."""
+        with self.ledger.store.engine.connect() as connection:
+            asked = self.ledger.rows(connection, NODE_ROLE.c.checking > 0)
+        lost = self.durable.ended([row.check_ticket for row in asked])
+        for row in (one for one in asked if one.check_ticket in lost):
             with self.ledger.store.decide() as connection:
-                same = (NODE_ROLE.c.id == row.id, NODE_ROLE.c.checking == row.checking)
-                connection.execute(update(NODE_ROLE).where(*same).values(checking=0))
+                if self.ledger.row(connection, row.id).checking == row.checking:
+                    self.ledger.check(connection, row)
 
     def _holders(self, connection: Connection) -> list[str]:
         under_way = select(NODE_ROLE.c.id, NODE_ROLE.c.generation).where(NODE_ROLE.c.state == TRANSITION)

@@ -37,6 +37,7 @@ class Thing:
     sees: Callable[[Job], Observation] | None = None
     does: Callable[[Job], Park | None] | None = None
     stake: AtStake = BLANK
+    looks: Callable[[Job], AtStake | Park] | None = None
 
 
 @dataclass
@@ -79,8 +80,9 @@ class Metal:
 class Shredder(Metal):
     """A metal that can tell what it would destroy."""
 
-    def at_stake(self, job: Job) -> AtStake:
-        return self.things[job.node.name, job.role].stake
+    def at_stake(self, job: Job) -> AtStake | Park:
+        thing = self.things[job.node.name, job.role]
+        return thing.looks(job) if thing.looks else thing.stake
 
 
 @dataclass

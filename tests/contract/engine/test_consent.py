@@ -6,7 +6,7 @@ import pytest
 
 from drivers.errors import Busy
 from orchestrator.engine import WHATEVER
-from orchestrator.work import AtStake
+from orchestrator.work import AtStake, Park
 
 SECONDS = timedelta(seconds=1)
 DATA = AtStake(empty=False, says="SN-1 holds 2 partitions with ext4", digest="content-1")
@@ -79,6 +79,20 @@ def test_who_cannot_tell_what_it_destroys_always_needs_consent(bench):
     assert (row.state, row.says) == ("gated", "what its disks hold is not known: counts as data")
     bench.engine.consent(*blind.key, "ada", WHATEVER)
     assert bench.until(blind.key, "active").generation == 1
+
+
+def test_a_look_at_what_is_at_stake_may_wait_and_nothing_is_erased_meanwhile(bench, wipe):
+    name = f"agent:{wipe.node.name}"
+    bench.thing(wipe).looks = lambda job: DATA if job.signals(name) else Park(name, 0, "the ramdisk", 20 * SECONDS)
+    bench.engine.submit([wipe], [], "look")
+    assert bench.until(wipe.key, "transition", waiting=True).waiting_for == "the ramdisk"
+    with bench.store.begin() as connection:
+        bench.store.signal(connection, name)
+    assert bench.until(wipe.key, "gated").says == DATA.says
+    assert bench.metal.acted[wipe.key] == 0
+    bench.engine.consent(*wipe.key, "ada", DATA.digest)
+    bench.until(wipe.key, "active")
+    assert bench.metal.acted[wipe.key] == 1
 
 
 def test_a_gated_role_holds_no_lease(bench, wipe):

@@ -179,9 +179,10 @@ def test_a_retry_repeats_only_what_may_be_repeated(bench, idempotent, times):
 
 def test_what_was_done_once_gives_its_outcome_again_after_a_parking(bench):
     a = bench.vertex(bench.node(), "a")
-    outcomes, pressed = [], []
+    known, outcomes, pressed = [], [], []
 
     def press(job):
+        known.append(job.done("press"))
         outcomes.append(job.once("press", lambda: len(pressed.append(1) or pressed), lambda: None))
         seen = job.signals(a.node.name)
         if seen == 0:
@@ -195,7 +196,7 @@ def test_what_was_done_once_gives_its_outcome_again_after_a_parking(bench):
     with bench.store.begin() as connection:
         bench.store.signal(connection, a.node.name)
     assert bench.engine.wait("outcomes", 10 * SECONDS)
-    assert (outcomes, pressed) == ([1, 1], [1])
+    assert (known, outcomes, pressed) == ([False, True], [1, 1], [1])
 
 
 def test_one_role_at_a_time_changes_a_node_while_other_nodes_are_worked_on(bench):

@@ -108,6 +108,21 @@ def test_a_signal_that_comes_while_nothing_runs_is_found_at_the_next_start(engin
     assert [row.state for row in again.statuses()] == ["active"]
 
 
+def test_a_look_asked_for_while_nothing_runs_is_taken_at_the_next_start(engine_of, store, vertex):
+    with store.begin() as connection:
+        store.signal(connection, "call")
+    engine = engine_of(Caller())
+    engine.start()
+    engine.submit([vertex], [], "run")
+    assert engine.wait("run", 20 * SECONDS)
+    engine.stop()
+    engine.verify([vertex.key])
+    again = engine_of(Caller())
+    again.start()
+    assert again.wait("run", 20 * SECONDS)
+    assert [one.event.kind for one in store.events()].count("role.active") == 2
+
+
 def test_a_process_runs_one_engine(engine_of):
     engine_of(Caller()).start()
     with pytest.raises(Held):
