@@ -71,7 +71,8 @@ def test_broad_excepts_are_at_most_two_and_give_their_reason():
 def test_the_root_holds_only_what_belongs_there():
     tracked = (ROOT / ".git").exists()
     assert tracked
-    ignored = {".venv", ".anneal", ".cache", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+    caches = {".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache"}
+    ignored = {".venv", ".anneal", ".cache", *caches}
     present = {path.name for path in ROOT.iterdir()} - ignored
     assert {
         name for name in present - AT_ROOT if not name.endswith((".egg-info",)) and name not in {"build", "dist"}

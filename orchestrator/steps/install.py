@@ -101,7 +101,7 @@ def write_image(world: World, job: Job) -> Park | None:
         with world.store.begin() as connection:
             world.services.agents.forget(connection, job.node.name)
         with world.bmcs.open(job.node) as machine:
-            start_from(machine, BootTarget.DISK)
+            start_from(machine, BootTarget.DISK, job.node.boot_mode)
 
     job.once("boot-disk", boot, again)
     return Park(f"phone-home:{job.node.name}", seen, "the installed system to call home", COMES_UP_WITHIN)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pydantic import JsonValue
 
 from drivers.ability import Machine
-from drivers.facts import BootTarget, PowerState
+from drivers.facts import BootMode, BootTarget, PowerState
 from orchestrator.agent.client import Agent, CommandResult, CommandStatus
 from orchestrator.errors import StepFailed
 from orchestrator.steps.world import World
@@ -54,16 +54,16 @@ def ensure_agent(world: World, job: Job) -> Park | None:
         with world.store.begin() as connection:
             world.services.intents.arm(connection, job.node.name, job.node.boot_nic.mac, "agent", CALLS_WITHIN)
         with world.bmcs.open(job.node) as machine:
-            start_from(machine, BootTarget.PXE)
+            start_from(machine, BootTarget.PXE, job.node.boot_mode)
 
     job.once("boot-ramdisk", boot, again)
     return Park(f"agent:{job.node.name}", seen, "the ramdisk's agent to call", CALLS_WITHIN)
 
 
-def start_from(machine: Machine, target: BootTarget) -> None:
+def start_from(machine: Machine, target: BootTarget, mode: BootMode) -> None:
     """Off, then armed, then on: IPMI forgets a boot flag after 60 s (IPMI 2.0 28.12), so it is set just before."""
     machine.turn(PowerState.OFF)
-    machine.boot_once(target)
+    machine.boot_once(target, mode)
     machine.turn(PowerState.ON)
 
 
