@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from orchestrator.errors import Held
 from orchestrator.store import Store
@@ -16,6 +17,9 @@ from orchestrator.store import Store
 class Presence(Protocol):
     def dead(self, executor: str) -> AbstractContextManager[bool]:
         """Whether that executor is dead; true for one caller at a time."""
+
+    def stay(self) -> None:
+        """Make sure that others still see this one."""
 
     def leave(self) -> None:
         """Let another take this one's place."""
@@ -38,6 +42,9 @@ class Alone:
         del executor
         yield True
 
+    def stay(self) -> None:
+        """The kernel keeps the lock."""
+
     def leave(self) -> None:
         self._file.close()
 
@@ -46,10 +53,9 @@ class AmongMany:
     """A PostgreSQL session lock under the executor's name, held as long as its connection lives."""
 
     def __init__(self, store: Store, executor: str) -> None:
-        self._connection = store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not _try(self._connection, executor):
-            self._connection.close()
-            raise Held(f"executor {executor}: another process runs under this name. Give each a name of its own")
+        self._store = store
+        self._executor = executor
+        self._connection = self._enter()
 
     @contextmanager
     def dead(self, executor: str) -> Iterator[bool]:
@@ -61,9 +67,24 @@ class AmongMany:
             if got:
                 self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _key(executor)})
 
+    def stay(self) -> None:
+        """Enter again where the connection was lost, and the lock with it. `Held` where another was quicker."""
+        try:
+            self._connection.execute(text("SELECT 1"))
+        except OperationalError:
+            self.leave()
+            self._connection = self._enter()
+
     def leave(self) -> None:
         self._connection.invalidate()  # a closed connection would go back to the pool with its lock
         self._connection.close()
+
+    def _enter(self) -> Connection:
+        connection = self._store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if not _try(connection, self._executor):
+            connection.close()
+            raise Held(f"executor {self._executor}: another process runs under this name. Give each a name of its own")
+        return connection
 
 
 def enter(store: Store, executor: str) -> Presence:

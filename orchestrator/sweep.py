@@ -16,6 +16,7 @@ from inventory.quantity import in_words
 from orchestrator import leases
 from orchestrator.attempt import overdue, still
 from orchestrator.durable import Durable
+from orchestrator.errors import Held
 from orchestrator.ledger import UNPARKED, Ledger, Move, NodeRole
 from orchestrator.presence import Presence
 from orchestrator.store import SIGNAL, now
@@ -51,6 +52,9 @@ class Sweep:
                     self.durable.forget(_REMEMBERED)
             except SQLAlchemyError as error:
                 _LOG.warning("the database does not answer, trying again: %s", type(error).__name__)
+            except Held as error:
+                _LOG.error("this engine begins nothing more: %s", error)
+                self.worker.stopping.set()
 
     def recover(self) -> None:
         """Before the start: keep the leases of what is under way, drop those whose holders are gone."""
@@ -66,6 +70,7 @@ class Sweep:
         with self.ledger.store.decide() as connection:
             leases.renew(connection, self._holders(connection))
             leases.drop_expired(connection)
+        self.presence.stay()
         for executor in self.durable.abandoned():
             with self.presence.dead(executor) as dead:
                 if dead:

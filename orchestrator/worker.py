@@ -265,7 +265,8 @@ def named(row: NodeRole, do: Callable[[], T]) -> T:
     except (Abandoned, DriverError, StepFailed, OperationalError):
         raise
     except Exception as error:
-        _LOG.debug("%s %s", row.node, row.role, exc_info=error)
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("%s %s: unforeseen %s\n%s", row.node, row.role, type(error).__name__, where)
         raise _unforeseen(row, error) from error
 
 
@@ -280,12 +281,12 @@ def _gate_key(row: NodeRole) -> str:
 
 
 def _unforeseen(row: NodeRole, error: Exception) -> StepFailed:
-    """Without the message, which nobody has checked for secrets; the log has it at level debug."""
+    """Without the exception's own words, here and in the log: nobody has checked them for secrets."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return StepFailed(
         row.node,
         f"{row.role} ended by an unforeseen {type(error).__name__} in {frame.name}",
-        "This is a fault in Anneal or in the role: report it with the log at level debug",
+        "This is a fault in Anneal or in the role: report it with the log",
     )
 
 

@@ -1,6 +1,7 @@
 """An engine that is stopped leaves work behind, and the next start goes on with it."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -121,6 +122,38 @@ def test_a_look_asked_for_while_nothing_runs_is_taken_at_the_next_start(engine_o
     again.start()
     assert again.wait("run", 20 * SECONDS)
     assert [one.event.kind for one in store.events()].count("role.active") == 2
+
+
+def test_an_engine_goes_on_after_its_database_was_away(engine_of, store, vertex):
+    if store.one_process:
+        pytest.skip("SQLite is never away")
+    engine = engine_of(Caller())
+    engine.start()
+    engine.submit([vertex], [], "run")
+    assert not engine.wait("run", 1 * SECONDS)
+    with store.engine.connect() as connection:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = "
+        connection.exec_driver_sql(others + "current_database()")
+    with store.begin() as connection:
+        store.signal(connection, "call")
+    assert engine.wait("run", 30 * SECONDS)
+    assert [row.state for row in engine.statuses()] == ["active"]
+    assert _soon(lambda: _shows_that_it_lives(store))
+
+
+def _shows_that_it_lives(store):
+    with store.engine.connect() as connection:
+        locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid <> 0"
+        return connection.exec_driver_sql(locks).scalar() == 1
+
+
+def _soon(claim):
+    deadline = time.monotonic() + 20
+    while not claim():
+        if time.monotonic() > deadline:
+            return False
+        threading.Event().wait(0.1)
+    return True
 
 
 def test_a_process_runs_one_engine(engine_of):
