@@ -73,7 +73,10 @@ class Conductor:
     async def reachable(self) -> bool:
         """Any answer counts; no certificate is looked at."""
         try:
-            async with self._session.get(f"{self._urls[0]}/", ssl=unverified_context(), timeout=TIMEOUT):
+            probe = self._session.get(
+                f"{self._urls[0]}/", headers={"Connection": "close"}, ssl=unverified_context(), timeout=TIMEOUT
+            )
+            async with probe:
                 return True
         except (aiohttp.ClientError, OSError, TimeoutError):
             return False

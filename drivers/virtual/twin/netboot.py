@@ -13,11 +13,12 @@ from drivers.virtual.twin.machine import Machine
 HEAD_BYTES = 64 << 10  # of a kernel or a ramdisk so much is fetched
 WHOLE_BYTES = 256 << 10  # an initrd up to this size is fetched whole: configuration comes in small ones
 TIMEOUT = aiohttp.ClientTimeout(total=60)
+KEPT_SECONDS = 2.0  # an idle TLS connection of asyncio's holds 256 KiB, and thousands of agents are idle
 
 
 def client(nic: NicSpec) -> aiohttp.ClientSession:
     """HTTP from a NIC's own address, so that a server sees who calls."""
-    connector = aiohttp.TCPConnector(local_addr=(str(nic.address), 0), limit=4)
+    connector = aiohttp.TCPConnector(local_addr=(str(nic.address), 0), limit=4, keepalive_timeout=KEPT_SECONDS)
     return aiohttp.ClientSession(connector=connector, timeout=TIMEOUT)
 
 
