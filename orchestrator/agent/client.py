@@ -155,6 +155,12 @@ class Agents:
         wire = AgentWire(node, row["callback_url"], row["certificate"], row["token"])
         return Agent(self._nodes[node], row["boot"], wire, self._store)
 
+    def gone(self, node: str) -> str | None:
+        """Why it is no use to wait for the agent of the node's latest boot; None while it may still call."""
+        latest = select(func.max(BOOT.c.id)).where(BOOT.c.node == node).scalar_subquery()
+        with self._store.engine.connect() as connection:
+            return connection.execute(select(AGENT.c.gone).where(AGENT.c.boot == latest)).scalar()
+
     def uuid(self, node: str) -> str:
         """What the agent calls the node."""
         return messages.node_uuid(node)

@@ -53,8 +53,9 @@ class Desk:
                 return self._refuse(connection, source, "an inspection with no live boot token", 404)
             if Mac(intent.mac) not in macs:
                 return self._refuse(connection, source, f"an inspection of another machine than {intent.node}", 404)
-            if _agent(connection, intent) is not None:
-                return self._restarted(connection, intent, source)
+            agent = _agent(connection, intent)
+            if agent is not None:
+                return self._restarted(connection, agent, source)
             self._intents.called(connection, intent)
             _keep(connection, intent, document)
             says = f"the ramdisk of {intent.node} told what it found"
@@ -92,6 +93,8 @@ class Desk:
                 return self._refuse(connection, source, "a heartbeat of no live boot", 404)
             why = _mistrust(agent, heartbeat, source)
             if why is not None:
+                if agent["heartbeat_at"] is None:
+                    self._give_up(connection, agent, f"a heartbeat of its agent from {source} was refused: {why}")
                 return self._refuse(connection, source, f"a heartbeat for {intent.node}: {why}", 401)
             self._live(connection, agent, heartbeat)
         return Answer(202, {})
@@ -102,14 +105,15 @@ class Desk:
             silent = [row.boot for row in connection.execute(_silent()).all()]
         for boot in silent:
             with self._store.begin() as connection:
-                row = connection.execute(_silent().where(AGENT.c.boot == boot)).one_or_none()
+                row = connection.execute(_silent().where(AGENT.c.boot == boot)).mappings().one_or_none()
                 if row is None:
                     continue
                 connection.execute(update(AGENT).where(AGENT.c.boot == boot).values(lost_at=now()))
                 self._intents.end(connection, boot)
-                says = f"the agent of {row.node} has been silent for {LOST_AFTER.seconds} s: look at its console"
-                self._store.append(connection, Event("agent.lost", says, row.node))
-                self._store.signal(connection, f"agent:{row.node}")
+                silent_for = f"has been silent for {LOST_AFTER.seconds} s"
+                says = f"the agent of {row['node']} {silent_for}: look at its console"
+                self._store.append(connection, Event("agent.lost", says, row["node"]))
+                self._give_up(connection, row, f"its agent {silent_for}")
 
     def _live(self, connection: Connection, agent: RowMapping, heartbeat: Heartbeat) -> None:
         values: dict[str, object] = {"heartbeat_at": now()}
@@ -121,17 +125,23 @@ class Desk:
         connection.execute(update(AGENT).where(AGENT.c.boot == agent["boot"]).values(values))
         self._store.signal(connection, f"agent:{agent['node']}")
 
-    def _restarted(self, connection: Connection, intent: Intent, source: str) -> Answer:
+    def _restarted(self, connection: Connection, agent: RowMapping, source: str) -> Answer:
         """An agent that inspects after its lookup has restarted without its token.
 
         To a lookup we could only say that the token is gone, on which it would shut its NICs for good. So the boot
         ends here: the agent retries in vain, whoever waits for it boots it anew.
         """
-        self._intents.end(connection, intent.id)
-        says = f"the agent of {intent.node} at {source} started again without its token: its machine must boot anew"
-        self._store.append(connection, Event("agent.restarted", says, intent.node))
-        self._store.signal(connection, f"agent:{intent.node}")
+        self._intents.end(connection, agent["boot"])
+        says = f"the agent of {agent['node']} at {source} started again without its token: its machine must boot anew"
+        self._store.append(connection, Event("agent.restarted", says, agent["node"]))
+        self._give_up(connection, agent, "its agent started again without its token")
         return Answer(404, messages.fault("this boot is over; boot again"))
+
+    def _give_up(self, connection: Connection, agent: RowMapping, why: str) -> None:
+        """Tell whoever waits for this boot's agent that it waits in vain; once, as agents repeat themselves."""
+        first = update(AGENT).where(AGENT.c.boot == agent["boot"], AGENT.c.gone.is_(None)).values(gone=why)
+        if connection.execute(first).rowcount:
+            self._store.signal(connection, f"agent:{agent['node']}")
 
     def _refuse(self, connection: Connection, source: str, what: str, status: int) -> Answer:
         if self._seldom.due((source, what), now()):

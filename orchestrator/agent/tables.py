@@ -28,4 +28,5 @@ AGENT = Table(
     Column("version", String),
     Column("heartbeat_at", Utc),
     Column("lost_at", Utc),
+    Column("gone", Text),  # why this boot's agent is waited for in vain, in words
 )

@@ -45,7 +45,10 @@ def again() -> bool:
 
 
 def ensure_agent(world: World, job: Job) -> Park | None:
-    """None where the node's agent is alive; else boots the ramdisk, once an attempt, and waits for its call."""
+    """None where the node's agent is alive; else boots the ramdisk, once an attempt, and waits for its call.
+
+    `StepFailed` as soon as it is known that the agent of that boot will not come.
+    """
     seen = job.signals(f"agent:{job.node.name}")
     if world.services.agents.live(job.node.name):
         return None
@@ -57,6 +60,9 @@ def ensure_agent(world: World, job: Job) -> Park | None:
             start_from(machine, BootTarget.PXE, job.node.boot_mode)
 
     job.once("boot-ramdisk", boot, again)
+    gone = world.services.agents.gone(job.node.name)
+    if gone:
+        raise StepFailed(job.node.name, gone, "Look at its console, then plan the node again", retryable=True)
     return Park(f"agent:{job.node.name}", seen, "the ramdisk's agent to call", CALLS_WITHIN)
 
 

@@ -64,6 +64,7 @@ def test_a_silent_agent_is_lost_once_and_its_waiters_wake(live, services, site, 
     desk.lose()
     desk.lose()
     assert services.agents.live(node.name) is None
+    assert "silent" in services.agents.gone(node.name)
     assert kinds().count("agent.lost") == 1
     assert store.signals(f"agent:{node.name}") == before + 1
 
@@ -94,6 +95,7 @@ def test_an_agent_that_restarted_is_told_to_boot_anew_and_never_locked_down(
     assert calls.look_up().status_code == 404
     assert services.agents.live(node.name) is None
     assert "agent.restarted" in kinds()
+    assert "without its token" in services.agents.gone(node.name)
     assert store.signals(f"agent:{node.name}") == before + 1
 
 
@@ -174,3 +176,27 @@ def test_recorded_agents_are_answered_as_they_were(boot, ramdisk, node, transcri
             assert answer.json().keys() == message["reply"].keys()
         answered += 1
     assert answered >= 5
+
+
+def test_a_refused_first_heartbeat_wakes_who_waits_and_says_why_until_the_next_boot(
+    boot, ramdisk, services, node, store
+):
+    calls = boot()
+    token = calls.look_up().json()["config"]["agent_token"]
+    assert services.agents.gone(node.name) is None
+    before = store.signals(f"agent:{node.name}")
+    assert [calls.beat("wrong" * 10, ramdisk).status_code for _ in range(2)] == [401, 401]
+    assert store.signals(f"agent:{node.name}") == before + 1
+    assert "its token is wrong" in services.agents.gone(node.name)
+    assert token not in services.agents.gone(node.name)
+    boot()
+    assert services.agents.gone(node.name) is None
+
+
+def test_a_stray_heartbeat_does_not_drive_out_an_agent_that_is_live(boot, ramdisk, services, node):
+    calls = boot()
+    token = calls.look_up().json()["config"]["agent_token"]
+    assert calls.beat(token, ramdisk).status_code == 202
+    assert calls.beat("wrong" * 10, ramdisk).status_code == 401
+    assert services.agents.gone(node.name) is None
+    assert services.agents.live(node.name) is not None
