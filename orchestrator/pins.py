@@ -1,17 +1,19 @@
 """Where first-met BMC certificates are remembered."""
 
-from sqlalchemy import Column, DateTime, String, Table, insert, select
+from datetime import datetime
+
+from sqlmodel import Field, Session, SQLModel
 
 from orchestrator.events import Event
-from orchestrator.store import METADATA, Store, now
+from orchestrator.store import Store, now
 
-PIN = Table(
-    "pin",
-    METADATA,
-    Column("address", String, primary_key=True),
-    Column("fingerprint", String, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-)
+
+class Pin(SQLModel, table=True):
+    """`address` is the BMC's HOST[:PORT], `fingerprint` the SHA-256 of the certificate that it first showed."""
+
+    address: str = Field(primary_key=True)
+    fingerprint: str
+    at: datetime
 
 
 class PinTable:
@@ -21,12 +23,16 @@ class PinTable:
         self._store = store
 
     def fingerprint(self, address: str) -> str | None:
-        with self._store.engine.connect() as connection:
-            return connection.execute(select(PIN.c.fingerprint).where(PIN.c.address == address)).scalar()
+        with Session(self._store.engine) as session:
+            pin = session.get(Pin, address)
+            return pin.fingerprint if pin else None
 
     def pin(self, address: str, fingerprint: str) -> None:
-        """A second pin of the same address is refused by the table's key."""
-        with self._store.begin() as connection:
-            connection.execute(insert(PIN).values(address=address, fingerprint=fingerprint, at=now()))
+        """Of two first contacts at one time, the one that comes second finds the address taken, and changes nothing."""
+        with self._store.begin() as connection, Session(connection) as session:
+            if session.get(Pin, address) is not None:
+                return
+            session.add(Pin(address=address, fingerprint=fingerprint, at=now()))
+            session.flush()
             says = f"{address} shows certificate {fingerprint[:16]} at first contact; no other is trusted now"
             self._store.append(connection, Event("bmc.pinned", says, data={"address": address, "sha256": fingerprint}))

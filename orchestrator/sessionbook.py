@@ -2,23 +2,25 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Column, Float, Integer, String, Table, delete, insert, select, update
+from sqlmodel import Field, Session, SQLModel, select
 
 from drivers.sessions import LeftOpen
-from orchestrator.store import METADATA, Store, now
+from orchestrator.store import Store, now
 
-OPEN_SESSION = Table(
-    "open_session",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("address", String, nullable=False, index=True),
-    Column("owner", String, nullable=False),  # HOST:PID:BEGAN of the process that opened it
-    Column("location", String),
-    Column("asked", Float, nullable=False),
-)
+
+class OpenSession(SQLModel, table=True):
+    """`owner` is HOST:PID:BEGAN of the process that opened it; `location` is None until the BMC has answered."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    address: str = Field(index=True)
+    owner: str
+    location: str | None = None
+    asked: float  # seconds since the epoch
 
 
 class SessionTable:
@@ -29,30 +31,40 @@ class SessionTable:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{_began(os.getpid())}"
 
     def asked(self, address: str) -> int:
-        with self._store.begin() as connection:
-            row = {"address": address, "owner": self._owner, "asked": now().timestamp()}
-            return int(connection.execute(insert(OPEN_SESSION).values(row).returning(OPEN_SESSION.c.id)).scalar_one())
+        with self._write() as session:
+            entry = OpenSession(address=address, owner=self._owner, asked=now().timestamp())
+            session.add(entry)
+            session.flush()
+            return entry.id or 0
 
     def opened(self, entry: int, location: str) -> None:
-        with self._store.begin() as connection:
-            connection.execute(update(OPEN_SESSION).where(OPEN_SESSION.c.id == entry).values(location=location))
+        with self._write() as session:
+            found = session.get(OpenSession, entry)
+            if found is not None:
+                found.location = location
 
     def closed(self, entry: int) -> None:
-        with self._store.begin() as connection:
-            connection.execute(delete(OPEN_SESSION).where(OPEN_SESSION.c.id == entry))
+        with self._write() as session:
+            found = session.get(OpenSession, entry)
+            if found is not None:
+                session.delete(found)
 
     def left(self, address: str) -> tuple[LeftOpen, ...]:
-        with self._store.engine.connect() as connection:
-            rows = connection.execute(select(OPEN_SESSION).where(OPEN_SESSION.c.address == address)).all()
-        return tuple(
-            LeftOpen(row.id, row.location, datetime.fromtimestamp(row.asked, UTC)) for row in rows if _gone(row.owner)
-        )
+        with Session(self._store.engine) as session:
+            rows = session.exec(select(OpenSession).where(OpenSession.address == address)).all()
+            gone = [row for row in rows if _gone(row.owner)]
+            return tuple(LeftOpen(row.id or 0, row.location, datetime.fromtimestamp(row.asked, UTC)) for row in gone)
 
     def addresses(self) -> frozenset[str]:
         """BMCs at which a process that is gone had sessions open."""
-        with self._store.engine.connect() as connection:
-            rows = connection.execute(select(OPEN_SESSION.c.address, OPEN_SESSION.c.owner).distinct()).all()
-        return frozenset(row.address for row in rows if _gone(row.owner))
+        with Session(self._store.engine) as session:
+            return frozenset(row.address for row in session.exec(select(OpenSession)) if _gone(row.owner))
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        with self._store.begin() as connection, Session(connection) as session:
+            yield session
+            session.flush()
 
 
 def _gone(owner: str) -> bool:

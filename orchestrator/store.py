@@ -16,7 +16,6 @@ from sqlalchemy import (
     DateTime,
     Engine,
     Integer,
-    MetaData,
     String,
     Table,
     create_engine,
@@ -27,10 +26,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import SQLModel
 
 from orchestrator.events import Event, Recorded
 
-METADATA = MetaData()
+METADATA = SQLModel.metadata  # small tables are SQLModel classes, hot ones Core tables
 
 EVENT = Table(
     "event",
