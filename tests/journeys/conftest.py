@@ -56,23 +56,19 @@ def anneal_in(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Command
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An image store with what twins boot: `twin-ramdisk` and `twin-os`."""
     room = tmp_path_factory.mktemp("images")
-    import_stand_ins(Command(room, {"ANNEAL_IMAGES": str(room / "store")}), "twin-os")
+    stand_in.write(room)
+    anneal = Command(room, {"ANNEAL_IMAGES": str(room / "store")})
+    import_image(anneal, "twin-ramdisk", room / "vmlinuz", room / "initramfs")
+    import_image(anneal, "twin-os", room / "disk.raw")
     return room / "store"
 
 
-def import_stand_ins(anneal: Command, os_image: str) -> None:
-    """`twin-ramdisk`, and a disk under the name given, into the store of the command's environment."""
-    stand_in.write(anneal.directory / "files")
-
-    def imported(name: str, *files: str) -> None:
-        paths = [anneal.directory / "files" / file for file in files]
-        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
-        given = [word for digest in digests for word in ("--sha256", digest)]
-        done = anneal("image", "import", "--name", name, *given, *map(str, paths))
-        assert done.returncode == 0, done.stderr
-
-    imported("twin-ramdisk", "vmlinuz", "initramfs")
-    imported(os_image, "disk.raw")
+def import_image(anneal: Command, name: str, *files: Path) -> None:
+    """Into the store of the command's environment."""
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    given = [word for digest in digests for word in ("--sha256", digest)]
+    done = anneal("image", "import", "--name", name, *given, *map(str, files))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
