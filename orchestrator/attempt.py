@@ -28,7 +28,6 @@ class Attempt:
     row: NodeRole
     node: Node
     stopping: threading.Event
-    act_by: float | None = None
 
     @property
     def role(self) -> str:
@@ -80,7 +79,7 @@ class Attempt:
         row = still(connection, self.ledger, self.row)
         if row is None or row.cancelled or self.stopping.is_set():
             raise Abandoned(f"{self.row.node}: {self.row.role} was called off")
-        if self.act_by is not None and now().timestamp() > self.act_by:
+        if row.act_by is not None and now().timestamp() > row.act_by:
             raise overdue(self.row)
 
     def _took_effect(self, key: str, seen: Callable[[], bool | None]) -> bool:

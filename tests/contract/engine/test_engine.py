@@ -385,6 +385,19 @@ def test_what_a_role_notes_is_what_it_says_now(bench):
     assert bench.engine.wait("noting", 10 * SECONDS)
 
 
+def test_what_is_overdue_does_nothing_more_to_the_world(bench):
+    a = bench.vertex(bench.node(), "a", within=0.2 * SECONDS, verify_within=20 * SECONDS)
+    pressed = []
+
+    def press_too_late(job):
+        threading.Event().wait(0.4)
+        job.once("press", lambda: pressed.append(1), lambda: None)
+
+    bench.thing(a).does = press_too_late
+    assert f"{a.node.name}: a was not done within" in bench.anneal(a)["a"].says
+    assert pressed == []
+
+
 def test_an_act_that_does_not_come_back_fails_while_its_node_stays_locked(bench):
     node = bench.node()
     a = bench.vertex(node, "a", within=0.3 * SECONDS, verify_within=0.3 * SECONDS)
