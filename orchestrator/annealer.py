@@ -37,6 +37,7 @@ from orchestrator.work import Task
 LIMITS = Limits()
 EXECUTOR = "anneal"  # one process at a time works on a site's SQLite
 POLL = 0.25  # seconds between two looks at the record while waiting
+WATCHED = 20  # of a large record, watching takes at most one part in so many of the time
 Watch = Callable[[tuple[RoleStatus, ...]], None]
 
 
@@ -58,7 +59,7 @@ class Annealer:
         self._engine: Engine | None = None
 
     def plan(self, targets: Collection[str]) -> Plan:
-        return make_plan(self._world(), targets, now())
+        return make_plan(self._world(targets), targets, now())
 
     def save(self, plan: Plan, path: Path | None) -> Path:
         """Where a plan is kept until it is applied; a name by time where none is given."""
@@ -79,7 +80,7 @@ class Annealer:
 
     def apply(self, plan: Plan, consented: Collection[str], by: str) -> None:
         """Take a plan up. `StalePlan` where the world has moved since it was made."""
-        world = self._world()
+        world = self._world(plan.targets)
         check_fresh(plan, world)
         wanted = [one for key, one in self.bound.items() if key[0] in plan.targets]
         run = f"{now():%Y%m%dT%H%M%S.%f}"
@@ -103,13 +104,14 @@ class Annealer:
         """Until nothing of the targets moves by itself; False where the time was up first."""
         ends = time.monotonic() + within.total_seconds() if within else None
         while True:
+            asked = time.monotonic()
             rows = self.statuses(targets)
             watch(rows)
             if all(status.settled(self.store, run) for run in {row.run for row in rows}):
                 return True
             if ends is not None and time.monotonic() > ends:
                 return False
-            time.sleep(POLL)
+            time.sleep(max(POLL, WATCHED * (time.monotonic() - asked)))
 
     @contextmanager
     def working(self, images: Path) -> Iterator[bool]:
@@ -152,25 +154,25 @@ class Annealer:
     def _states_of(self, role: str) -> Mapping[str, str]:
         return status.states_of(self.store, role)
 
-    def _world(self) -> World:
+    def _world(self, targets: Collection[str]) -> World:
         rows = status.statuses(self.store)
         standing = {row.key: Standing(row.state, row.input_hash, row.says) for row in rows}
-        return World(self.site.name, self.bound, standing, self._disks() | disks.gated(rows))
+        return World(self.site.name, self.bound, standing, self._disks(targets) | disks.gated(rows))
 
-    def _disks(self) -> dict[str, tuple[DiskContent, ...]]:
+    def _disks(self, targets: Collection[str]) -> dict[str, tuple[DiskContent, ...]]:
         """What was last seen on each node's disks: by its ramdisk or, later, by a system that called home."""
         found = {}
-        for node, seen in self.agents.inspections().items():
-            home = self.phone_homes.latest(node)
-            at = self.agents.inspected_at(node)
-            if home is not None and at is not None and home.at > at:
+        homes = self.phone_homes.all()
+        for node, seen in self.agents.inspections(targets).items():
+            home = homes.get(node)
+            if home is not None and home.at > seen.at:
                 holds = f"the system installed from image {home.image[:12]}, which called home {home.at:%Y-%m-%d %H:%M}"
                 found[node] = tuple(
                     DiskContent(disk.serial or disk.name, disk.bytes or 0, holds, empty=False, read=False)
-                    for disk in seen.disks
+                    for disk in seen.inspection.disks
                 )
-            elif seen.disk_reports is not None:
-                found[node] = disks.contents(seen.disk_reports)
+            elif seen.inspection.disk_reports is not None:
+                found[node] = disks.contents(seen.inspection.disk_reports)
         return found
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from orchestrator.boot import token
 from orchestrator.boot.intents import BootIntents
@@ -94,7 +94,14 @@ class PhoneHomes:
             row = connection.execute(wanted.order_by(PHONE_HOME.c.called_at.desc()).limit(1)).one_or_none()
         if row is None:
             return None
-        return Home(row.node, row.instance_id, row.image, row.called_at, row.source, Call.model_validate(row.told))
+        return _home(row)
+
+    def all(self) -> dict[str, Home]:
+        """The last call of every node that ever called."""
+        told = select(PHONE_HOME).where(PHONE_HOME.c.called_at.is_not(None)).order_by(PHONE_HOME.c.called_at)
+        with self._store.engine.connect() as connection:
+            rows = connection.execute(told).all()
+        return {row.node: _home(row) for row in rows}
 
     def came(self, shown: str, call: Call, source: str) -> bool:
         """Take a call; False for a token that is unknown, used, too old or another installation's."""
@@ -125,6 +132,10 @@ class PhoneHomes:
         if self._seldom.due((source,), now()):
             says = f"{source} called home with a token that is wrong, used or too old"
             self._store.append(connection, Event("phone-home.refused", says, data={"source": source}))
+
+
+def _home(row: Row[tuple[object, ...]]) -> Home:
+    return Home(row.node, row.instance_id, row.image, row.called_at, row.source, Call.model_validate(row.told))
 
 
 def routes(homes: PhoneHomes) -> APIRouter:

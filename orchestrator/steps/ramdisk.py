@@ -1,12 +1,14 @@
 """Roles seen from inside the ramdisk: the inspection, the cables, the disks."""
 
+from collections.abc import Collection
+
 from pydantic import JsonValue
 
 from inventory.model import Node
 from orchestrator.agent.client import Agent
 from orchestrator.agent.inspection import DiskReport, InspectedDisk, Inspection, disk_reports
 from orchestrator.agent.lldp import Neighbour
-from orchestrator.cabling import Cable, Nic, Port, Verdict, judge
+from orchestrator.cabling import Nic, Port, Verdict, judge
 from orchestrator.disks import at_stake, contents, holds
 from orchestrator.steps.netboot import CALLS_WITHIN, Command, Finished, again, alive, command, ensure_agent
 from orchestrator.steps.world import World
@@ -64,24 +66,21 @@ def root_disks(node: Node, seen: Inspection) -> list[InspectedDisk]:
 
 def cables(world: World, job: Job) -> Observation:
     """Declared cables against LLDP, heard by the NICs of the last inspection."""
-    declared = [
-        Cable((name, end.port), (far.device, far.port))
-        for link in world.site.links
-        for end, far in ((link.a, link.b), (link.b, link.a))
-        if (name := end.device) in world.site.nodes
-    ]
-    verdicts = judge(job.node.name, declared, _heard(world))
+    heard = _heard(world, {job.node.name})
+    strays = {end for cable in world.cables if (end := heard.get(cable.nic)) not in (None, cable.port)}
+    heard |= _heard(world, {cable.nic[0] for cable in world.cables if cable.port in strays})
+    verdicts = judge(job.node.name, world.cables, heard)
     wrong = [one for one in verdicts if one.verdict is not Verdict.OK]
     says = "; ".join(one.says for one in wrong) or f"{len(verdicts)} cables end as declared"
     value: dict[str, JsonValue] = {str(one.cable): one.verdict.value for one in verdicts}
     return Observation(holds=not wrong, says=says, witness=f"LLDP heard by {job.node.name}", value=value)
 
 
-def _heard(world: World) -> dict[Nic, Port | None]:
+def _heard(world: World, nodes: Collection[str]) -> dict[Nic, Port | None]:
     heard: dict[Nic, Port | None] = {}
-    for name, seen in world.services.agents.inspections().items():
-        declared = {nic.mac: nic.name for nic in world.site.nodes[name].nics} if name in world.site.nodes else {}
-        for nic in seen.nics:
+    for name, seen in world.services.agents.inspections(nodes).items():
+        declared = {nic.mac: nic.name for nic in world.site.nodes[name].nics}
+        for nic in seen.inspection.nics:
             if nic.mac in declared:
                 heard[name, declared[nic.mac]] = _end(nic.neighbour) if nic.neighbour else None
     return heard

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 
 from drivers.host import Host
 from drivers.wire.ssh import Access
@@ -14,6 +15,7 @@ from orchestrator.bmcs import Bmcs
 from orchestrator.boot.configdrive import USER
 from orchestrator.boot.phonehome import Home
 from orchestrator.boot.services import Services
+from orchestrator.cabling import Cable
 from orchestrator.errors import StepFailed
 from orchestrator.image.store import ImageStore
 from orchestrator.store import Store
@@ -30,6 +32,16 @@ class World:
     services: Services
     playbooks: Playbooks
     standing: Callable[[str], Mapping[str, str]]
+
+    @cached_property
+    def cables(self) -> tuple[Cable, ...]:
+        """Every declared cable that has a node at one end."""
+        ends = [pair for link in self.site.links for pair in ((link.a, link.b), (link.b, link.a))]
+        return tuple(
+            Cable((near.device, near.port), (far.device, far.port))
+            for near, far in ends
+            if near.device in self.site.nodes
+        )
 
     def host(self, node: Node) -> AbstractContextManager[Host]:
         """The installed system over SSH, by the host key that it phoned home."""
