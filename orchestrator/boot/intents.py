@@ -88,7 +88,8 @@ class BootIntents:
     def arm(self, connection: Connection, node: str, mac: Mac, kind: Kind, within: timedelta) -> None:
         """The node's next netboot loads the ramdisk, and its agent has `within` to look up. Replaces what was armed.
 
-        `StepFailed` for a node in quarantine.
+        A netboot that is cut short so, as after a crash of ours, is no loop of the machine's. `StepFailed` for a node
+        in quarantine.
         """
         if _quarantined(connection, node):
             raise StepFailed(
@@ -96,8 +97,11 @@ class BootIntents:
                 f"is in quarantine: {NETBOOTS_WITHOUT_PROGRESS + 1} netboots and no word from an agent",
                 "look at its console, then release it and plan again",
             )
-        _end(connection, BOOT.c.node == node, BOOT.c.called_at.is_(None))
         at = now()
+        cut_short = _end(connection, BOOT.c.node == node, BOOT.c.called_at.is_(None), BOOT.c.until > at)
+        _end(connection, BOOT.c.node == node, BOOT.c.called_at.is_(None))
+        if cut_short:
+            _count(connection, node, 0)
         row = {"node": node, "mac": str(mac), "kind": kind, "armed_at": at, "until": at + within, "fetches": 0}
         connection.execute(insert(BOOT).values(row))
         self._store.append(connection, Event("boot.armed", f"the next netboot of {node} loads the ramdisk", node))
@@ -206,8 +210,9 @@ def _newest(connection: Connection, mac: Mac) -> Intent | None:
     return None if row is None else Intent(**row)
 
 
-def _end(connection: Connection, *which: ColumnElement[bool]) -> None:
-    connection.execute(update(BOOT).where(*which, BOOT.c.ended_at.is_(None)).values(ended_at=now()))
+def _end(connection: Connection, *which: ColumnElement[bool]) -> int:
+    """How many there were to end."""
+    return connection.execute(update(BOOT).where(*which, BOOT.c.ended_at.is_(None)).values(ended_at=now())).rowcount
 
 
 def _quarantined(connection: Connection, node: str) -> bool:

@@ -91,10 +91,11 @@ def write_image(world: World, job: Job) -> Park | None:
     home = world.services.phone_homes.latest(job.node.name)
     if home and home.instance_id == instance:
         return None
-    if not job.done("boot-disk"):
+    if not job.done("written"):
         parked = _write(world, job, image, instance)
         if parked:
             return parked
+        job.once("written", lambda: None, again)
     seen = job.signals(f"phone-home:{job.node.name}")
 
     def boot() -> None:

@@ -30,12 +30,13 @@ def arm(intents, store):
 
 
 @pytest.fixture
-def minute_later(store):
-    """Let the last script be fetched more than a minute ago."""
+def in_vain(store):
+    """Let the time of the last netboot be over, its script fetched at its start."""
 
     def back():
+        moment = now()
         with store.begin() as connection:
-            connection.execute(update(BOOT).values(fetched_at=now() - timedelta(seconds=61)))
+            connection.execute(update(BOOT).values(fetched_at=moment - timedelta(minutes=15), until=moment))
 
     return back
 
@@ -114,13 +115,20 @@ def test_a_machine_that_loops_after_its_kernel_is_quarantined(intents, arm, kind
     assert isinstance(intents.netboot(NODE, MAC, HOME), AgentBoot)
 
 
-def test_a_third_armed_netboot_without_a_word_is_quarantined(intents, arm, minute_later):
+def test_a_third_armed_netboot_without_a_word_is_quarantined(intents, arm, in_vain):
     for _ in range(2):
         arm()
         assert isinstance(intents.netboot(NODE, MAC, HOME), AgentBoot)
-        minute_later()
+        in_vain()
     arm()
     assert intents.netboot(NODE, MAC, HOME) == LocalBoot("it is in quarantine")
+
+
+def test_netboots_that_we_cut_short_ourselves_are_no_loop(intents, arm):
+    for _ in range(5):
+        arm()
+        assert isinstance(intents.netboot(NODE, MAC, HOME), AgentBoot)
+    assert not intents.quarantined(NODE)
 
 
 def test_an_agents_call_is_progress(intents, arm, store):
