@@ -13,11 +13,11 @@ from cli.output import Format, Output, emit
 from cli.site import SiteDirectory
 from cli.span import span
 from cli.targets import Targets, chosen_nodes
-from cli.works import StateDirectory, open_works
+from cli.works import StateDirectory, open_record
 
 if TYPE_CHECKING:
-    from orchestrator.annealer import Annealer
     from orchestrator.events import Recorded
+    from orchestrator.record import Record
 
 _COLUMNS = ("id", "at", "node", "role", "kind", "says")
 
@@ -31,7 +31,7 @@ def command(
     output: Output = Format.TABLE,
 ) -> None:
     """Show what happened, oldest first: of the chosen nodes, or of the whole site."""
-    works = open_works(site, state)
+    works = open_record(site, state)
     nodes = frozenset(chosen_nodes(works, targets)) if targets else None
     start = datetime.now(UTC) - since if since else datetime.min.replace(tzinfo=UTC)
     happened = [one for one in works.store.events() if one.at >= start and _of(one, nodes)]
@@ -43,7 +43,7 @@ def command(
                 emit([_row(one)], _COLUMNS, Format.JSON if output is Format.JSON else Format.TABLE)
 
 
-def _follow(works: "Annealer", last: int) -> "Iterator[Recorded]":
+def _follow(works: "Record", last: int) -> "Iterator[Recorded]":
     while True:
         for one in works.store.events(after=last):
             last = one.id

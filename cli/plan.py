@@ -9,7 +9,7 @@ from cli.exits import Exit
 from cli.output import Format, Output
 from cli.site import SiteDirectory
 from cli.targets import Targets, chosen_nodes
-from cli.works import StateDirectory, open_works
+from cli.works import StateDirectory, open_record
 
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
@@ -24,7 +24,7 @@ def command(
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 4 where there is something to do.")] = False,
 ) -> None:
     """Say what the chosen nodes still need, and why. Touches nothing; `--out` saves it for `anneal apply`."""
-    works = open_works(site, state)
+    works = open_record(site, state)
     plan = works.plan(chosen_nodes(works, targets))
     where = works.save(plan, out)
     show(plan, output)

@@ -10,13 +10,13 @@ from cli.exits import Exit
 from cli.progress import Progress
 
 if TYPE_CHECKING:
-    from orchestrator.annealer import Annealer
+    from orchestrator.record import Record
     from orchestrator.vertex import RoleStatus
 
 BAD = frozenset({"error", "drifted"})
 
 
-def watch(works: "Annealer", targets: Collection[str], within: timedelta | None) -> None:
+def watch(works: "Record", targets: Collection[str], within: timedelta | None) -> None:
     """Show progress until nothing moves any more; then say how it ended and exit accordingly."""
     with Progress({name: node.rack for name, node in works.site.nodes.items()}) as progress:
         settled = works.wait(targets, within, progress.show)

@@ -11,10 +11,10 @@ from cli.exits import Exit
 from cli.output import Format, Output, emit
 from cli.site import SiteDirectory
 from cli.targets import Targets, chosen_nodes
-from cli.works import StateDirectory, open_works
+from cli.works import StateDirectory, open_record
 
 if TYPE_CHECKING:
-    from orchestrator.annealer import Annealer
+    from orchestrator.record import Record
     from orchestrator.vertex import RoleStatus
 
 _NODES = ("node", "state", "milestone", "roles", "says")
@@ -31,7 +31,7 @@ def command(
     output: Output = Format.TABLE,
 ) -> None:
     """Show where the nodes stand. Exit 5 where one of them is not where it should be."""
-    works = open_works(site, state)
+    works = open_record(site, state)
     nodes = chosen_nodes(works, targets)
     if watch:
         from cli.progress import Progress
@@ -58,7 +58,7 @@ def _role(row: "RoleStatus") -> dict[str, JsonValue]:
     }  # fmt: skip
 
 
-def _node(works: "Annealer", name: str, rows: "list[RoleStatus]") -> dict[str, JsonValue]:
+def _node(works: "Record", name: str, rows: "list[RoleStatus]") -> dict[str, JsonValue]:
     """A node is as well off as the worst of its roles, and as far as its last milestone."""
     if not rows:
         return {"node": name, "state": "unplanned", "milestone": None, "roles": {}, "says": f"anneal plan {name}"}

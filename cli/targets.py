@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from orchestrator.annealer import Annealer
+    from orchestrator.record import Record
 
 Targets = Annotated[
     list[str] | None,
@@ -62,17 +62,17 @@ def expand(pattern: str) -> Iterator[str]:
             yield f"{head}{middle}{rest}"
 
 
-def chosen_nodes(works: "Annealer", targets: Sequence[str] | None) -> tuple[str, ...]:
+def chosen_nodes(works: "Record", targets: Sequence[str] | None) -> tuple[str, ...]:
     """The nodes of the site that a command's words choose; usage errors where they choose none."""
     return _or_usage(targets or (), _fleet(works))
 
 
-def nodes_named(works: "Annealer", names: Sequence[str]) -> tuple[str, ...]:
+def nodes_named(works: "Record", names: Sequence[str]) -> tuple[str, ...]:
     """As `chosen_nodes`, but nothing given is nothing chosen."""
     return chosen_nodes(works, names) if names else ()
 
 
-def node_named(works: "Annealer", name: str) -> str:
+def node_named(works: "Record", name: str) -> str:
     """The one node that a word names; a usage error where it names several or none."""
     match nodes_named(works, [name]):
         case (only,):
@@ -88,7 +88,7 @@ def _or_usage(words: Sequence[str], fleet: Mapping[str, Standing]) -> tuple[str,
         raise typer.BadParameter(str(error)) from error
 
 
-def _fleet(works: "Annealer") -> Mapping[str, Standing]:
+def _fleet(works: "Record") -> Mapping[str, Standing]:
     states: dict[str, set[str]] = {name: set() for name in works.site.nodes}
     for row in works.statuses(states):
         states[row.node].add(row.state)

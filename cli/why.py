@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from cli.output import Format, Output
 from cli.site import SiteDirectory
 from cli.targets import node_named
-from cli.works import StateDirectory, open_works
+from cli.works import StateDirectory, open_record
 
 
 def command(
@@ -20,7 +20,7 @@ def command(
     output: Output = Format.TABLE,
 ) -> None:
     """Say why a node is not where it should be, and what to do next."""
-    works = open_works(site, state)
+    works = open_record(site, state)
     name = node_named(works, node)
     if role is not None and (name, role) not in works.bound:
         known = ", ".join(other for owner, other in works.bound if owner == name)

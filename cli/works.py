@@ -9,6 +9,7 @@ from cli.site import open_site
 
 if TYPE_CHECKING:
     from orchestrator.annealer import Annealer
+    from orchestrator.record import Record
 
 StateDirectory = Annotated[
     Path | None,
@@ -20,8 +21,15 @@ ImageDirectory = Annotated[
 ]
 
 
+def open_record(site: Path, state: Path | None) -> "Record":
+    """The site with its record, to ask and to plan. Bad inventory ends the command with all that is wrong."""
+    from orchestrator.record import Record
+
+    return Record(open_site(site), (state or site / ".anneal").resolve())
+
+
 def open_works(site: Path, state: Path | None) -> "Annealer":
-    """The site with its record. Bad inventory ends the command with all that is wrong."""
+    """The same, able to work."""
     from orchestrator.annealer import Annealer
 
     return Annealer(open_site(site), site.resolve(), (state or site / ".anneal").resolve())

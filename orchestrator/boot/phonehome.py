@@ -5,15 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import Connection, Row, insert, select, update
 
 from orchestrator.boot import token
 from orchestrator.boot.intents import BootIntents
-from orchestrator.boot.request import bounded, source
 from orchestrator.boot.seldom import Seldom
 from orchestrator.boot.tables import PHONE_HOME
 from orchestrator.events import Event
@@ -136,21 +132,3 @@ class PhoneHomes:
 
 def _home(row: Row[tuple[object, ...]]) -> Home:
     return Home(row.node, row.instance_id, row.image, row.called_at, row.source, Call.model_validate(row.told))
-
-
-def routes(homes: PhoneHomes) -> APIRouter:
-    router = APIRouter()
-
-    @router.post("/phone-home/{token}")
-    async def came(token: str, request: Request) -> JSONResponse:
-        try:
-            call = Call.model_validate_json(await bounded(request, CALL_BYTES))
-        except ValidationError as error:
-            raise HTTPException(400, f"not understood: {error.errors()[0]['loc']}") from error
-        if HOST_KEY not in call.ssh_host_keys:
-            raise HTTPException(400, f"no {HOST_KEY} host key")
-        if not await run_in_threadpool(homes.came, token, call, source(request)):
-            raise HTTPException(404)
-        return JSONResponse({}, 200)
-
-    return router

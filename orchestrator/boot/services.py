@@ -13,7 +13,7 @@ from orchestrator.agent import app as agent_app
 from orchestrator.agent.client import Agents
 from orchestrator.agent.desk import Desk
 from orchestrator.boot import app as boot_app
-from orchestrator.boot import phonehome
+from orchestrator.boot import phonehome_app
 from orchestrator.boot.authority import authority
 from orchestrator.boot.configdrive import Greeting
 from orchestrator.boot.dhcp import Dhcp, interface_of
@@ -85,7 +85,7 @@ class Services:
         plain.include_router(boot_app.script_routes(scripts))
         secured = application()
         secured.include_router(agent_app.routes(desk))
-        secured.include_router(phonehome.routes(self.phone_homes))
+        secured.include_router(phonehome_app.routes(self.phone_homes))
         stack.enter_context(Web("http", plain, http))
         stack.enter_context(Web("https", secured, https, self.authority))
         if first:

@@ -1,0 +1,92 @@
+"""What a site wants and what is recorded of it: plans and answers come from here, with nothing running."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from inventory.load import Loaded
+from orchestrator import disks, status
+from orchestrator.agent.client import Agents
+from orchestrator.binding import Bound, Key, bind
+from orchestrator.boot.intents import BootIntents
+from orchestrator.boot.phonehome import PhoneHomes
+from orchestrator.plan import DiskContent, Plan, Standing, World, make_plan
+from orchestrator.roles import read_roles
+from orchestrator.store import Store, now
+from orchestrator.vertex import RoleStatus
+from orchestrator.why import Because, State, why
+
+POLL = 0.25  # seconds between two looks at the record while waiting
+WATCHED = 20  # of a large record, watching takes at most one part in so many of the time
+Watch = Callable[[tuple[RoleStatus, ...]], None]
+
+
+class Record:
+    """`state` is where record, keys and plans are kept (mode 0700)."""
+
+    def __init__(self, loaded: Loaded, state: Path) -> None:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.site = loaded.site
+        self.roles = read_roles()
+        self.bound: Mapping[Key, Bound] = bind(self.site, self.roles)
+        self.store = Store(f"sqlite:///{state / 'anneal.db'}")
+        self.state = state
+        self.intents = BootIntents(self.store)
+        self.agents = Agents(self.site.nodes, self.store, self.intents)
+        self.phone_homes = PhoneHomes(self.store, self.intents)
+
+    def plan(self, targets: Collection[str]) -> Plan:
+        return make_plan(self.world(targets), targets, now())
+
+    def save(self, plan: Plan, path: Path | None) -> Path:
+        """Where a plan is kept until it is applied; a name by time where none is given."""
+        where = path or self.state / "plans" / f"{plan.made_at:%Y%m%dT%H%M%S}-{plan.observed[:6]}.json"
+        where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        where.write_text(plan.model_dump_json(indent=2) + "\n")
+        return where
+
+    def statuses(self, targets: Collection[str]) -> tuple[RoleStatus, ...]:
+        """Every node role of the targets, as recorded."""
+        return tuple(row for row in status.statuses(self.store) if row.node in targets)
+
+    def why(self, node: str, role: str | None) -> Because:
+        """For the role, or for the last milestone of the node."""
+        last = [key for key in self.bound if key[0] == node][-1]
+        rows = {row.key: State(row.state, row.says, row.waiting_for or "") for row in status.statuses(self.store)}
+        return why((node, role) if role else last, {key: one.needs for key, one in self.bound.items()}, rows)
+
+    def wait(self, targets: Collection[str], within: timedelta | None, watch: Watch) -> bool:
+        """Until nothing of the targets moves by itself; False where the time was up first."""
+        ends = time.monotonic() + within.total_seconds() if within else None
+        while True:
+            asked = time.monotonic()
+            rows = self.statuses(targets)
+            watch(rows)
+            if all(status.settled(self.store, run) for run in {row.run for row in rows}):
+                return True
+            if ends is not None and time.monotonic() > ends:
+                return False
+            time.sleep(max(POLL, WATCHED * (time.monotonic() - asked)))
+
+    def world(self, targets: Collection[str]) -> World:
+        """All that a plan for these nodes is made from."""
+        rows = status.statuses(self.store)
+        standing = {row.key: Standing(row.state, row.input_hash, row.says) for row in rows}
+        return World(self.site.name, self.bound, standing, self._disks(targets) | disks.gated(rows))
+
+    def _disks(self, targets: Collection[str]) -> dict[str, tuple[DiskContent, ...]]:
+        """What was last seen on each node's disks: by its ramdisk or, later, by a system that called home."""
+        found = {}
+        homes = self.phone_homes.all()
+        for node, seen in self.agents.inspections(targets).items():
+            home = homes.get(node)
+            if home is not None and home.at > seen.at:
+                holds = f"the system installed from image {home.image[:12]}, which called home {home.at:%Y-%m-%d %H:%M}"
+                found[node] = tuple(
+                    DiskContent(disk.serial or disk.name, disk.bytes or 0, holds, empty=False, read=False)
+                    for disk in seen.inspection.disks
+                )
+            elif seen.inspection.disk_reports is not None:
+                found[node] = disks.contents(seen.inspection.disk_reports)
+        return found
