@@ -5,6 +5,7 @@ can follow it.
 """
 
 import re
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,5 +145,7 @@ def write_boot_code(disk: Path, boot: bytes, core: bytes) -> None:
 
 
 def _content_bytes(tree: Path) -> int:
-    sizes = (path.lstat().st_size for path in tree.rglob("*"))
-    return sum(-(-size // BLOCK_BYTES) * BLOCK_BYTES for size in sizes)
+    """Files in whole blocks, and a block for all else: a directory's length tells of its past, not of its content."""
+    found = (path.lstat() for path in tree.rglob("*"))
+    blocks = (-(-entry.st_size // BLOCK_BYTES) if stat.S_ISREG(entry.st_mode) else 1 for entry in found)
+    return sum(blocks) * BLOCK_BYTES

@@ -56,6 +56,8 @@ def environment(**more: str) -> dict[str, str]:
         "TZ": "UTC",
         "SOURCE_DATE_EPOCH": str(EPOCH),
         "PYTHONHASHSEED": "0",
+        "PERL_HASH_SEED": "0",
+        "PERL_PERTURB_KEYS": "0",
         "DEBIAN_FRONTEND": "noninteractive",
         **more,
     }
