@@ -7,16 +7,17 @@ state; whoever applies it refuses one whose world has moved.
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from orchestrator.binding import Bound, Key
 from orchestrator.errors import StalePlan
 
+SHOWN = 120  # characters of a value
 Why = Literal["new", "changed", "failed", "drifted", "stale", "unfinished"]
 
 
@@ -35,11 +36,12 @@ class _Model(BaseModel):
 
 @dataclass(frozen=True)
 class Standing:
-    """What is recorded of one node role. `digest` is of the inputs it was last run with."""
+    """What is recorded of one node role. `inputs` are those it was last run with, `digest` of them and what it follows."""
 
     state: str
     digest: str
     says: str = ""
+    inputs: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -150,11 +152,23 @@ def _due(world: World, one: Bound) -> tuple[Why, str] | None:
     if standing is None:
         return "new", "never done on this node"
     if standing.digest != one.digest:
-        return "changed", "what it reads in the inventory, or what it must follow, changed since it was last done"
+        return "changed", _change(standing.inputs, one.inputs)
     if standing.state == "active":
         return None
     why, says = _REASONS.get(standing.state, ("unfinished", "it was left {state}"))
     return why, says.format(state=standing.state, says=standing.says)
+
+
+def _change(then: Mapping[str, JsonValue], present: Mapping[str, JsonValue]) -> str:
+    """Which inputs differ, and how; with none, it is the role's own files or a role that it follows."""
+    names = [name for name in present if then.get(name) != present[name]]
+    told = [f"{name} is now {_short(present[name])}, was {_short(then.get(name))}" for name in names]
+    return "; ".join(told) or "its files changed, or a role that it follows goes again"
+
+
+def _short(value: JsonValue) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _step(world: World, one: Bound, why: Why, says: str, due: Mapping[Key, tuple[Why, str]]) -> Step:

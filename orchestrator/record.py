@@ -72,7 +72,8 @@ class Record:
     def world(self, targets: Collection[str]) -> World:
         """All that a plan for these nodes is made from."""
         rows = status.statuses(self.store)
-        standing = {row.key: Standing(row.state, row.input_hash, row.says) for row in rows}
+        given = status.inputs(self.store, targets)
+        standing = {row.key: Standing(row.state, row.input_hash, row.says, given.get(row.key, {})) for row in rows}
         return World(self.site.name, self.bound, standing, self._disks(targets) | disks.gated(rows))
 
     def _disks(self, targets: Collection[str]) -> dict[str, tuple[DiskContent, ...]]:

@@ -1,8 +1,9 @@
 """Where each node role stands, read from the tables; any process may ask."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
+from pydantic import JsonValue
 from sqlalchemy import select
 
 from orchestrator.store import Store
@@ -39,6 +40,13 @@ def statuses(store: Store) -> tuple[RoleStatus, ...]:
             )
             for row in connection.execute(asked)
         )
+
+
+def inputs(store: Store, nodes: Collection[str]) -> Mapping[VertexKey, Mapping[str, JsonValue]]:
+    """What each node role was last run with."""
+    with store.engine.connect() as connection:
+        rows = connection.execute(select(NODE_ROLE.c.node, NODE_ROLE.c.role, NODE_ROLE.c.inputs)).tuples()
+        return {(node, role): given for node, role, given in rows if node in nodes}
 
 
 def states_of(store: Store, role: str) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ def world(lab):
 
 
 def _all_active(world):
-    standing = {key: Standing("active", one.digest) for key, one in world.bound.items()}
+    standing = {key: Standing("active", one.digest, "", one.inputs) for key, one in world.bound.items()}
     return dataclasses.replace(world, standing=standing)
 
 
@@ -70,6 +70,14 @@ def test_a_changed_image_brings_back_inspection_cleaning_and_all_that_stood_on_t
     assert roles[:3] == ["agent-inspect", "disks-clean", "os-install"]
     assert {"os-access", "host-network", "time-sync", "network-ready"} <= set(roles)
     assert not {"bmc-access", "hardware-facts", "cabling"} & set(roles)
+
+
+def test_a_change_is_told_by_its_name_and_both_values(world, lab):
+    images = dict(lab.images) | {"new": lab.images["debian"].model_copy(update={"name": "new"})}
+    lab = lab.model_copy(update={"images": images})
+    told = {s.role: s.says for s in make_plan(_changed(_all_active(world), lab, image="new"), ["n1"], AT).steps}
+    assert told["os-install"] == 'image is now "new", was "debian"'
+    assert told["agent-inspect"] == "its files changed, or a role that it follows goes again"
 
 
 def test_a_changed_bmc_login_touches_nothing_but_the_bmc(world, lab):
