@@ -36,7 +36,7 @@ class _Model(BaseModel):
 
 @dataclass(frozen=True)
 class Standing:
-    """What is recorded of one node role. `inputs` are those of its last run, `digest` is of them and what it follows."""
+    """What is recorded of one node role. `inputs` are of its last run, `digest` of them and what it follows."""
 
     state: str
     digest: str
