@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import Held
 from orchestrator.store import Store
+
+_SESSION = text("SELECT pg_backend_pid()")
 
 
 class Presence(Protocol):
@@ -68,22 +70,29 @@ class AmongMany:
                 self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _key(executor)})
 
     def stay(self) -> None:
-        """Enter again where the connection was lost, and the lock with it. `Held` where another was quicker."""
-        try:
-            self._connection.execute(text("SELECT 1"))
-        except OperationalError:
+        """Enter again where the session was lost, and the lock with it. `Held` where another took the name, and while
+        the server still keeps the old session."""
+        if not self._lives():
             self.leave()
             self._connection = self._enter()
 
     def leave(self) -> None:
-        self._connection.invalidate()  # a closed connection would go back to the pool with its lock
-        self._connection.close()
+        if not self._connection.closed:
+            self._connection.invalidate()  # a closed connection would go back to the pool with its lock
+            self._connection.close()
+
+    def _lives(self) -> bool:
+        try:
+            return self._connection.scalar(_SESSION) == self._session
+        except SQLAlchemyError:
+            return False
 
     def _enter(self) -> Connection:
         connection = self._store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if not _try(connection, self._executor):
             connection.close()
             raise Held(f"executor {self._executor}: another process runs under this name. Give each a name of its own")
+        self._session = connection.scalar(_SESSION)
         return connection
 
 

@@ -53,8 +53,7 @@ class Sweep:
             except SQLAlchemyError as error:
                 _LOG.warning("the database does not answer, trying again: %s", type(error).__name__)
             except Held as error:
-                _LOG.error("this engine begins nothing more: %s", error)
-                self.worker.stopping.set()
+                _LOG.warning("others cannot see that this engine lives, trying again: %s", error)
 
     def recover(self) -> None:
         """Before the start: keep the leases of what is under way, drop those whose holders are gone."""

@@ -159,7 +159,18 @@ def postgres():
     cluster = room / "cluster"
     initdb = [*as_postgres, str(Path(server).with_name("initdb")), "-A", "trust", "-U", "postgres", "-D", str(cluster)]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=room)
-    options = ["-k", str(room), "-h", "", "-c", "max_connections=200", "-c", "fsync=off"]
+    options = [
+        "-k",
+        str(room),
+        "-h",
+        "",
+        "-c",
+        "max_connections=200",
+        "-c",
+        "fsync=off",
+        "-c",
+        "dynamic_shared_memory_type=mmap",
+    ]
     with (room / "log").open("w") as log:
         process = subprocess.Popen([*as_postgres, server, "-D", str(cluster), *options], stderr=log, cwd=room)
     try:

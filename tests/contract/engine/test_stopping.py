@@ -143,8 +143,9 @@ def test_an_engine_goes_on_after_its_database_was_away(engine_of, store, vertex)
 
 def _shows_that_it_lives(store):
     with store.engine.connect() as connection:
-        locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid <> 0"
-        return connection.exec_driver_sql(locks).scalar() == 1
+        here = "SELECT oid FROM pg_database WHERE datname = current_database()"
+        locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid <> 0 AND database = "
+        return connection.exec_driver_sql(f"{locks}({here})").scalar() == 1
 
 
 def _soon(claim):
