@@ -106,6 +106,17 @@ class BootIntents:
         connection.execute(insert(BOOT).values(row))
         self._store.append(connection, Event("boot.armed", f"the next netboot of {node} loads the ramdisk", node))
 
+    def uncalled(self, node: str) -> datetime | None:
+        """When the node's present boot was armed, while its agent has not called."""
+        with self._store.engine.connect() as connection:
+            return connection.execute(_UNCALLED.where(BOOT.c.node == node).with_only_columns(BOOT.c.armed_at)).scalar()
+
+    def wake(self) -> None:
+        """Have whoever waits for an agent that has not called look again, by the agent's signal."""
+        with self._store.begin() as connection:
+            for node in connection.execute(_UNCALLED).scalars().all():
+                self._store.signal(connection, f"agent:{node}")
+
     def quarantined(self, node: str) -> bool:
         with self._store.engine.connect() as connection:
             return _quarantined(connection, node)
@@ -201,6 +212,7 @@ class BootIntents:
         return True
 
 
+_UNCALLED = select(BOOT.c.node).where(BOOT.c.ended_at.is_(None), BOOT.c.called_at.is_(None))
 _COLUMNS = tuple(column for column in BOOT.c if column.name != "digest")
 
 

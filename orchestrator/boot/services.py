@@ -30,13 +30,15 @@ from orchestrator.boot.tftp import Tftp, loaders
 from orchestrator.boot.web import Web, application
 from orchestrator.events import Event
 from orchestrator.image.store import ImageStore
-from orchestrator.store import Store
+from orchestrator.store import Store, now
 
 LOOKS_FOR_LOST_EVERY = timedelta(seconds=15)
 
 
 class Services:
     """Boot services of a site. What needs no socket (`intents`, `agents`, `phone_homes`, `key`) is there at once.
+
+    `began`: a machine that netbooted before may have found nobody.
 
     As a context manager it raises `CannotServe` and leaves nothing behind where one of them cannot start.
     """
@@ -49,6 +51,7 @@ class Services:
         self._roots = Roots.of(site)
         self._stack = ExitStack()
         self.images = Images(images, store, state_dir / "served", self._roots.images)
+        self.began = now()
         self.intents = BootIntents(store)
         self.agents = Agents(site.nodes, store, self.intents)
         self.phone_homes = PhoneHomes(store, self.intents)
@@ -59,6 +62,7 @@ class Services:
         with ExitStack() as stack:
             self._start(stack)
             self._stack = stack.pop_all()
+        self.intents.wake()
         return self
 
     def __exit__(

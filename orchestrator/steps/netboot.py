@@ -47,7 +47,8 @@ def again() -> bool:
 def ensure_agent(world: World, job: Job) -> Park | None:
     """None where the node's agent is alive; else boots the ramdisk, once an attempt, and waits for its call.
 
-    `StepFailed` as soon as it is known that the agent of that boot will not come.
+    A boot from before our services began is done again: the firmware may have found nobody, and have given up.
+    `StepFailed` as soon as it is known that the agent of this boot will not come.
     """
     seen = job.signals(f"agent:{job.node.name}")
     if world.services.agents.live(job.node.name):
@@ -60,6 +61,9 @@ def ensure_agent(world: World, job: Job) -> Park | None:
             start_from(machine, BootTarget.PXE, job.node.boot_mode)
 
     job.once("boot-ramdisk", boot, again)
+    armed = world.services.intents.uncalled(job.node.name)
+    if armed is not None and armed < world.services.began:
+        job.once(f"boot-ramdisk since {world.services.began:%Y%m%dT%H%M%S.%f}", boot, again)
     gone = world.services.agents.gone(job.node.name)
     if gone:
         raise StepFailed(job.node.name, gone, "Look at its console, then plan the node again", retryable=True)

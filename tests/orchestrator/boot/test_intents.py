@@ -140,6 +140,21 @@ def test_an_agents_call_is_progress(intents, arm, store):
     assert not intents.quarantined(NODE)
 
 
+def test_only_a_boot_whose_agent_has_not_called_is_looked_at_again(intents, arm, store):
+    assert intents.uncalled(NODE) is None
+    before = now()
+    arm()
+    token = intents.netboot(NODE, MAC, HOME).token
+    assert before <= intents.uncalled(NODE) <= now()
+    intents.wake()
+    assert store.signals(f"agent:{NODE}") == 1
+    with store.begin() as connection:
+        intents.called(connection, intents.of_token(connection, token))
+    assert intents.uncalled(NODE) is None
+    intents.wake()
+    assert store.signals(f"agent:{NODE}") == 1
+
+
 def test_a_token_is_stored_nowhere_in_the_clear(intents, arm, store, tmp_path):
     arm()
     token = intents.netboot(NODE, MAC, HOME).token
