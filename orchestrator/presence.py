@@ -83,7 +83,7 @@ class AmongMany:
 
     def _lives(self) -> bool:
         try:
-            return self._connection.scalar(_SESSION) == self._session
+            return bool(self._connection.scalar(_SESSION) == self._session)
         except SQLAlchemyError:
             return False
 

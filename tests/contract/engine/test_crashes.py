@@ -17,6 +17,7 @@ from orchestrator.status import statuses
 from orchestrator.store import Store
 from orchestrator.tables import INTENT
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 
@@ -50,7 +51,6 @@ def _appears(path, process):
         threading.Event().wait(0.02)
 
 
-@pytest.mark.slow
 def test_many_kills_repeat_no_deed_and_lose_none(url, live, tmp_path):
     chance = random.Random(7)  # noqa: S311 a repeatable sequence, not a secret
     caught_in_the_act = 0
