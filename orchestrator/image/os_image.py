@@ -43,6 +43,8 @@ LEFTOVERS = (
     *("var/log/apt/*", "var/cache/ldconfig/aux-cache", "var/cache/debconf/*-old", "var/lib/dpkg/*-old", "etc/*-"),
     *("var/lib/systemd/random-seed", "etc/.resolv.conf.systemd-resolved.bak", "tmp/*.cfg", "tmp/*.img"),
 )
+# Theirs is `_apt` or root, by whether `_apt` could enter the directory of the build.
+APT_MAKES_THESE = ("var/lib/apt/lists/partial", "var/cache/apt/archives/partial")
 
 
 def build_os(recipe: Recipe, bench: Path, progress: Progress) -> Mapping[str, Path]:
@@ -127,6 +129,8 @@ def _forget(root: Path) -> None:
     for pattern in LEFTOVERS:
         for path in root.glob(pattern):
             path.unlink()
+    for name in APT_MAKES_THESE:
+        (root / name).rmdir()
     put_text(root / "etc/machine-id", "")
     for path in (root, *root.rglob("*")):
         if path.lstat().st_mtime > EPOCH:

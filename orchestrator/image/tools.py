@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from orchestrator.image.errors import BuildFailed, NotRoot, Unprepared
@@ -43,8 +44,18 @@ def _there(program: str) -> bool:
 
 
 def command(argv: list[str]) -> list[str]:
-    """The same command, told to end when we do."""
-    return ["setpriv", "--pdeathsig", "TERM", *argv]
+    """The same command, in the care of others that end it when we do, whatever it has started and mounted."""
+    return ["setpriv", "--pdeathsig", "KILL", *_apart(), *argv]
+
+
+@cache
+def _apart() -> tuple[str, ...]:
+    """Process and mount name spaces, which end with the command: mmdebstrap catches signals and goes on, and what it
+    mounts inside a root (/sys, /dev) must never be seen by who deletes that root. Who may not have them may not mount.
+    """
+    apart = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+    tried = subprocess.run([*apart, "true"], env=environment(), capture_output=True, check=False)
+    return apart if tried.returncode == 0 else ()
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -66,7 +77,13 @@ def environment(**more: str) -> dict[str, str]:
 def run(argv: list[str], **more: str) -> str:
     """Run to the end and give what it printed; `more` goes into its environment. Raises BuildFailed."""
     ended = subprocess.run(
-        command(argv), env=environment(**more), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command(argv),
+        env=environment(**more),
+        umask=0o022,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if ended.returncode:
         last = (ended.stderr.strip() or ended.stdout.strip()).splitlines()[-LAST_LINES:]
