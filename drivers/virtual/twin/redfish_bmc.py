@@ -10,8 +10,8 @@ import secrets
 import time
 from binascii import Error as BadBase64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from drivers.virtual.twin.machine import Lasts, Machine, Override, Target
@@ -62,6 +62,7 @@ class Session:
     id: str
     user: str
     used: float  # monotonic
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class RedfishBmc:
@@ -209,8 +210,14 @@ def _basic(value: str) -> tuple[str, str]:
 
 def _session(session: Session) -> Resource:
     path = f"{SESSIONS}/{session.id}"
-    kind = "#Session.v1_7_2.Session"
-    return {"@odata.id": path, "@odata.type": kind, "Id": session.id, "Name": "Session", "UserName": session.user}
+    return {
+        "@odata.id": path,
+        "@odata.type": "#Session.v1_7_2.Session",
+        "Id": session.id,
+        "Name": "Session",
+        "UserName": session.user,
+        "CreatedTime": session.created.isoformat(timespec="seconds"),
+    }
 
 
 def _etag(found: Resource) -> str:

@@ -5,6 +5,7 @@ import json
 import ssl
 from base64 import b64encode
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -95,6 +96,8 @@ def test_a_session_opens_with_its_token_and_is_gone_once_deleted(client, rack):
     token = {"X-Auth-Token": opened.headers["x-auth-token"]}
     assert client.call("GET", SYSTEM, headers=token).status == 200
     assert (machine.sessions_opened, len(machine.sessions_live)) == (1, 1)
+    created = datetime.fromisoformat(client.call("GET", opened.headers["location"], headers=token).body["CreatedTime"])
+    assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)
     assert client.call("DELETE", opened.headers["location"], headers=token).status == 204
     assert client.call("GET", SYSTEM, headers=token).status == 401
     assert (machine.sessions_closed, len(machine.sessions_live)) == (1, 0)
