@@ -2,6 +2,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+UNIT := tests/test_house.py tests/inventory tests/drivers tests/orchestrator tests/cli
 
 .PHONY: demo test check journey-rack bench lock packages clean
 
@@ -16,7 +17,7 @@ test: $(READY) packages
 
 check: $(READY)
 	@PATH="$(abspath $(BIN)):$$PATH" .ci/check
-	@$(BIN)/pytest -q -m "not qemu and not slow" -n 2 --dist loadfile tests
+	@$(BIN)/pytest -q -m "not qemu and not slow" -n 2 --dist loadfile $(UNIT)
 
 journey-rack: $(READY) packages
 	@$(BIN)/pytest -q -m qemu tests/journeys

@@ -93,6 +93,7 @@ def test_tftp_gives_the_loaders_and_takes_nothing(services, site, tmp_path):
 
 
 @needs_tftp
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "packet",
     [

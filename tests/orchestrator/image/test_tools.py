@@ -63,10 +63,10 @@ def test_a_program_dies_with_the_build_that_ran_it(tmp_path):
     note = tmp_path / "started"
     build = multiprocessing.get_context("spawn").Process(target=_run_long, args=(note,))
     build.start()
-    await_that(note.exists)
+    assert comes_true(note.exists)
     os.kill(build.pid, signal.SIGKILL)
     build.join(30)
-    await_that(lambda: not running(str(note)))
+    assert comes_true(lambda: not running(str(note)))
 
 
 def running(word):
@@ -78,8 +78,8 @@ def running(word):
     return [line for line in lines if word in line]
 
 
-def await_that(holds):
+def comes_true(holds):
     deadline = time.monotonic() + 30
     while not holds() and time.monotonic() < deadline:
         threading.Event().wait(0.05)
-    assert holds()
+    return holds()
