@@ -88,15 +88,10 @@ class BootIntents:
     def arm(self, connection: Connection, node: str, mac: Mac, kind: Kind, within: timedelta) -> None:
         """The node's next netboot loads the ramdisk, and its agent has `within` to look up. Replaces what was armed.
 
-        A netboot that is cut short so, as after a crash of ours, is no loop of the machine's. `StepFailed` for a node
-        in quarantine.
+        The machine must be off: one that is netbooting now would use it up. A netboot that is cut short so, as after
+        a crash of ours, is no loop of the machine's. `StepFailed` for a node in quarantine.
         """
-        if _quarantined(connection, node):
-            raise StepFailed(
-                node,
-                f"is in quarantine: {NETBOOTS_WITHOUT_PROGRESS + 1} netboots and no word from an agent",
-                "look at its console, then release it and plan again",
-            )
+        _refuse_quarantined(connection, node)
         at = now()
         cut_short = _end(connection, BOOT.c.node == node, BOOT.c.called_at.is_(None), BOOT.c.until > at)
         _end(connection, BOOT.c.node == node, BOOT.c.called_at.is_(None))
@@ -105,6 +100,11 @@ class BootIntents:
         row = {"node": node, "mac": str(mac), "kind": kind, "armed_at": at, "until": at + within, "fetches": 0}
         connection.execute(insert(BOOT).values(row))
         self._store.append(connection, Event("boot.armed", f"the next netboot of {node} loads the ramdisk", node))
+
+    def check(self, node: str) -> None:
+        """`StepFailed` for a node in quarantine."""
+        with self._store.engine.connect() as connection:
+            _refuse_quarantined(connection, node)
 
     def uncalled(self, node: str) -> datetime | None:
         """When the node's present boot was armed, while its agent has not called."""
@@ -230,6 +230,15 @@ def _end(connection: Connection, *which: ColumnElement[bool]) -> int:
 def _quarantined(connection: Connection, node: str) -> bool:
     wanted = select(NETBOOTS.c.quarantined_at).where(NETBOOTS.c.node == node)
     return connection.execute(wanted).scalar() is not None
+
+
+def _refuse_quarantined(connection: Connection, node: str) -> None:
+    if _quarantined(connection, node):
+        raise StepFailed(
+            node,
+            f"is in quarantine: {NETBOOTS_WITHOUT_PROGRESS + 1} netboots and no word from an agent",
+            "look at its console, then release it and plan again",
+        )
 
 
 def _without_progress(connection: Connection, node: str) -> int:

@@ -55,9 +55,12 @@ def ensure_agent(world: World, job: Job) -> Park | None:
         return None
 
     def boot() -> None:
-        with world.store.begin() as connection:
-            world.services.intents.arm(connection, job.node.name, job.node.boot_nic.mac, "agent", CALLS_WITHIN)
+        intents = world.services.intents
+        intents.check(job.node.name)
         with world.bmcs.open(job.node) as machine:
+            machine.turn(PowerState.OFF)
+            with world.store.begin() as connection:
+                intents.arm(connection, job.node.name, job.node.boot_nic.mac, "agent", CALLS_WITHIN)
             start_from(machine, BootTarget.PXE, job.node.boot_mode)
 
     job.once("boot-ramdisk", boot, again)
