@@ -98,6 +98,7 @@ class BootScripts:
             f"ipa-inspection-collectors={','.join(collectors(ramdisk))}",
             f"ipa-lldp-timeout={LLDP_SECONDS}",
             f"ipa-global-request-id=req-{request}",
+            f"anneal-clock={int(now().timestamp())}",  # our ramdisk believes it where its own clock is far off
             f"BOOTIF=01-{mac.replace(':', '-')}",
             "console=tty0",
             "console=ttyS0,115200",
