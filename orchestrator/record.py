@@ -27,6 +27,7 @@ class Record:
 
     def __init__(self, loaded: Loaded, state: Path) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (state / ".gitignore").write_text("*\n")  # it may stand within the site's git, and holds keys and tokens
         self.site = loaded.site
         self.roles = read_roles()
         self.bound: Mapping[Key, Bound] = bind(self.site, self.roles)
