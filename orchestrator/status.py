@@ -45,7 +45,7 @@ def statuses(store: Store) -> tuple[RoleStatus, ...]:
 def inputs(store: Store, nodes: Collection[str]) -> Mapping[VertexKey, Mapping[str, JsonValue]]:
     """What each node role was last run with."""
     with store.engine.connect() as connection:
-        rows = connection.execute(select(NODE_ROLE.c.node, NODE_ROLE.c.role, NODE_ROLE.c.inputs)).tuples()
+        rows = connection.execute(select(NODE_ROLE.c.node, NODE_ROLE.c.role, NODE_ROLE.c.inputs))
         return {(node, role): given for node, role, given in rows if node in nodes}
 
 
