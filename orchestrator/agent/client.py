@@ -184,9 +184,7 @@ class Agents:
 
     def forget(self, connection: Connection, node: str) -> None:
         """The node leaves its ramdisk (power off, or a boot from disk): nobody is missing, nobody else comes in."""
-        wanted = select(BOOT.c.id).where(BOOT.c.node == node, BOOT.c.ended_at.is_(None))
-        for boot in connection.execute(wanted).scalars().all():
-            self._intents.end(connection, boot)
+        self._intents.drop(connection, node)
 
 
 def _command(name: str, params: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

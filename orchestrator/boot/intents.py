@@ -88,18 +88,24 @@ class BootIntents:
     def arm(self, connection: Connection, node: str, mac: Mac, kind: Kind, within: timedelta) -> None:
         """The node's next netboot loads the ramdisk, and its agent has `within` to look up. Replaces what was armed.
 
-        The machine must be off: one that is netbooting now would use it up. A netboot that is cut short so, as after
-        a crash of ours, is no loop of the machine's. `StepFailed` for a node in quarantine.
+        The machine must be off: one that is netbooting now would use it up. `StepFailed` for a node in quarantine.
         """
         _refuse_quarantined(connection, node)
+        self.drop(connection, node)
         at = now()
-        cut_short = _end(connection, BOOT.c.node == node, BOOT.c.called_at.is_(None), BOOT.c.until > at)
-        _end(connection, BOOT.c.node == node, BOOT.c.called_at.is_(None))
-        if cut_short:
-            _count(connection, node, 0)
         row = {"node": node, "mac": str(mac), "kind": kind, "armed_at": at, "until": at + within, "fetches": 0}
         connection.execute(insert(BOOT).values(row))
         self._store.append(connection, Event("boot.armed", f"the next netboot of {node} loads the ramdisk", node))
+
+    def drop(self, connection: Connection, node: str) -> None:
+        """End what boot the node has; its agent is not heard any more.
+
+        A netboot that had time left is cut short by that, as after a crash of ours: no loop of the machine's.
+        """
+        cut_short = _end(connection, BOOT.c.node == node, BOOT.c.called_at.is_(None), BOOT.c.until > now())
+        _end(connection, BOOT.c.node == node)
+        if cut_short:
+            _count(connection, node, 0)
 
     def check(self, node: str) -> None:
         """`StepFailed` for a node in quarantine."""

@@ -57,6 +57,8 @@ def ensure_agent(world: World, job: Job) -> Park | None:
     def boot() -> None:
         intents = world.services.intents
         intents.check(job.node.name)
+        with world.store.begin() as connection:
+            intents.drop(connection, job.node.name)
         with world.bmcs.open(job.node) as machine:
             machine.turn(PowerState.OFF)
             with world.store.begin() as connection:
