@@ -12,7 +12,7 @@ demo: $(READY)
 test: $(READY) packages
 	@PATH="$(abspath $(BIN)):$$PATH" .ci/check
 	@PATH="$(abspath $(BIN)):$$PATH" .ci/wheel
-	@$(BIN)/pytest -q -m "not qemu" -n 2 --dist loadfile
+	@$(BIN)/pytest -q -m "not qemu" -n 4 --dist loadfile
 	@$(BIN)/pytest -q -m qemu
 
 check: $(READY)
