@@ -1,6 +1,6 @@
 """What cloud-init takes from a config drive: name, keys, addresses, time servers, and where to phone home.
 
-Source: cloud-init 22.4, the ConfigDrive data source and the modules users-groups, write-files, ntp and ca-certs.
+Source: cloud-init 22.4, the ConfigDrive data source and the modules users-groups, write-files and ntp.
 """
 
 import base64
@@ -18,6 +18,7 @@ from drivers.virtual.twin.iso9660 import NoIso, read
 
 LABEL = "config-2"
 PHONE_HOME = "/etc/anneal/phone-home.json"
+CALL_CA = "/etc/anneal/ca.pem"  # the only CA that the script which calls home trusts
 DEFAULT_USER = "debian"
 Mapped = Mapping[str, object]
 
@@ -42,7 +43,7 @@ class CloudInit:
     links: tuple[Link, ...]
     keys: Mapping[str, tuple[str, ...]]  # user to lines of authorized_keys
     ntp: tuple[str, ...]
-    ca: str | None
+    ca: str | None  # PEM; whom the call home trusts
     phone_home: Mapped | None
     instance_id: str = field(default="")
 
@@ -65,7 +66,7 @@ def parse(configdrive: str) -> CloudInit:
             links=tuple(_links(network)),
             keys=_keys(meta, user),
             ntp=_strings(_mapping(user.get("ntp")).get("servers")),
-            ca="\n".join(_strings(_mapping(user.get("ca_certs") or user.get("ca-certs")).get("trusted"))) or None,
+            ca=_written(user, CALL_CA),
             phone_home=_phone_home(user),
             instance_id=str(meta.get("uuid", "")),
         )
@@ -117,11 +118,17 @@ def _keys(meta: Mapped, user: Mapped) -> Mapping[str, tuple[str, ...]]:
 
 
 def _phone_home(user: Mapped) -> Mapped | None:
+    told = _written(user, PHONE_HOME)
+    return None if told is None else _mapping(json.loads(told))
+
+
+def _written(user: Mapped, path: str) -> str | None:
+    """The content of a file that `write_files` lays down."""
     for file in _mappings(user.get("write_files")):
-        if file.get("path") == PHONE_HOME:
+        if file.get("path") == path:
             content = str(file.get("content", ""))
             encoded = str(file.get("encoding", "")) in ("b64", "base64")
-            return _mapping(json.loads(base64.b64decode(content) if encoded else content))
+            return base64.b64decode(content).decode() if encoded else content
     return None
 
 

@@ -22,14 +22,14 @@ hostname: n{number}
 users:
   - name: anneal
     ssh_authorized_keys: ["{key}"]
-ca_certs:
-  trusted: [{ca}]
 ntp:
   servers: [10.0.0.9]
 write_files:
   - path: /etc/anneal/phone-home.json
     encoding: b64
     content: {call}
+  - path: /etc/anneal/ca.pem
+    content: {ca}
 """
 
 
