@@ -5,6 +5,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -126,6 +127,7 @@ def test_no_session_is_left_open_on_a_bmc(killed):
     assert live - ipmi == set()
     end = time.monotonic() + 90
     while live and time.monotonic() < end:
+        threading.Event().wait(5)
         assert killed.anneal("node", "power", *live).returncode == 0
         live = {name for name in live if killed.twin.machine(name).sessions_live}
     assert live == set()
