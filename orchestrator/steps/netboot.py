@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 
 from pydantic import JsonValue
 
@@ -13,6 +14,7 @@ from orchestrator.errors import StepFailed
 from orchestrator.steps.world import World
 from orchestrator.work import Job, Park
 
+_NO_DOWNLOAD = "ImageDownload"  # how the names of IPA's errors begin that are about fetching
 CALLS_WITHIN = timedelta(minutes=15)  # POST of a large server takes five to ten minutes
 
 
@@ -85,18 +87,24 @@ def start_from(machine: Machine, target: BootTarget, mode: BootMode) -> None:
 def command(world: World, job: Job, asked: Command) -> Park | Finished:
     """Have the agent do one thing, once an attempt. `StepFailed` with the agent's own words.
 
-    Commands belong to one boot of the agent: one that rebooted in between cannot tell what it had done.
+    Commands belong to one boot of the agent: one that rebooted in between cannot tell what it had done. A download that
+    failed because our services were away meanwhile is asked for again.
     """
     seen = job.signals(f"agent:{job.node.name}")
     agent = alive(world, job)
     if job.once("agent-boot", lambda: agent.boot, again) != agent.boot:
         raise StepFailed(job.node.name, f"its agent rebooted before {asked.name} ended", "plan the node again")
-    ident = job.once(
-        f"command:{asked}", lambda: agent.start(asked.name, asked.params()), lambda: _found(agent, asked) is not None
-    )
+    keys = (_key(asked, number) for number in count())
+    key = next(key for key in keys if not job.done(_cut_off(key)))
+    epoch = f"{world.services.began:%Y%m%dT%H%M%S.%f}"
+    since = job.once(f"{key} since", lambda: epoch, again)
+    ident = job.once(key, lambda: agent.start(asked.name, asked.params()), lambda: _found(agent, asked) is not None)
     result = agent.result(str(ident)) if ident else _found(agent, asked)
     if result is None or result.status is CommandStatus.FAILED:
-        said = result.error if result else "it knows nothing of it"
+        said = (result.error if result else None) or "it knows nothing of it"
+        if since != epoch and said.startswith(_NO_DOWNLOAD):
+            job.once(_cut_off(key), lambda: None, again)
+            return command(world, job, asked)
         raise StepFailed(
             job.node.name, f"{asked} failed: {said}", "see to what the agent names, then plan the node again"
         )
@@ -105,9 +113,18 @@ def command(world: World, job: Job, asked: Command) -> Park | Finished:
     return Finished(result.result)
 
 
+def _key(asked: Command, number: int) -> str:
+    """The intent's name; the first of a command has no number."""
+    return f"command:{asked}:{number}" if number else f"command:{asked}"
+
+
+def _cut_off(key: str) -> str:
+    return f"{key} was cut off"
+
+
 def _found(agent: Agent, asked: Command) -> CommandResult | None:
-    """The command among those of this boot; a running one is ours: an agent does one at a time, for us alone."""
-    named = [one for one in agent.commands() if one.name == asked.name.partition(".")[2]]
+    """The last such command of this boot; a running one is ours: an agent does one at a time, for us alone."""
+    named = [one for one in reversed(agent.commands()) if one.name == asked.name.partition(".")[2]]
     return next((one for one in named if one.status is CommandStatus.RUNNING or one.step == asked.step), None)
 
 

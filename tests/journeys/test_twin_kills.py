@@ -62,12 +62,7 @@ def killed(anneal_on):
 
 def killed_after(anneal: Command, words: list[str], events: int, seconds: float) -> bool:
     """Run `ready`, and kill it a while after the record has so many events; False where it ended before."""
-    child = subprocess.Popen(
-        [ANNEAL, "ready", "r1", "--wait", *words],
-        env=os.environ | dict(anneal.environment),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    child = started(anneal, words)
     try:
         for _ in looks(child, WAIT):
             if count(anneal.directory / "state" / "anneal.db", "event") >= events:
@@ -76,6 +71,15 @@ def killed_after(anneal: Command, words: list[str], events: int, seconds: float)
     except subprocess.TimeoutExpired:
         child.send_signal(signal.SIGKILL)
     return child.wait() == -signal.SIGKILL
+
+
+def started(anneal: Command, words: list[str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [ANNEAL, "ready", "r1", "--wait", *words],
+        env=os.environ | dict(anneal.environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def looks(child: "subprocess.Popen[bytes]", within: float) -> Iterator[None]:
@@ -144,3 +148,29 @@ def read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+def test_a_download_that_a_kill_cut_off_is_asked_for_again_without_another_consent(anneal_on):
+    anneal = anneal_on()
+    write(anneal.directory, 36, [Server(1)], PASSWORD)
+    record = anneal.directory / "state" / "anneal.db"
+    with Twin(file.load(anneal.directory / "twin.yaml")) as twin:
+        child = started(anneal, [])
+        assert any(count(record, "event WHERE kind = 'agent.live'") for _ in looks(child, WAIT))
+        os.kill(image_server(anneal.directory / "state" / "served"), signal.SIGSTOP)
+        waiting = "event WHERE kind = 'role.waiting' AND says LIKE '%prepare_image%'"
+        assert any(count(record, waiting) for _ in looks(child, WAIT))
+        child.kill()
+        child.wait()
+        threading.Event().wait(3)  # the agent tries three times, a tenth of a second apart, and gives up
+        done = anneal("ready", "r1", "--wait", within=WAIT)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(twin.machine("r1-n01").installs) == 1
+    assert count(record, "intent WHERE key LIKE '%prepare_image was cut off'") == 1
+
+
+def image_server(served: Path) -> int:
+    """The process id of the one that serves a directory."""
+    found = [path for path in Path("/proc").glob("[0-9]*/cmdline") if os.fsencode(served) in read(path).split(b"\0")]
+    (cmdline,) = found
+    return int(cmdline.parent.name)
