@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from inventory.model import Node
-from orchestrator.engine import Engine, Limits, Vertex, VertexKey
+from orchestrator.engine.loop import Engine, Limits, Vertex, VertexKey
 from orchestrator.store import Store
 from orchestrator.work import Job, Observation, Park
 

@@ -10,8 +10,8 @@ from cli.exits import Exit
 from cli.progress import Progress
 
 if TYPE_CHECKING:
+    from orchestrator.engine.vertex import RoleStatus
     from orchestrator.record import Record
-    from orchestrator.vertex import RoleStatus
 
 BAD = frozenset({"error", "drifted"})
 

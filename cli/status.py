@@ -14,8 +14,8 @@ from cli.targets import Targets, chosen_nodes
 from cli.works import StateDirectory, open_record
 
 if TYPE_CHECKING:
+    from orchestrator.engine.vertex import RoleStatus
     from orchestrator.record import Record
-    from orchestrator.vertex import RoleStatus
 
 _NODES = ("node", "state", "milestone", "roles", "says")
 _ROLES = ("node", "role", "state", "since", "says")

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from inventory.load import Loaded
 from inventory.secrets import Vaults
-from orchestrator import disks, status
+from orchestrator import disks
 from orchestrator.ansible import Playbooks
 from orchestrator.binding import Bound
 from orchestrator.bmcs import Bmcs
 from orchestrator.boot.services import Services
-from orchestrator.engine import Engine
+from orchestrator.engine import status
+from orchestrator.engine.loop import Engine
+from orchestrator.engine.vertex import Limits, Vertex
 from orchestrator.image.store import ImageStore
 from orchestrator.pins import PinTable
 from orchestrator.plan import Plan, check_fresh
@@ -27,7 +29,6 @@ from orchestrator.sessionbook import SessionTable
 from orchestrator.steps.table import tasks
 from orchestrator.steps.world import World as Workshop
 from orchestrator.store import now
-from orchestrator.vertex import Limits, Vertex
 from orchestrator.work import Task
 
 LIMITS = Limits()

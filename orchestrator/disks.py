@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pydantic import JsonValue, TypeAdapter
 
 from orchestrator.agent.inspection import DiskReport
+from orchestrator.engine.vertex import GATED, WHATEVER, RoleStatus
 from orchestrator.plan import DiskContent
-from orchestrator.vertex import GATED, WHATEVER, RoleStatus
 from orchestrator.work import AtStake
 
 _DISKS = TypeAdapter(tuple[DiskContent, ...])

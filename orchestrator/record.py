@@ -6,15 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from inventory.load import Loaded
-from orchestrator import disks, status
+from orchestrator import disks
 from orchestrator.agent.client import Agents
 from orchestrator.binding import Bound, Key, bind
 from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.phonehome import PhoneHomes
+from orchestrator.engine import status
+from orchestrator.engine.vertex import RoleStatus
 from orchestrator.plan import DiskContent, Plan, Standing, World, make_plan
 from orchestrator.roles import read_roles
 from orchestrator.store import Store, now
-from orchestrator.vertex import RoleStatus
 from orchestrator.why import Because, State, why
 
 POLL = 0.25  # seconds between two looks at the record while waiting

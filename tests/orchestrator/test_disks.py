@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator import disks
+from orchestrator.engine.vertex import GATED, TODO, WHATEVER, RoleStatus
 from orchestrator.plan import DiskContent
-from orchestrator.vertex import GATED, TODO, WHATEVER, RoleStatus
 
 DATA = DiskContent("D1", 8 << 30, "gpt table, 1: ext4 'payroll' (8 GiB)", empty=False)
 BLANK = DiskContent("D2", 8 << 30, "empty", empty=True)

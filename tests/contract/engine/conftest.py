@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from inventory.model import Node
-from orchestrator.engine import Engine, Limits, RoleStatus, Vertex, VertexKey
+from orchestrator.engine.loop import Engine, Limits, RoleStatus, Vertex, VertexKey
 from orchestrator.store import Store
 from orchestrator.work import AtStake, Job, Observation, Park
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from inventory.model import Node
-from orchestrator.engine import WHATEVER, Engine, Limits, Vertex
+from orchestrator.engine.loop import WHATEVER, Engine, Limits, Vertex
 from orchestrator.store import Store
 from orchestrator.work import Job, Observation, Park
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from drivers.errors import Busy
-from orchestrator.engine import WHATEVER
+from orchestrator.engine.loop import WHATEVER
 from orchestrator.work import AtStake, Park
 
 SECONDS = timedelta(seconds=1)

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from orchestrator.engine import Engine, Limits
+from orchestrator.engine.loop import Engine, Limits
+from orchestrator.engine.status import statuses
+from orchestrator.engine.tables import INTENT
 from orchestrator.errors import Held
-from orchestrator.status import statuses
 from orchestrator.store import Store
-from orchestrator.tables import INTENT
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).resolve().parent

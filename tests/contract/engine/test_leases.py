@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator import leases
+from orchestrator.engine import leases
 from orchestrator.errors import Held
 
 SECONDS = timedelta(seconds=1)

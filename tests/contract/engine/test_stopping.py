@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine import Engine, Limits, Vertex
+from orchestrator.engine.loop import Engine, Limits, Vertex
+from orchestrator.engine.status import parents
 from orchestrator.errors import Held
-from orchestrator.status import parents
 from orchestrator.store import Store
 from orchestrator.work import Observation, Park
 

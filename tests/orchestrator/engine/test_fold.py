@@ -10,11 +10,11 @@ from sqlalchemy import func, select
 
 from drivers.errors import Busy, Denied
 from inventory.model import Node
-from orchestrator.engine import WHATEVER, Engine, Limits, Vertex
-from orchestrator.fold import fold
+from orchestrator.engine.fold import fold
+from orchestrator.engine.loop import WHATEVER, Engine, Limits, Vertex
+from orchestrator.engine.tables import EDGE, LEASE, NODE_ROLE
+from orchestrator.engine.vertex import DONE
 from orchestrator.store import Store
-from orchestrator.tables import EDGE, LEASE, NODE_ROLE
-from orchestrator.vertex import DONE
 from orchestrator.work import AtStake, Job, Observation, Park
 
 ROLES = tuple(f"role-{number}" for number in range(8))

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from orchestrator.engine.fold import STATES
+from orchestrator.engine.leases import needs
+from orchestrator.engine.ledger import UNPARKED, Ledger, NodeRole, blocked_by
+from orchestrator.engine.tables import EDGE, NEED, NODE_ROLE, SUBJECT
+from orchestrator.engine.vertex import ACTIVE, BLOCKED, DONE, GATED, TODO, TRANSITION, Limits, Vertex, VertexKey
 from orchestrator.errors import Held, Impossible
 from orchestrator.events import Event
-from orchestrator.fold import STATES
 from orchestrator.graph import order
-from orchestrator.leases import needs
-from orchestrator.ledger import UNPARKED, Ledger, NodeRole, blocked_by
 from orchestrator.store import now
-from orchestrator.tables import EDGE, NEED, NODE_ROLE, SUBJECT
-from orchestrator.vertex import ACTIVE, BLOCKED, DONE, GATED, TODO, TRANSITION, Limits, Vertex, VertexKey
 
 _CHUNK = 500
 _UNDER_WAY = frozenset({TODO, BLOCKED, GATED, TRANSITION})

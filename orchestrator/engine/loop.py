@@ -8,17 +8,16 @@ from time import monotonic
 
 from sqlalchemy import update
 
-from orchestrator import gates
-from orchestrator.checks import Checks
-from orchestrator.durable import Durable
-from orchestrator.ledger import UNPARKED, Ledger, Move
-from orchestrator.presence import enter
-from orchestrator.status import settled, statuses
-from orchestrator.store import Store
-from orchestrator.submission import submit, wanted
-from orchestrator.sweep import Sweep
-from orchestrator.tables import NODE_ROLE
-from orchestrator.vertex import (
+from orchestrator.engine import gates
+from orchestrator.engine.checks import Checks
+from orchestrator.engine.durable import Durable
+from orchestrator.engine.ledger import UNPARKED, Ledger, Move
+from orchestrator.engine.presence import enter
+from orchestrator.engine.status import settled, statuses
+from orchestrator.engine.submission import submit, wanted
+from orchestrator.engine.sweep import Sweep
+from orchestrator.engine.tables import NODE_ROLE
+from orchestrator.engine.vertex import (
     BLOCKED,
     GATED,
     PROPOSED,
@@ -30,8 +29,9 @@ from orchestrator.vertex import (
     Vertex,
     VertexKey,
 )
+from orchestrator.engine.worker import Worker
+from orchestrator.store import Store
 from orchestrator.work import Task
-from orchestrator.worker import Worker
 
 __all__ = ["WHATEVER", "Engine", "Limits", "RoleStatus", "Vertex", "VertexKey"]
 

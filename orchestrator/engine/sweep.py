@@ -13,16 +13,16 @@ from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from inventory.quantity import in_words
-from orchestrator import leases
-from orchestrator.attempt import overdue, still
-from orchestrator.durable import Durable
+from orchestrator.engine import leases
+from orchestrator.engine.attempt import overdue, still
+from orchestrator.engine.durable import Durable
+from orchestrator.engine.ledger import UNPARKED, Ledger, Move, NodeRole
+from orchestrator.engine.presence import Presence
+from orchestrator.engine.tables import NODE_ROLE
+from orchestrator.engine.vertex import ACTIVE, ERROR, STALE, TRANSITION
+from orchestrator.engine.worker import Worker
 from orchestrator.errors import Held
-from orchestrator.ledger import UNPARKED, Ledger, Move, NodeRole
-from orchestrator.presence import Presence
 from orchestrator.store import SIGNAL, now
-from orchestrator.tables import NODE_ROLE
-from orchestrator.vertex import ACTIVE, ERROR, STALE, TRANSITION
-from orchestrator.worker import Worker
 
 _LOG = logging.getLogger("anneal.engine")
 _TICK = 0.2  # seconds

@@ -12,11 +12,11 @@ from typing import Protocol
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
-from orchestrator import leases
+from orchestrator.engine import leases
+from orchestrator.engine.tables import EDGE, NODE_ROLE
+from orchestrator.engine.vertex import BLOCKED, DONE, GATED, TODO, TRANSITION
 from orchestrator.events import Event
 from orchestrator.store import SIGNAL, Store, now
-from orchestrator.tables import EDGE, NODE_ROLE
-from orchestrator.vertex import BLOCKED, DONE, GATED, TODO, TRANSITION
 
 _CHUNK = 500
 

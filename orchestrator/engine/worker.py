@@ -19,14 +19,14 @@ from sqlalchemy.exc import OperationalError
 
 from drivers.errors import DriverError
 from inventory.quantity import in_words
-from orchestrator import evidence, gates
-from orchestrator.attempt import Attempt, node_named, still
+from orchestrator.engine import evidence, gates
+from orchestrator.engine.attempt import Attempt, node_named, still
+from orchestrator.engine.intents import open_intent
+from orchestrator.engine.ledger import UNPARKED, Ledger, Move, NodeRole
+from orchestrator.engine.tables import INTENT
+from orchestrator.engine.vertex import ACTIVE, ERROR, PROPOSED, TRANSITION, WHATEVER
 from orchestrator.errors import Abandoned, StepFailed
-from orchestrator.intents import open_intent
-from orchestrator.ledger import UNPARKED, Ledger, Move, NodeRole
 from orchestrator.store import SIGNAL, now
-from orchestrator.tables import INTENT
-from orchestrator.vertex import ACTIVE, ERROR, PROPOSED, TRANSITION, WHATEVER
 from orchestrator.work import AtStake, Irreversible, Observation, Park, Task
 
 _LOG = logging.getLogger("anneal.engine")

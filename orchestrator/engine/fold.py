@@ -7,8 +7,7 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from orchestrator.events import Recorded
-from orchestrator.vertex import (
+from orchestrator.engine.vertex import (
     ACTIVE,
     BLOCKED,
     DRIFTED,
@@ -20,6 +19,7 @@ from orchestrator.vertex import (
     TRANSITION,
     VertexKey,
 )
+from orchestrator.events import Recorded
 
 STATES: Mapping[str, str] = MappingProxyType(
     {

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from inventory.model import Node
 from inventory.quantity import in_words
+from orchestrator.engine.intents import close_intent, is_closed, open_intent
+from orchestrator.engine.ledger import Ledger, NodeRole
+from orchestrator.engine.tables import NODE_ROLE, SUBJECT
 from orchestrator.errors import Abandoned, OutcomeUnknown, StepFailed
 from orchestrator.events import Event
-from orchestrator.intents import close_intent, is_closed, open_intent
-from orchestrator.ledger import Ledger, NodeRole
 from orchestrator.store import now
-from orchestrator.tables import NODE_ROLE, SUBJECT
 
 _DOCUMENT = select(SUBJECT.c.document).where(SUBJECT.c.name == bindparam("b_name"))
 

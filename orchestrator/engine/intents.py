@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 from sqlalchemy import Connection, insert, select, update
 
+from orchestrator.engine.tables import INTENT
 from orchestrator.store import now
-from orchestrator.tables import INTENT
 
 
 @dataclass(frozen=True)

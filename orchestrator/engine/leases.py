@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from orchestrator.engine.tables import LEASE, NEED, NODE_ROLE
+from orchestrator.engine.vertex import TODO, Limits, Vertex
 from orchestrator.errors import Held
 from orchestrator.store import Store, now
-from orchestrator.tables import LEASE, NEED, NODE_ROLE
-from orchestrator.vertex import TODO, Limits, Vertex
 
 TERM = timedelta(minutes=2)  # renewed every five seconds by whoever is alive
 _CHUNK = 500

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 from sqlalchemy import select
 
+from orchestrator.engine.tables import EDGE, EVIDENCE, NODE_ROLE
+from orchestrator.engine.vertex import BLOCKED, TODO, TRANSITION, RoleStatus, VertexKey
 from orchestrator.store import Store
-from orchestrator.tables import EDGE, EVIDENCE, NODE_ROLE
-from orchestrator.vertex import BLOCKED, TODO, TRANSITION, RoleStatus, VertexKey
 
 _COLUMNS = (
     "node", "role", "run", "state", "says", "generation", "attempt", "input_hash", "waiting_for", "stake"

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
+from orchestrator.engine.ledger import Ledger, Move, NodeRole
+from orchestrator.engine.tables import CONSENT, NODE_ROLE
+from orchestrator.engine.vertex import GATED, TODO, WHATEVER, VertexKey
 from orchestrator.events import Event
-from orchestrator.ledger import Ledger, Move, NodeRole
 from orchestrator.store import now
-from orchestrator.tables import CONSENT, NODE_ROLE
-from orchestrator.vertex import GATED, TODO, WHATEVER, VertexKey
 from orchestrator.work import AtStake
 
 

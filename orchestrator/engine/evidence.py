@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert
 
+from orchestrator.engine.tables import EVIDENCE
 from orchestrator.store import now
-from orchestrator.tables import EVIDENCE
 from orchestrator.work import Observation
 
 _KEPT = insert(EVIDENCE).returning(EVIDENCE.c.id)

@@ -7,14 +7,14 @@ from sqlalchemy import Connection, update
 from sqlalchemy.exc import OperationalError
 
 from drivers.errors import DriverError
-from orchestrator import evidence
+from orchestrator.engine import evidence
+from orchestrator.engine.ledger import Ledger, Move, NodeRole
+from orchestrator.engine.tables import NODE_ROLE
+from orchestrator.engine.vertex import ACTIVE, DRIFTED, STALE, VertexKey
+from orchestrator.engine.worker import Worker, named, proven
 from orchestrator.errors import Abandoned, StepFailed
 from orchestrator.events import Event
-from orchestrator.ledger import Ledger, Move, NodeRole
-from orchestrator.tables import NODE_ROLE
-from orchestrator.vertex import ACTIVE, DRIFTED, STALE, VertexKey
 from orchestrator.work import Observation
-from orchestrator.worker import Worker, named, proven
 
 _CHECKED = (ACTIVE, STALE, DRIFTED)
 
