@@ -45,9 +45,9 @@ class Ipmi:
         self._armed: tuple[BootTarget, BootMode | None] | None = None
 
     @classmethod
-    def connect(cls, bmc: Bmc, login: Login, _trust: Trust, patience: Patience) -> Self:
+    def connect(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
         """Log in. RMCP+ proves both sides by the password and has no certificate to trust."""
-        return cls(Rmcp(bmc.address, login), patience)
+        return cls(Rmcp(bmc.address, login, trust.book), patience)
 
     def close(self) -> None:
         self._wire.close()

@@ -18,6 +18,7 @@ from pyghmi.exceptions import PyghmiException
 from pyghmi.ipmi.fru import FRU
 
 from drivers.errors import Busy, Denied, DriverError, Garbled, Refused, Unreachable, Unsupported
+from drivers.sessions import Booked, SessionBook
 from inventory.address import HostPort
 from inventory.secrets import Login
 
@@ -44,10 +45,13 @@ _CODES: Mapping[int, tuple[type[DriverError], str]] = MappingProxyType(
 # What pyghmi says when a login fails (its rmcp_codes, and its own check of RAKP message 2).
 _DENIALS = ("Incorrect password", "Unauthorized name", "Unauthorized role", "Invalid role", "integrity check")
 _NO_ROOM = "Insufficient resources"
+_APP, _CLOSE_SESSION = 0x06, 0x3C  # section 22.19: an administrator may close any session
 _NO_SUITE = "No Cipher suite match"
 
 
 class _Session(Protocol):
+    sessionid: int  # the BMC's; its own for the time of the login
+
     def raw_command(self, netfn: int, command: int, *, data: Sequence[int]) -> Mapping[str, Any]: ...
 
     def logout(self) -> object: ...
@@ -56,8 +60,9 @@ class _Session(Protocol):
 class Rmcp:
     """A login at one BMC over LAN. For one thread at a time."""
 
-    def __init__(self, address: HostPort, login: Login) -> None:
+    def __init__(self, address: HostPort, login: Login, book: SessionBook | None = None) -> None:
         """`Denied` (one try), `Unreachable`, `Busy` (no session free), `Unsupported` (no cipher suite in common)."""
+        self._booked = Booked(book, str(address))
         self.who = str(address)
         self._address = address
         self._login = login
@@ -65,6 +70,7 @@ class Rmcp:
         self._session: _Session
         self._used = 0.0
         self._enter()
+        self._end_left()
 
     def ask(self, netfn: int, command: int, *data: int, least: int = 0) -> bytes:
         """One request and the bytes after its completion code, `least` or more. May send it again, as UDP must."""
@@ -93,20 +99,33 @@ class Rmcp:
         with contextlib.suppress(PyghmiException, OSError):
             # A BMC that cannot be told ends the session by its timeout.
             self._session.logout()
+        self._booked.closed()
         self._hang_up()
 
     def _enter(self) -> None:
         self._used = time.monotonic()
         password = self._login.password.reveal()
+        self._booked.asked()
         try:
             self._session = self._library.Session(
                 self._address.host, self._login.user, password, self._address.port or _PORT
             )
         except socket.gaierror as error:
+            self._booked.closed()
             raise Unreachable(self.who, f"its name does not resolve ({error})", "check its address") from error
         except PyghmiException as error:
+            self._booked.closed()
             self._hang_up()
             raise self._no_entry(str(error)) from error
+        self._booked.opened(f"{self._session.sessionid:08x}")
+
+    def _end_left(self) -> None:
+        """Close what a process of ours that died had left open here. What cannot be closed ends within a minute."""
+        for left in self._booked.left():
+            if left.location is not None:
+                with contextlib.suppress(DriverError):
+                    self.ask(_APP, _CLOSE_SESSION, *int(left.location, 16).to_bytes(4, "little"))
+            self._booked.ended(left)
 
     def _hang_up(self) -> None:
         for one in self._library.iosockets:

@@ -5,12 +5,14 @@ import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
 from drivers.catalog import connect
 from drivers.errors import NotApplied, Unreachable
 from drivers.facts import Boot, BootTarget, PowerState
+from drivers.sessions import LeftOpen
 from drivers.trust import Trust
 from drivers.wire.rmcp import Rmcp
 from inventory.secrets import Login, Secret
@@ -98,6 +100,41 @@ def test_closing_ends_the_session_at_the_bmc(simulator, login):
     for _ in range(5):
         simulator.connect().close()
     assert sessions(simulator, login) == 1
+
+
+class Book:
+    """`drivers.sessions.SessionBook`; whoever wrote in it before `die` is gone."""
+
+    def __init__(self):
+        self.entries = {}
+        self.gone = set()
+
+    def die(self):
+        self.gone = set(self.entries)
+
+    def asked(self, address):
+        self.entries[len(self.entries) + 1] = None
+        return len(self.entries)
+
+    def opened(self, entry, location):
+        self.entries[entry] = location
+
+    def closed(self, entry):
+        del self.entries[entry]
+
+    def left(self, address):
+        return tuple(LeftOpen(entry, self.entries[entry], datetime.now(UTC)) for entry in sorted(self.gone))
+
+
+def test_a_session_that_a_dead_process_left_is_closed_by_the_next(simulator, login):
+    book = Book()
+    Rmcp(simulator.bmc.address, login, book)
+    assert sessions(simulator, login) == 2
+    book.die()
+    heir = Rmcp(simulator.bmc.address, login, book)
+    assert sessions(simulator, login) == 2
+    heir.close()
+    assert (sessions(simulator, login), book.entries) == (1, {})
 
 
 def test_closing_leaves_no_thread_and_no_descriptor(simulator):

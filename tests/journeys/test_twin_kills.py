@@ -125,7 +125,7 @@ def test_no_image_was_written_twice(killed):
 
 
 def test_no_session_is_left_open_on_a_bmc(killed):
-    """Ended by the next process; those of IPMI, which nobody else can end, by their minute of silence (6.12.15)."""
+    """Ended by the next process; those of IPMI that it does not know, by their minute of silence (6.12.15)."""
     live = {name for name, machine in killed.twin.machines.items() if machine.sessions_live}
     ipmi = {server.name for server in SERVERS if server.protocol == "ipmi"}
     assert live - ipmi == set()
