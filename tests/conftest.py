@@ -1,7 +1,9 @@
 """Fixtures that more than one floor uses."""
 
+import contextlib
 import getpass
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -124,9 +126,12 @@ def sshd(tmp_path_factory):
 
 
 def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that outgoing connections are given: a busy host would take it before its server does."""
+    for port in random.sample(range(20000, 32000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no free port in 20000-32000")
 
 
 def _await_listener(port):
