@@ -8,7 +8,7 @@ from drivers.ability import BootOverride, Facts, Identify, Machine, Power
 from drivers.errors import DriverError, IdentityChanged
 from drivers.ipmi import Ipmi
 from drivers.patience import Patience
-from drivers.redfish import Redfish
+from drivers.redfish.driver import Redfish
 from drivers.trust import Trust
 from inventory.model import Bmc
 from inventory.secrets import Login

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from drivers.facts import Drive, FirmwareItem, HardwareFacts, Identity
-from drivers.redfish_json import Resource
-from drivers.redfish_nics import nics
-from drivers.redfish_power import power_of
-from drivers.redfish_tree import Tree
+from drivers.redfish.nics import nics
+from drivers.redfish.power import power_of
+from drivers.redfish.resource import Resource
+from drivers.redfish.tree import Tree
 
 _NIL = "00000000-0000-0000-0000-000000000000"
 

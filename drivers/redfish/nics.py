@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from drivers.facts import NicFact
-from drivers.redfish_json import Resource
-from drivers.redfish_tree import Tree
+from drivers.redfish.resource import Resource
+from drivers.redfish.tree import Tree
 from inventory.address import Mac
 
 _LINK = MappingProxyType({"LinkUp": True, "Up": True, "LinkDown": False, "Down": False, "NoLink": False})

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from drivers.errors import NotApplied, Refused, UnknownOutcome, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget
 from drivers.patience import Patience
-from drivers.redfish_json import Resource
-from drivers.redfish_session import RedfishSession
+from drivers.redfish.resource import Resource
+from drivers.redfish.session import RedfishSession
 from drivers.wire.https import Json
 from inventory.quantity import in_words
 

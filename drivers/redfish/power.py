@@ -9,8 +9,8 @@ from drivers.errors import Busy, Refused, UnknownOutcome, Unsupported
 from drivers.facts import PowerState
 from drivers.patience import Patience
 from drivers.proof import prove_power
-from drivers.redfish_json import Resource
-from drivers.redfish_session import RedfishSession
+from drivers.redfish.resource import Resource
+from drivers.redfish.session import RedfishSession
 from inventory.quantity import in_words
 
 _ACTION = "#ComputerSystem.Reset"

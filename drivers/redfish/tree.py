@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from drivers.errors import Busy, Garbled, Refused, Unsupported
 from drivers.facts import Finding
-from drivers.redfish_json import Resource
-from drivers.redfish_session import RedfishSession
+from drivers.redfish.resource import Resource
+from drivers.redfish.session import RedfishSession
 
 _PAGES = 100  # of one collection; the longest met are logs, which we do not read
 _MEMBERS = 2000

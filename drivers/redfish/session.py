@@ -11,8 +11,8 @@ from typing import Self
 
 from drivers.errors import Denied, DriverError, Garbled, UnknownOutcome, Unreachable
 from drivers.patience import Patience
-from drivers.redfish_answer import error_of, fine, out_of_sessions, said, wants_etag
-from drivers.redfish_json import Resource
+from drivers.redfish.answer import error_of, fine, out_of_sessions, said, wants_etag
+from drivers.redfish.resource import Resource
 from drivers.sessions import Booked, LeftOpen, began_with
 from drivers.trust import Trust
 from drivers.wire.https import Answer, Https, Json, Method

@@ -8,12 +8,12 @@ from typing import Self
 from drivers.errors import DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
-from drivers.redfish_boot import RedfishBoot
-from drivers.redfish_facts import facts_of, identity_of
-from drivers.redfish_json import Resource
-from drivers.redfish_power import RedfishPower
-from drivers.redfish_session import ROOT, RedfishSession
-from drivers.redfish_tree import Tree
+from drivers.redfish.boot import RedfishBoot
+from drivers.redfish.facts import facts_of, identity_of
+from drivers.redfish.power import RedfishPower
+from drivers.redfish.resource import Resource
+from drivers.redfish.session import ROOT, RedfishSession
+from drivers.redfish.tree import Tree
 from drivers.trust import Trust
 from inventory.model import Bmc
 from inventory.secrets import Login
