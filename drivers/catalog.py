@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
-from drivers.ability import BootOverride, Facts, Identify, Machine, Power
+from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
 from drivers.errors import DriverError, IdentityChanged
 from drivers.ipmi import Ipmi
 from drivers.patience import Patience

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from drivers import catalog
-from drivers.ability import Machine
+from drivers.ability.machine import Machine
 from drivers.errors import DriverError
 from drivers.trust import Pins, Trust
 from inventory.errors import SecretMissing

@@ -11,7 +11,7 @@ from itertools import chain
 
 import yaml
 
-from drivers.ability import Machine
+from drivers.ability.machine import Machine
 from drivers.catalog import session
 from drivers.dhcp_listener import Asker
 from drivers.errors import DriverError, Unreachable

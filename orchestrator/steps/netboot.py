@@ -7,7 +7,7 @@ from itertools import count
 
 from pydantic import JsonValue
 
-from drivers.ability import Machine
+from drivers.ability.machine import Machine
 from drivers.facts import BootMode, BootTarget, PowerState
 from orchestrator.agent.client import Agent, CommandResult, CommandStatus
 from orchestrator.errors import StepFailed

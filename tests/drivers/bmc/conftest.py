@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from drivers.ability import Machine
+from drivers.ability.machine import Machine
 from drivers.catalog import connect
 from drivers.patience import Patience
 from drivers.trust import Trust

@@ -1,0 +1,42 @@
+"""Firmware: what runs, and how it is replaced."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+from drivers.ability.progress import Handle
+
+UpdateMethod = Literal["multipart", "push", "simple"]
+
+
+@dataclass(frozen=True)
+class Component:
+    """`path` in the tree; `version` None where it is not told; `updateable` None likewise."""
+
+    path: str
+    name: str
+    version: str | None
+    updateable: bool | None = None
+
+
+@dataclass(frozen=True)
+class Package:
+    """A file to flash. `sha256` is checked before anything is sent; `uri` is where the BMC may fetch it itself."""
+
+    file: Path
+    sha256: str
+    uri: str | None = None
+
+
+@runtime_checkable
+class FirmwareUpdate(Protocol):
+    def components(self) -> tuple[Component, ...]: ...
+
+    def update_methods(self) -> tuple[UpdateMethod, ...]:
+        """What the UpdateService offers, the preferred first."""
+
+    def update(self, package: Package, targets: tuple[str, ...] = (), *, on_reset: bool = False) -> Handle:
+        """Send it once. `on_reset`: stage it where the BMC can, so that several share one reboot.
+
+        `UnknownOutcome` where the answer was lost: never sent again before the component's version was read.
+        """

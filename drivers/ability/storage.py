@@ -1,0 +1,69 @@
+"""Storage behind controllers: drives, volumes, and what destroys what they hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from drivers.ability.progress import Handle
+from drivers.facts import Drive
+
+RaidType = Literal["RAID0", "RAID1", "RAID5", "RAID6", "RAID10", "RAID50", "RAID60"]
+EraseMethod = Literal["cryptographic", "block", "overwrite"]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """`path` is its place in the tree; `id` what survives there: a WWN or UUID where the BMC tells one."""
+
+    path: str
+    id: str
+    name: str | None
+    raid_type: str | None
+    bytes: int | None
+    drives: tuple[str, ...]  # paths
+
+
+@dataclass(frozen=True)
+class Controller:
+    """`mode` is the BMC's word ("RAID", "HBA"); `raid_types` those it offers, empty where it does not say."""
+
+    path: str
+    name: str | None
+    mode: str | None
+    drives: tuple[tuple[str, Drive], ...]  # path and what it is
+    volumes: tuple[Volume, ...]
+    raid_types: tuple[str, ...] = ()
+    makes_volumes: bool = False
+
+
+@dataclass(frozen=True)
+class VolumeWanted:
+    """`bytes` None: all there is room for, and then no size is sent."""
+
+    controller: str
+    drives: tuple[str, ...]  # paths
+    raid_type: RaidType
+    name: str | None = None
+    bytes: int | None = None
+
+
+@runtime_checkable
+class Raid(Protocol):
+    def storage(self) -> tuple[Controller, ...]: ...
+
+    def create_volume(self, wanted: VolumeWanted) -> Handle:
+        """One at a time per controller. `Busy` while another operation of the controller is under way."""
+
+    def delete_volume(self, volume: Volume) -> Handle:
+        """Destroys what it holds. `IdentityChanged` where another volume stands in its place by now."""
+
+    def set_drive_mode(self, controller: str, drives: Sequence[str], *, raid: bool) -> Handle: ...
+
+
+@runtime_checkable
+class EraseDrive(Protocol):
+    def erase_methods(self, drive: str) -> tuple[EraseMethod, ...]:
+        """What the drive at this path supports; empty where it cannot be erased through the BMC."""
+
+    def erase_drive(self, drive: str, serial: str, method: EraseMethod) -> Handle:
+        """Destroys what it holds. `IdentityChanged` where the drive there has another serial number."""
