@@ -7,7 +7,7 @@ from types import MappingProxyType
 from drivers.ability.accounts import Accounts
 from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
 from drivers.errors import DriverError, IdentityChanged
-from drivers.ipmi import Ipmi
+from drivers.ipmi.driver import Ipmi
 from drivers.patience import Patience
 from drivers.redfish.driver import Redfish
 from drivers.trust import Trust
