@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from drivers.ability.accounts import Accounts
+from drivers.ability.health import Events, Health
 from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
+from drivers.ability.management import Management
 from drivers.errors import DriverError, IdentityChanged
 from drivers.ipmi.driver import Ipmi
 from drivers.patience import Patience
@@ -16,7 +18,16 @@ from inventory.secrets import Login
 
 DRIVERS: Mapping[str, type[Redfish] | type[Ipmi]] = MappingProxyType({"redfish": Redfish, "ipmi": Ipmi})
 _ABILITIES = MappingProxyType(
-    {"identify": Identify, "power": Power, "boot": BootOverride, "facts": Facts, "accounts": Accounts}
+    {
+        "identify": Identify,
+        "power": Power,
+        "boot": BootOverride,
+        "facts": Facts,
+        "accounts": Accounts,
+        "management": Management,
+        "health": Health,
+        "events": Events,
+    }
 )
 _PATIENCE = Patience()
 
