@@ -3,19 +3,29 @@
 Source: DMTF DSP0266 (protocol), DSP0268 (data model).
 """
 
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Self
 
 from drivers.ability.accounts import Account, PasswordRules
+from drivers.ability.health import LogEntry, Sensor
+from drivers.ability.management import BmcState
+from drivers.ability.progress import Handle
 from drivers.errors import DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
 from drivers.redfish.accounts import RedfishAccounts
 from drivers.redfish.boot import RedfishBoot
+from drivers.redfish.certificate import RedfishCertificate
+from drivers.redfish.eventlog import RedfishLog
+from drivers.redfish.events import RedfishEvents
 from drivers.redfish.facts import facts_of, identity_of
 from drivers.redfish.family import Family, family_of
+from drivers.redfish.management import RedfishManagement
 from drivers.redfish.places import hosts, manager_of, place_of
 from drivers.redfish.power import RedfishPower
 from drivers.redfish.resource import Resource
+from drivers.redfish.sensing import sensors_of
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.tree import Tree
 from drivers.redfish.users import renew
@@ -96,6 +106,41 @@ class Redfish:
 
     def remove_account(self, user: str) -> None:
         self._accounts().remove(user)
+
+    def bmc_state(self) -> BmcState:
+        return self._management().state(self._session.address.host)
+
+    def set_ntp(self, servers: Sequence[str]) -> None:
+        self._management().set_ntp(servers)
+
+    def reset_bmc(self) -> Handle:
+        return self._management().reset()
+
+    def certificate_request(self, common_name: str) -> str:
+        return self._certificate().request(common_name)
+
+    def replace_certificate(self, chain_pem: str) -> None:
+        self._certificate().replace(chain_pem)
+
+    def sensors(self) -> tuple[Sensor, ...]:
+        system = self._session.get(self._system)
+        return sensors_of(Tree(self._session, system), self._session.root, system)
+
+    def log(self, most: int = 200) -> tuple[LogEntry, ...]:
+        return self._log().newest(most)
+
+    def events(self, within: timedelta) -> Iterator[LogEntry]:
+        return RedfishEvents(self._session, self._log(), self._patience).within(within)
+
+    def _log(self) -> RedfishLog:
+        return RedfishLog(self._session, (self._session.get(self._system), self._manager()[0]))
+
+    def _management(self) -> RedfishManagement:
+        return RedfishManagement(self._session, *self._manager(), self._patience)
+
+    def _certificate(self) -> RedfishCertificate:
+        manager, _ = self._manager()
+        return RedfishCertificate(self._session, manager.path, self._session.address, self._patience)
 
     def _accounts(self) -> RedfishAccounts:
         return RedfishAccounts(self._session, self._manager()[1], self._patience)

@@ -5,7 +5,7 @@ Source: DSP0266 (Redfish specification), sessions, authentication, ETags.
 
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Self
@@ -46,6 +46,7 @@ class RedfishSession:
 
     def __init__(self, wire: Https, login: Login, booked: Booked, patience: Patience) -> None:
         self.who = wire.who
+        self.address = wire.address
         self.user = login.user
         self.root = Resource(ROOT, {})
         self.account: str | None = None
@@ -88,6 +89,10 @@ class RedfishSession:
             raise
         return session
 
+    def expect_certificate(self, sha256: str) -> None:
+        """It was given this certificate: the session is to be given back over it."""
+        self._wire.expect(sha256)
+
     def spend_login(self) -> None:
         """The password may have changed: it is sent no more. Each refusal would count towards a lock-out."""
         self._spent = True
@@ -126,6 +131,10 @@ class RedfishSession:
             if not wants_etag(answer):
                 break
         return self._checked(f"PATCH {path}", answer, secret=secret)
+
+    def pieces(self, path: str, headers: Mapping[str, str], ends: float) -> Iterator[bytes]:
+        """A stream of events with this login. See `Https.pieces`."""
+        return self._wire.pieces(path, {**self._headers, **headers}, ends)
 
     def delete(self, path: str) -> Answer:
         """`UnknownOutcome` where the answer was lost: reading tells whether it is gone."""

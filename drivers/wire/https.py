@@ -6,7 +6,7 @@ Source: DMTF DSP0266 (Redfish specification), RFC 9110.
 import json
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -63,7 +63,7 @@ class Https:
     def __init__(self, address: HostPort, trust: Trust, patience: Patience) -> None:
         """`Unreachable` where its certificate is to be met first and nobody answers."""
         self.who = str(address)
-        self._address = address
+        self.address = address
         self._patience = patience
         self._pin = None if trust.verify else pinned(address, trust.pins, patience.connect)
         context = by_fingerprint() if self._pin else self._vouched(trust)
@@ -101,6 +101,22 @@ class Https:
             return self._once(method, path, headers, body)
         except requests.RequestException as error:
             raise self._said(method, path, error) from error
+
+    def pieces(self, path: str, headers: Mapping[str, str], ends: float) -> Iterator[bytes]:
+        """A stream of events, in whatever pieces it comes, until `ends` (monotonic) or until the BMC ends it.
+
+        `Garbled`: no such stream flows there. `Unreachable`: it broke off, or never began. `IdentityChanged`.
+        """
+        try:
+            yield from self._origin.pieces(self._local("GET", path), headers, ends)
+        except requests.RequestException as error:
+            raise self._said("GET", path, error) from error
+
+    def expect(self, sha256: str) -> None:
+        """From now on it shows this certificate, which we gave it. Where CAs judge, they go on judging."""
+        if self._pin is not None:
+            self._pin = sha256
+            self._origin.expect(sha256)
 
     def close(self) -> None:
         self._client._session.close()  # noqa: SLF001  the library closes it only after a login of its own
@@ -153,13 +169,13 @@ class Https:
         return UnknownOutcome(self.who, f"{doing} was sent and no answer came ({_cause(error)})", "read it back first")
 
     def _strange(self) -> DriverError:
-        shown = fingerprint(self._address, self._patience.connect)
+        shown = fingerprint(self.address, self._patience.connect)
         if self._pin is None:
             what = f"its certificate (SHA-256 {shown}) is not vouched for by the CAs that this site trusts"
             remedy = "install a certificate of your CA, or set tls: pin. Nothing was sent"
             return IdentityChanged(self.who, what, remedy)
         if shown != self._pin:
-            return changed(self._address, self._pin, shown)
+            return changed(self.address, self._pin, shown)
         return Unreachable(self.who, "the TLS handshake broke off", "retry; if it lasts, look at its TLS settings")
 
     def _vouched(self, trust: Trust) -> ssl.SSLContext:

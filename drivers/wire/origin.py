@@ -15,7 +15,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import urljoin, urlsplit
@@ -31,6 +31,7 @@ from inventory.address import HostPort
 
 _LARGEST = 16 << 20  # bytes of one answer's body; the largest registries of real BMCs are near 5 MiB
 _HEADERS = 1 << 20  # bytes until the body begins, with whatever is said in between
+_PIECE = 16 << 10  # bytes of a stream read at once
 _REDIRECTS = 3
 _MOVED = (301, 302, 307, 308)
 _ZIPPED = ("gzip", "x-gzip", "deflate")
@@ -76,6 +77,50 @@ class OneOrigin(BaseAdapter):
             except ValueError as error:
                 raise Odd("it redirects to what is no address") from error
         raise Odd(f"it redirects more than {_REDIRECTS} times")
+
+    def pieces(self, path: str, headers: Mapping[str, str], ends: float) -> Iterator[bytes]:
+        """What flows in an answer that does not end, over a connection of its own, until `ends` (monotonic) or its end.
+
+        `requests.RequestException` as for any other; `Odd` where what answers is no stream of events.
+        """
+        host, port = self._address.host, self._address.port or HTTPS_PORT
+        connection = http.client.HTTPConnection(host, port)
+        connection.default_port = HTTPS_PORT
+        connection.sock = self._shake_hands(self._dial(host, port))
+        try:
+            yield from self._flow(connection, path, headers, ends)
+        except requests.RequestException:
+            raise
+        except TimeoutError as error:
+            if time.monotonic() < ends:
+                raise requests.ReadTimeout(error) from error
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            raise requests.ConnectionError(error) from error
+        finally:
+            connection.close()
+
+    def _flow(
+        self, connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str], ends: float
+    ) -> Iterator[bytes]:
+        timed = cast("Timed", connection.sock)
+        timed.ends, timed.room = min(ends, time.monotonic() + self._patience.answer.total_seconds()), _HEADERS
+        connection.putrequest("GET", path, skip_accept_encoding=True)
+        for name, value in {"Accept": "text/event-stream", **headers}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        told = connection.getresponse()
+        if told.status != HTTPStatus.OK or "text/event-stream" not in (told.getheader("Content-Type") or ""):
+            raise Odd(f"it answers {told.status} where events were to flow")
+        timed.ends = ends
+        while time.monotonic() < ends:
+            timed.room = _HEADERS
+            piece = told.read1(_PIECE)
+            if not piece:
+                return
+            yield piece
+
+    def expect(self, sha256: str) -> None:
+        self._sha256 = sha256
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
