@@ -6,7 +6,16 @@ import logging
 import pytest
 
 from drivers.catalog import offers
-from drivers.errors import Busy, Denied, NotApplied, PasswordExpired, Refused, UnknownOutcome, Unsupported
+from drivers.errors import (
+    Busy,
+    Denied,
+    IdentityChanged,
+    NotApplied,
+    PasswordExpired,
+    Refused,
+    UnknownOutcome,
+    Unsupported,
+)
 from drivers.patience import Patience
 from drivers.redfish.driver import Redfish
 from drivers.rotation import Works, default_dead, rotate
@@ -503,6 +512,14 @@ def test_a_login_that_is_wrong_from_the_start_is_tried_with_both_and_nothing_is_
     assert rotate(service.login, OLD, Secret(NEW)).works is Works.NEITHER
     assert len(service.sent("POST", SESSIONS)) == 2
     assert writes(service) == []
+
+
+@pytest.mark.fault("F28", "accounts")
+def test_a_machine_that_is_another_is_not_rotated(service):
+    with pytest.raises(IdentityChanged, match="SN-OTHER"):
+        rotate(lambda login: service.login(login, serial="SN-OTHER"), OLD, Secret(NEW))
+    assert writes(service) == []
+    assert service.live == set()
 
 
 @pytest.mark.fault("F35", "accounts")

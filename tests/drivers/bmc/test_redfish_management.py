@@ -82,6 +82,12 @@ def test_the_interface_that_has_our_address_is_the_bmcs_own(managed):
     assert managed.connect().bmc_state().mac == "52:54:00:00:00:99"
 
 
+@pytest.mark.quirk(106)
+def test_a_bmc_whose_ipmi_over_lan_is_off_says_so_by_redfish(managed):
+    managed.resources[PROTOCOLS]["IPMI"]["ProtocolEnabled"] = False
+    assert managed.connect().bmc_state().ipmi_enabled is False
+
+
 @pytest.mark.fault("F24", "accounts")
 def test_a_bmc_that_tells_nothing_or_nonsense_is_unknown(managed):
     managed.resources[MANAGER] |= {"DateTime": "0000-00-00T00:00:00Z"}
