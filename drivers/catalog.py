@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from drivers.ability.accounts import Accounts
-from drivers.ability.health import Events, Health
+from drivers.ability.health import Events, Health, Subscriptions
 from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
 from drivers.ability.management import Management
 from drivers.card import Card
@@ -33,6 +33,7 @@ _ABILITIES = MappingProxyType(
         "management": Management,
         "health": Health,
         "events": Events,
+        "subscriptions": Subscriptions,
     }
 )
 _PATIENCE = Patience()

@@ -27,6 +27,7 @@ from drivers.redfish.power import RedfishPower
 from drivers.redfish.resource import Resource
 from drivers.redfish.sensing import sensors_of
 from drivers.redfish.session import RedfishSession
+from drivers.redfish.subscriptions import RedfishSubscriptions
 from drivers.redfish.tree import Tree
 from drivers.redfish.users import renew
 from drivers.trust import Trust
@@ -131,6 +132,12 @@ class Redfish:
 
     def events(self, within: timedelta) -> Iterator[LogEntry]:
         return RedfishEvents(self._session, self._log(), self._patience).within(within)
+
+    def subscribe(self, url: str) -> str:
+        return RedfishSubscriptions(self._session, self._patience).subscribe(url)
+
+    def unsubscribe(self, place: str) -> None:
+        RedfishSubscriptions(self._session, self._patience).unsubscribe(place)
 
     def _log(self) -> RedfishLog:
         return RedfishLog(self._session, (self._session.get(self._system), self._manager()[0]))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.ability.health import Events
-from drivers.errors import IdentityChanged
+from drivers.errors import IdentityChanged, NotApplied, Unsupported
 from drivers.redfish.driver import Redfish
 from drivers.redfish.sse import Parser, TooLong
 
@@ -195,3 +195,81 @@ def test_a_stream_from_behind_another_certificate_is_not_listened_to(streaming, 
     with pytest.raises(IdentityChanged):
         next(iter(machine.events(SOON)))
     assert streaming.sent("GET", STREAM) == []
+
+
+SUBSCRIPTIONS = f"{SERVICE}/Subscriptions"
+LISTENER = "https://10.0.0.1:8443/events"
+
+
+@pytest.fixture
+def subscribed(streaming, new_reply):
+    """An event service that takes subscriptions, and holds somebody else's."""
+    streaming.resources[SERVICE]["Subscriptions"] = {"@odata.id": SUBSCRIPTIONS}
+    streaming.resources[SUBSCRIPTIONS] = {"Members": []}
+
+    def hold(told):
+        place = f"{SUBSCRIPTIONS}/{len(streaming.resources[SUBSCRIPTIONS]['Members'])}"
+        streaming.resources[place] = {"@odata.id": place, **told}
+        streaming.resources[SUBSCRIPTIONS]["Members"].append({"@odata.id": place})
+
+        def end(_heard):
+            del streaming.resources[place]
+            streaming.resources[SUBSCRIPTIONS]["Members"].remove({"@odata.id": place})
+            return new_reply(204)
+
+        streaming.acts["DELETE", place] = end
+        return place
+
+    def taken(heard):
+        return new_reply(201, {}, {"Location": hold(heard.json())})
+
+    streaming.acts["POST", SUBSCRIPTIONS] = taken
+    streaming.hold = hold
+    hold({"Destination": "https://elsewhere/", "Context": "somebody"})
+    return streaming
+
+
+def held(lab):
+    return [lab.resources[one["@odata.id"]].get("Destination") for one in lab.resources[SUBSCRIPTIONS]["Members"]]
+
+
+def test_a_subscription_is_made_once_and_ended(subscribed):
+    machine = subscribed.connect()
+    place = machine.subscribe(LISTENER)
+    assert machine.subscribe(LISTENER) == place
+    assert held(subscribed) == ["https://elsewhere/", LISTENER]
+    assert len(subscribed.sent("POST", SUBSCRIPTIONS)) == 1
+    machine.unsubscribe(place)
+    machine.unsubscribe(place)
+    assert held(subscribed) == ["https://elsewhere/"]
+
+
+def test_what_dead_listeners_of_ours_left_is_ended_and_nobody_elses(subscribed):
+    subscribed.hold({"Destination": "https://10.0.0.9/gone", "Context": "anneal"})
+    subscribed.connect().subscribe(LISTENER)
+    assert held(subscribed) == ["https://elsewhere/", LISTENER]
+
+
+def test_an_older_service_gets_the_older_form(subscribed, new_reply, refusal):
+    subscribed.resources[SERVICE]["EventTypesForSubscription"] = ["Alert", "StatusChange"]
+    subscribed.next("POST", SUBSCRIPTIONS, new_reply(400, refusal("Base.1.0.PropertyUnknown", "SubscriptionType")))
+    subscribed.connect().subscribe(LISTENER)
+    assert subscribed.sent("POST", SUBSCRIPTIONS)[1].json()["EventTypes"] == ["Alert", "StatusChange"]
+
+
+def test_a_service_of_fixed_places_has_a_free_one_filled(subscribed, new_reply):
+    del subscribed.acts["POST", SUBSCRIPTIONS]
+    free = subscribed.hold({"Destination": "", "Context": ""})
+    assert subscribed.connect().subscribe(LISTENER) == free
+
+
+@pytest.mark.fault("F17", "discover")
+def test_a_subscription_that_was_taken_and_is_not_there_is_not_applied(subscribed, new_reply):
+    subscribed.acts["POST", SUBSCRIPTIONS] = lambda _: new_reply(201, {})
+    with pytest.raises(NotApplied, match="shows none of ours"):
+        subscribed.connect().subscribe(LISTENER)
+
+
+def test_a_bmc_without_an_event_service_takes_no_subscription(lab):
+    with pytest.raises(Unsupported, match="takes no subscriptions"):
+        lab.connect().subscribe(LISTENER)
