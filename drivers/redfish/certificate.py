@@ -24,6 +24,12 @@ _SUBJECT = MappingProxyType(
     {"Organization": "Anneal", "OrganizationalUnit": "BMC", "City": "Unknown", "State": "Unknown", "Country": "XX"}
 )
 _TYPE = "CertificateType@Redfish.AllowableValues"
+# iLO's own place for it, and its words.
+_ILO_SUBJECT = MappingProxyType(
+    {"OrgName": "Organization", "OrgUnit": "OrganizationalUnit", "City": "City", "State": "State", "Country": "Country"}
+)
+_ILO_GENERATE, _ILO_IMPORT = "#HpeHttpsCert.GenerateCSR", "#HpeHttpsCert.ImportCertificate"
+_ILO_REQUEST = "CertificateSigningRequest"
 
 
 class RedfishCertificate:
@@ -36,6 +42,9 @@ class RedfishCertificate:
         self._patience = patience
 
     def request(self, common_name: str) -> str:
+        own = self._ilo()
+        if own is not None:
+            return self._ilo_request(own, common_name)
         action = self._action("GenerateCSR")
         body: Json = {
             "CommonName": common_name,
@@ -43,13 +52,23 @@ class RedfishCertificate:
             "CertificateCollection": {"@odata.id": self._collection()},
         }
         answer = self._session.post(self._target(action), body)
-        told = Resource(action.path, answer.body or {}).text("CSRString") or ""
-        try:
-            x509.load_pem_x509_csr(told.encode())
-        except ValueError as error:
+        told = Resource(action.path, answer.body or {}).text("CSRString")
+        if not _is_request(told):
             what = "it answered the wish for a certificate request with none"
-            raise Garbled(self._session.who, what, "ask for one on its own page") from error
-        return told
+            raise Garbled(self._session.who, what, "ask for one on its own page")
+        return told or ""
+
+    def _ilo_request(self, own: Resource, common_name: str) -> str:
+        """Its key takes a while; until then the request of before, or none, is shown."""
+        before = own.text(_ILO_REQUEST)
+        subject = {name: _SUBJECT[word] for name, word in _ILO_SUBJECT.items()}
+        self._session.post(self._target(own.inner("Actions", _ILO_GENERATE)), {"CommonName": common_name, **subject})
+        for _ in self._patience.looks(self._patience.power):
+            told = self._session.get(own.path).text(_ILO_REQUEST)
+            if told != before and _is_request(told):
+                return told or ""
+        what = f"it took the wish for a certificate request and shows no new one after {in_words(self._patience.power)}"
+        raise NotApplied(self._session.who, what, "ask for one on its own page")
 
     def replace(self, chain_pem: str) -> None:
         """Sent once, then believed when a handshake shows it. The session goes on over the new one."""
@@ -58,17 +77,9 @@ class RedfishCertificate:
         except ValueError as error:
             raise Refused(self._session.who, "that is no certificate in PEM", "nothing was sent") from error
         wanted = hashlib.sha256(chain[0].public_bytes(Encoding.DER)).hexdigest()
-        action = self._action("ReplaceCertificate")
-        allowed = action.texts(_TYPE)
-        kind = "PEMchain" if len(chain) > 1 and (not allowed or "PEMchain" in allowed) else "PEM"
-        body: Json = {
-            "CertificateString": chain_pem,
-            "CertificateType": kind,
-            "CertificateUri": {"@odata.id": self._present()},
-        }
         lost: UnknownOutcome | None = None
         try:
-            self._session.post(self._target(action), body)
+            self._put(chain_pem, len(chain))
         except UnknownOutcome as error:
             lost = error  # it may have restarted its web server before it answered
         for _ in self._patience.looks(self._patience.power):
@@ -77,6 +88,29 @@ class RedfishCertificate:
                 return
         what = f"it took a certificate, and shows another after {in_words(self._patience.power)}"
         raise lost or NotApplied(self._session.who, what, "restart its BMC: some show it only then")
+
+    def _put(self, chain_pem: str, length: int) -> None:
+        own = self._ilo()
+        if own is not None:
+            self._session.post(self._target(own.inner("Actions", _ILO_IMPORT)), {"Certificate": chain_pem})
+            return
+        action = self._action("ReplaceCertificate")
+        allowed = action.texts(_TYPE)
+        kind = "PEMchain" if length > 1 and (not allowed or "PEMchain" in allowed) else "PEM"
+        body: Json = {
+            "CertificateString": chain_pem,
+            "CertificateType": kind,
+            "CertificateUri": {"@odata.id": self._present()},
+        }
+        self._session.post(self._target(action), body)
+
+    def _ilo(self) -> Resource | None:
+        """iLO's own resource for it: by the standard service an iLO makes requests and takes no certificate."""
+        manager = self._session.get(self._manager)
+        tree = Tree(self._session, manager)
+        security = tree.at(manager.link("Oem", "Hpe", "Links", "SecurityService"))
+        own = tree.at(security.link("Links", "HttpsCert"))
+        return own if own.inner("Actions", _ILO_IMPORT).body else None
 
     def _shown(self) -> str | None:
         try:
@@ -122,3 +156,11 @@ class RedfishCertificate:
         if found is None:
             raise Unsupported(self._session.who, "it links no certificate of its web server", "use its own page")
         return found
+
+
+def _is_request(told: str | None) -> bool:
+    try:
+        x509.load_pem_x509_csr((told or "").encode())
+    except ValueError:
+        return False
+    return True

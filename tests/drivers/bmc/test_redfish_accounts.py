@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from drivers.catalog import offers
+from drivers.catalog import offers, renew
 from drivers.errors import (
     Busy,
     Denied,
@@ -16,7 +16,6 @@ from drivers.errors import (
     UnknownOutcome,
     Unsupported,
 )
-from drivers.patience import Patience
 from drivers.redfish.driver import Redfish
 from drivers.rotation import Works, default_dead, rotate
 from drivers.trust import Trust
@@ -565,10 +564,10 @@ def test_an_expired_password_says_so_and_is_good_for_being_changed(service, new_
     with pytest.raises(PasswordExpired, match="wants a new password"):
         service.connect()
 
-    def renew(login, password):
-        Redfish.renew(service.bmc, login, password, Trust(service), Patience())
+    def new(login, password):
+        renew(service.bmc, login, password, Trust(service))
 
-    assert rotate(service.login, OLD, Secret(NEW), renew).works is Works.NEW
+    assert rotate(service.login, OLD, Secret(NEW), new).works is Works.NEW
     assert [one.json() for one in service.sent("PATCH")] == [{"Password": NEW}]
     assert service.live == set()
 

@@ -393,3 +393,43 @@ def test_what_is_no_certificate_is_never_sent(certified):
 def test_a_bmc_without_a_certificate_service_says_so(managed):
     with pytest.raises(Unsupported, match="no certificate service"):
         managed.connect().certificate_request("bmc-7")
+
+
+@pytest.fixture
+def ilo(certified, new_reply):
+    security, own = f"{MANAGER}/SecurityService", f"{MANAGER}/SecurityService/HttpsCert"
+    certified.resources[MANAGER]["Oem"] = {"Hpe": {"Links": {"SecurityService": link(security)}}}
+    certified.resources[security] = {"Links": {"HttpsCert": link(own)}}
+    certified.resources[own] = {
+        "CertificateSigningRequest": signed()[2],
+        "Actions": {
+            "#HpeHttpsCert.GenerateCSR": {"target": f"{own}/Generate"},
+            "#HpeHttpsCert.ImportCertificate": {"target": f"{own}/Import"},
+        },
+    }
+
+    def generates(_heard):
+        before = dict(certified.resources[own])
+        certified.resources[own]["CertificateSigningRequest"] = certified.request
+        certified.next("GET", own, new_reply(200, before), new_reply(200, {**before, "CertificateSigningRequest": ""}))
+        return new_reply(200, {})
+
+    certified.acts["POST", f"{own}/Generate"] = generates
+    certified.acts["POST", f"{own}/Import"] = certified.acts["POST", REPLACE]
+    certified.own = own
+    return certified
+
+
+def test_an_ilo_shows_its_new_request_after_a_while_and_the_one_before_is_not_taken_for_it(ilo):
+    assert ilo.connect().certificate_request("bmc-7.example.net") == ilo.request.strip()
+    (sent,) = ilo.sent("POST", f"{ilo.own}/Generate")
+    assert (sent.json()["CommonName"], sent.json()["OrgName"]) == ("bmc-7.example.net", "Anneal")
+
+
+def test_an_ilo_takes_its_certificate_in_its_own_place(ilo):
+    machine = ilo.connect()
+    machine.replace_certificate(ilo.chain)
+    assert [one.json() for one in ilo.sent("POST", f"{ilo.own}/Import")] == [{"Certificate": ilo.chain}]
+    assert ilo.sent("POST", REPLACE) == []
+    machine.close()
+    assert ilo.live == set()
