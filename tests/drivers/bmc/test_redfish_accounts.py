@@ -2,10 +2,12 @@
 
 import json
 import logging
+import time
+from datetime import timedelta
 
 import pytest
 
-from drivers.catalog import offers, renew
+from drivers.catalog import connect, offers, renew
 from drivers.errors import (
     Busy,
     Denied,
@@ -16,6 +18,7 @@ from drivers.errors import (
     UnknownOutcome,
     Unsupported,
 )
+from drivers.patience import Patience
 from drivers.redfish.driver import Redfish
 from drivers.rotation import Works, default_dead, rotate
 from drivers.trust import Trust
@@ -116,6 +119,16 @@ def writes(lab):
         for one in lab.heard
         if one.method != "GET" and SESSIONS not in one.path
     ]
+
+
+class Endless:
+    """A script of one reply for ever."""
+
+    def __init__(self, reply):
+        self.reply = reply
+
+    def popleft(self):
+        return self.reply
 
 
 OLD = Login("admin", Secret(PASSWORD))
@@ -302,6 +315,37 @@ def test_a_user_whose_request_was_lost_is_an_unknown_outcome(service, new_reply)
     service.next("POST", USERS, new_reply(silent=True))
     with pytest.raises(UnknownOutcome):
         service.connect().add_account("anneal", Secret(NEW))
+
+
+@pytest.mark.fault("F13", "accounts")
+@pytest.mark.fault("F14", "accounts")
+@pytest.mark.parametrize("headers", [{}, {"Location": "/redfish/v1/TaskService/Tasks/1"}], ids=["alone", "with a task"])
+def test_a_user_that_is_made_by_and_by_is_waited_for_by_looking_for_it(service, new_reply, headers):
+    make = service.acts["POST", USERS]
+    ready = []
+
+    def accepted(heard):
+        ready.append((time.monotonic() + 0.4, heard))
+        return new_reply(202, {}, headers)
+
+    def listed(_heard):
+        if ready and time.monotonic() > ready[0][0]:
+            make(ready.pop()[1])
+        return new_reply(200, service.resources[USERS])
+
+    service.acts["POST", USERS], service.acts["GET", USERS] = accepted, listed
+    settle, power, poll = (timedelta(seconds=span) for span in (0.1, 5, 0.2))
+    machine = connect(service.bmc, OLD, Trust(service), patience=Patience(settle=settle, power=power, poll=poll))
+    assert machine.add_account("anneal", Secret(NEW)).user == "anneal"
+    assert len(service.sent("POST", USERS)) == 1
+
+
+@pytest.mark.fault("F8", "accounts")
+def test_a_full_session_table_does_not_stop_a_rotation(service, new_reply, refusal):
+    full = new_reply(503, refusal("RAC0218", "the maximum number of sessions is reached"))
+    service.script["POST", SESSIONS] = Endless(full)
+    assert rotate(service.login, OLD, Secret(NEW)).works is Works.NEW
+    assert service.users["admin"] == NEW
 
 
 @pytest.mark.fault("F11", "accounts")
