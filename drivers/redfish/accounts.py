@@ -85,6 +85,8 @@ class RedfishAccounts:
             else:
                 self._make(users, wanted)
         except UnknownOutcome as error:
+            if present is not None:
+                raise  # all that reads back was there before, and the password does not
             lost = error
         return self._kept(user, role, lost)
 

@@ -356,6 +356,33 @@ def test_a_user_that_is_there_already_is_brought_to_what_is_wanted(service):
     assert writes(service) == [("PATCH", f"{USERS}/3", {"Password": NEW, "RoleId": "Administrator", "Enabled": True})]
 
 
+@pytest.mark.fault("F3", "accounts")
+def test_a_lost_answer_about_a_user_that_was_there_before_is_an_unknown_outcome(service, new_reply):
+    service.placed(3, "anneal")
+    service.acts["PATCH", f"{USERS}/3"] = lambda _: new_reply(silent=True)
+    with pytest.raises(UnknownOutcome):
+        service.connect().add_account("anneal", Secret(NEW))
+
+
+def test_users_are_read_in_one_request_where_the_service_says_that_it_writes_them_out(slots):
+    slots.resources[ROOT]["ProtocolFeaturesSupported"] = {"ExpandQuery": {"NoLinks": True}}
+    members = [slots.resources[f"{USERS}/{number}"] for number in range(1, 6)]
+    slots.resources[f"{USERS}?$expand=."] = {"Members": members}
+    machine = slots.connect()
+    assert [one.user for one in machine.accounts()] == ["admin"]
+    assert [one.path for one in slots.sent("GET") if one.path.startswith(USERS)] == [f"{USERS}?$expand=."]
+
+
+@pytest.mark.fault("F24", "accounts")
+def test_a_collection_of_users_that_cannot_be_read_is_no_empty_one(service, new_reply):
+    service.acts["GET", USERS] = lambda _: new_reply(500, {})
+    machine = service.connect()
+    with pytest.raises(Busy):
+        machine.accounts()
+    with pytest.raises(Busy):
+        machine.remove_account("guest")
+
+
 @pytest.mark.fault("F20", "accounts")
 def test_a_bmc_that_is_away_while_the_user_is_read_back_is_looked_at_again(service, new_reply):
     make = service.acts["POST", USERS]
