@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
+from drivers.ability.media import VirtualMedia
 from drivers.errors import DriverError, IdentityChanged
 from drivers.ipmi import Ipmi
 from drivers.patience import Patience
@@ -14,7 +15,15 @@ from inventory.model import Bmc
 from inventory.secrets import Login
 
 DRIVERS: Mapping[str, type[Redfish] | type[Ipmi]] = MappingProxyType({"redfish": Redfish, "ipmi": Ipmi})
-_ABILITIES = MappingProxyType({"identify": Identify, "power": Power, "boot": BootOverride, "facts": Facts})
+_ABILITIES = MappingProxyType(
+    {
+        "identify": Identify,
+        "power": Power,
+        "boot": BootOverride,
+        "facts": Facts,
+        "vmedia": VirtualMedia,
+    }
+)
 _PATIENCE = Patience()
 
 

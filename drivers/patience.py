@@ -17,6 +17,9 @@ class Patience:
     answer: timedelta = timedelta(seconds=90)
     power: timedelta = timedelta(minutes=3)
     settle: timedelta = timedelta(seconds=20)  # until a setting that was accepted reads back
+    media: timedelta = timedelta(minutes=2)  # until an image that was inserted reads back, or its task is over
+    upload: timedelta = timedelta(minutes=10)  # a BMC may judge a firmware file before it answers
+    steady: timedelta = timedelta(minutes=10)  # until a BMC that restarts answers well again and again
     poll: timedelta = timedelta(seconds=5)  # the longest pause between two looks
 
     def looks(self, within: timedelta) -> Iterator[None]:

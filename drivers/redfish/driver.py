@@ -5,11 +5,13 @@ Source: DMTF DSP0266 (protocol), DSP0268 (data model).
 
 from typing import Self
 
+from drivers.ability.media import Slot
 from drivers.errors import DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
 from drivers.redfish.boot import RedfishBoot
 from drivers.redfish.facts import facts_of, identity_of
+from drivers.redfish.media import RedfishMedia
 from drivers.redfish.power import RedfishPower
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import ROOT, RedfishSession
@@ -27,6 +29,7 @@ class Redfish:
         self._system = system
         self._power = RedfishPower(session, system, patience)
         self._boot = RedfishBoot(session, system, patience)
+        self._media = RedfishMedia(session, system, patience)
 
     @classmethod
     def connect(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
@@ -65,6 +68,15 @@ class Redfish:
 
     def boot_once(self, target: BootTarget, mode: BootMode | None = None) -> Boot:
         return self._boot.once(target, mode)
+
+    def slots(self) -> tuple[Slot, ...]:
+        return self._media.slots()
+
+    def insert(self, uri: str, kind: str = "CD") -> Slot:
+        return self._media.insert(uri, kind)
+
+    def eject(self, slot: Slot) -> None:
+        self._media.eject(slot)
 
 
 def _the_host(session: RedfishSession) -> str:

@@ -38,6 +38,13 @@ class Resource:
         value = self.number(*keys)
         return None if value is None else round(value)
 
+    def flag(self, *keys: str) -> bool | None:
+        value = self._at(keys)
+        if isinstance(value, bool):
+            return value
+        self._wrong(keys, value, "true or false")
+        return None
+
     def inner(self, *keys: str) -> "Resource":
         """An object inside; an empty one where there is none."""
         value = self._at(keys)

@@ -16,6 +16,7 @@ from drivers.redfish.resource import Resource
 from drivers.sessions import Booked, LeftOpen, began_with
 from drivers.trust import Trust
 from drivers.wire.https import Answer, Https, Json, Method
+from drivers.wire.parcel import Parcel
 from inventory.model import Bmc
 from inventory.secrets import Login
 
@@ -80,19 +81,24 @@ class RedfishSession:
         """Run an action. No If-Match: some BMCs refuse it there. `UnknownOutcome` where the answer was lost."""
         return self._checked(f"POST {path}", self._send("POST", path, body=body))
 
+    def offer(self, method: Method, path: str, body: Json) -> Answer:
+        """Send what may be refused in words that the caller reads: an answer of whatever status."""
+        return self._send(method, path, body=body) if method == "POST" else self._with_etag(method, path, body)
+
     def patch(self, path: str, body: Json) -> Answer:
         """Change a resource, its ETag in the first form that the service accepts. A 412 or 428 changed nothing."""
-        for attempt in range(_ETAG_TRIES):
-            told = self._find(path)
-            forms = _etag_forms(told[1] if told else None)
-            answer = self._send("PATCH", path, forms[attempt % len(forms)], body)
-            if not wants_etag(answer):
-                break
-        return self._checked(f"PATCH {path}", answer)
+        return self._checked(f"PATCH {path}", self._with_etag("PATCH", path, body))
 
-    def delete(self, path: str) -> Answer:
+    def delete(self, path: str, body: Json | None = None) -> Answer:
         """Remove a resource. Where there is none any more: `Unsupported`, and `UnknownOutcome` as for `post`."""
-        return self._checked(f"DELETE {path}", self._send("DELETE", path))
+        answer = self._send("DELETE", path, body=body)
+        if wants_etag(answer):
+            answer = self._with_etag("DELETE", path, body)
+        return self._checked(f"DELETE {path}", answer)
+
+    def upload(self, path: str, parcel: Parcel) -> Answer:
+        """POST a file once: no second login may repeat it. Ask for something first, so that the session is alive."""
+        return self._checked(f"POST {path}", self._wire.upload(path, self._headers, parcel))
 
     def _meet(self) -> None:
         answer = self._wire.send("GET", ROOT, {})
@@ -153,6 +159,15 @@ class RedfishSession:
             self._log_in()
             self._forget(stale)
             answer = self._wire.send(method, path, {**self._headers, **extra}, body)
+        return answer
+
+    def _with_etag(self, method: Method, path: str, body: Json | None) -> Answer:
+        for attempt in range(_ETAG_TRIES):
+            told = self._find(path)
+            forms = _etag_forms(told[1] if told else None)
+            answer = self._send(method, path, forms[attempt % len(forms)], body)
+            if not wants_etag(answer):
+                break
         return answer
 
     def _find(self, path: str) -> tuple[Resource, str | None] | None:

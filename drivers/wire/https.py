@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 from drivers.errors import DriverError, Garbled, IdentityChanged, UnknownOutcome, Unreachable
 from drivers.patience import Patience
 from drivers.trust import Trust
+from drivers.wire.parcel import Parcel
 from drivers.wire.tls import HTTPS_PORT, by_fingerprint, changed, fingerprint, pinned
 from inventory.address import HostPort
 from inventory.secrets import Secret
@@ -65,6 +66,7 @@ class _OneHost(HTTPAdapter):
         self._sha256 = sha256
         self._ca = ca
         self._timeouts = (patience.connect.total_seconds(), patience.answer.total_seconds())
+        self._upload_timeouts = (patience.connect.total_seconds(), patience.upload.total_seconds())
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool: object) -> None:  # noqa: FBT001, FBT002  the library's signature
@@ -82,13 +84,16 @@ class _OneHost(HTTPAdapter):
         """Trust, timeouts and proxies are this class's; what the library asks for is not heard.
 
         A redirect keeps method and body, and the library must not follow it: it would send the token to any host.
+        An upload is sent once, and so is not redirected at all.
         """
+        once = isinstance(request.body, Parcel)
+        timeouts = self._upload_timeouts if once else self._timeouts
         for _ in range(_REDIRECTS):
             if _origin(request.url or "") != self._origin:
                 raise _Astray(f"it redirects to {request.url}")
-            response = super().send(request, stream=True, timeout=self._timeouts, verify=self._ca or False)
+            response = super().send(request, stream=True, timeout=timeouts, verify=self._ca or False)
             location = response.headers.get("Location")
-            if response.status_code not in _MOVED or location is None:
+            if once or response.status_code not in _MOVED or location is None:
                 return response
             request = request.copy()
             request.url = urljoin(request.url or "", location)
@@ -150,6 +155,23 @@ class Https:
         except requests.RequestException as error:
             raise self._said(method, path, error) from error
 
+    def upload(self, path: str, headers: Mapping[str, str], parcel: Parcel) -> Answer:
+        """POST a file once, streamed, never again. `Unreachable`: not sent. `UnknownOutcome`, `IdentityChanged`."""
+        session = self._client._session  # noqa: SLF001  the library itself would hold the whole file in memory
+        sent = {"Accept": "application/json", "Content-Type": parcel.kind, **headers}
+        url = urljoin(f"https://{self.who}/", _local(path))
+        try:
+            told = session.post(url, data=parcel, headers=sent, allow_redirects=False)
+        except requests.RequestException as error:
+            raise self._said("POST", path, error) from error
+        token = told.headers.get("X-Auth-Token")
+        return Answer(
+            status=told.status_code,
+            body=_object(told.content),
+            location=told.headers.get("Location"),
+            token=Secret(token) if token else None,
+        )
+
     def close(self) -> None:
         self._client._session.close()  # noqa: SLF001  the library closes it only after a login of its own
 
@@ -165,7 +187,7 @@ class Https:
                 case "PATCH":
                     answer = self._client.patch(local, body=dict(body or {}), headers=sent)
                 case "DELETE":
-                    answer = self._client.delete(local, headers=sent)
+                    answer = self._client.delete(local, headers=sent, body=None if body is None else dict(body))
         except RetriesExhaustedError as error:
             cause = error.__cause__
             raise cause if isinstance(cause, requests.RequestException) else requests.RequestException(cause) from None
