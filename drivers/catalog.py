@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
+from drivers.ability.firmware import FirmwareUpdate, Steady
 from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
 from drivers.ability.media import VirtualMedia
 from drivers.errors import DriverError, IdentityChanged
@@ -21,6 +22,8 @@ _ABILITIES = MappingProxyType(
         "power": Power,
         "boot": BootOverride,
         "facts": Facts,
+        "firmware": FirmwareUpdate,
+        "steady": Steady,
         "vmedia": VirtualMedia,
     }
 )

@@ -33,3 +33,12 @@ class Patience:
                 return
             time.sleep(min(pause, left))
             pause = min(pause * _GROWTH, self.poll.total_seconds())
+
+    def beats(self, within: timedelta) -> Iterator[None]:
+        """Yield at once and then after every `poll`, until `within` is over: for what must hold for a while."""
+        end = time.monotonic() + within.total_seconds()
+        while True:
+            yield
+            if time.monotonic() >= end:
+                return
+            time.sleep(self.poll.total_seconds())

@@ -5,16 +5,20 @@ Source: DMTF DSP0266 (protocol), DSP0268 (data model).
 
 from typing import Self
 
+from drivers.ability.firmware import Component, Package, UpdateMethod
 from drivers.ability.media import Slot
+from drivers.ability.progress import Handle
 from drivers.errors import DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
 from drivers.redfish.boot import RedfishBoot
 from drivers.redfish.facts import facts_of, identity_of
+from drivers.redfish.firmware import RedfishFirmware
 from drivers.redfish.media import RedfishMedia
 from drivers.redfish.power import RedfishPower
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import ROOT, RedfishSession
+from drivers.redfish.steady import steady
 from drivers.redfish.tree import Tree
 from drivers.trust import Trust
 from inventory.model import Bmc
@@ -29,6 +33,8 @@ class Redfish:
         self._system = system
         self._power = RedfishPower(session, system, patience)
         self._boot = RedfishBoot(session, system, patience)
+        self._patience = patience
+        self._firmware = RedfishFirmware(session, system)
         self._media = RedfishMedia(session, system, patience)
 
     @classmethod
@@ -77,6 +83,18 @@ class Redfish:
 
     def eject(self, slot: Slot) -> None:
         self._media.eject(slot)
+
+    def components(self) -> tuple[Component, ...]:
+        return self._firmware.components()
+
+    def update_methods(self) -> tuple[UpdateMethod, ...]:
+        return self._firmware.methods()
+
+    def update(self, package: Package, targets: tuple[str, ...] = (), *, on_reset: bool = False) -> Handle:
+        return self._firmware.update(package, targets, on_reset=on_reset)
+
+    def steady(self, times: int = 3) -> None:
+        steady(self._session, self._system, self._patience, times)
 
 
 def _the_host(session: RedfishSession) -> str:

@@ -12,12 +12,13 @@ from drivers.ability.progress import Phase
 from drivers.errors import Busy, DriverError, NotApplied, Refused, Transient, UnknownOutcome, Unsupported
 from drivers.patience import Patience
 from drivers.redfish.answer import error_of, fine
-from drivers.redfish.family import Family, family_of
+from drivers.redfish.family import Family
 from drivers.redfish.insertion import Forms, trouble, without
 from drivers.redfish.job import RedfishFollow, begun
+from drivers.redfish.keepers import kept_by
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
-from drivers.redfish.slots import EJECT, INSERT, holds, is_empty, managers, slot_of, slots
+from drivers.redfish.slots import EJECT, INSERT, holds, is_empty, slot_of, slots
 from drivers.redfish.tree import Tree
 from drivers.wire.https import Answer, Json, Method
 from inventory.quantity import in_words
@@ -76,8 +77,7 @@ class RedfishMedia:
 
     def _family(self) -> Family:
         system = self._session.get(self._path)
-        own = managers(Tree(self._session, system), self._session.root, system)
-        return family_of(self._session.root, own[0] if own else Resource("", {}))
+        return kept_by(Tree(self._session, system), self._session.root, system)[0]
 
     def _candidates(self, kind: str) -> list[Slot]:
         """The kind itself before what serves as well, and what names no kinds last."""

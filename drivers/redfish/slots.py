@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 from drivers.ability.media import Slot
+from drivers.redfish.keepers import managers
 from drivers.redfish.resource import Resource
 from drivers.redfish.tree import Tree
 
@@ -22,15 +23,6 @@ def slots(tree: Tree, root: Resource, system: Resource) -> tuple[Slot, ...]:
     for slot in found:
         firsts.setdefault(slot.path.rstrip("/"), slot)
     return tuple(firsts.values())
-
-
-def managers(tree: Tree, root: Resource, system: Resource) -> tuple[Resource, ...]:
-    """The system's own; where it names none, the only one there is."""
-    named = system.links("Links", "ManagedBy")
-    if named:
-        return tuple(tree.at(link) for link in named)
-    every = tuple(tree.members(root.link("Managers")))
-    return every if len(every) == 1 else ()
 
 
 def slot_of(media: Resource) -> Slot:
