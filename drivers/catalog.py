@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
+from drivers.ability.accounts import Accounts
 from drivers.ability.firmware import FirmwareUpdate, Steady
 from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
 from drivers.ability.media import VirtualMedia
 from drivers.errors import DriverError, IdentityChanged
-from drivers.ipmi import Ipmi
+from drivers.ipmi.driver import Ipmi
 from drivers.patience import Patience
 from drivers.redfish.driver import Redfish
 from drivers.trust import Trust
@@ -22,6 +23,7 @@ _ABILITIES = MappingProxyType(
         "power": Power,
         "boot": BootOverride,
         "facts": Facts,
+        "accounts": Accounts,
         "firmware": FirmwareUpdate,
         "steady": Steady,
         "vmedia": VirtualMedia,

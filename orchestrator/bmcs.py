@@ -4,12 +4,12 @@ import contextlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from drivers import catalog
 from drivers.ability.machine import Machine
 from drivers.errors import DriverError
-from drivers.trust import Pins, Trust
+from drivers.trust import Pins, Suites, Trust
 from inventory.errors import SecretMissing
 from inventory.model import Node
 from inventory.secrets import Login, Vaults
@@ -23,12 +23,14 @@ class Bmcs:
     vaults: Vaults
     pins: Pins
     book: SessionTable
+    suites: Suites = field(default_factory=Suites)
 
     def open(self, node: Node) -> AbstractContextManager[Machine]:
         """A session for the time of a `with`. Driver errors as they come; `SecretMissing`."""
         login = Login(node.bmc.user, self.vaults.resolve(node.bmc.password))
         ca = self.vaults.root / node.bmc.ca if node.bmc.ca else None
-        return catalog.session(node.bmc, login, Trust(self.pins, node.bmc.tls == "verify", ca, self.book), node.serial)
+        trust = Trust(self.pins, node.bmc.tls == "verify", ca, self.book, self.suites)
+        return catalog.session(node.bmc, login, trust, node.serial)
 
     def end_left(self, nodes: Iterable[Node]) -> None:
         """End the sessions that a dead process of ours left open. A BMC that does not answer is left to its timeout."""

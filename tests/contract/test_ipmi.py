@@ -128,10 +128,10 @@ class Book:
 
 def test_a_session_that_a_dead_process_left_is_closed_by_the_next(simulator, login):
     book = Book()
-    Rmcp(simulator.bmc.address, login, book)
+    Rmcp(simulator.bmc.address, login, Trust(simulator.pins, book=book))
     assert sessions(simulator, login) == 2
     book.die()
-    heir = Rmcp(simulator.bmc.address, login, book)
+    heir = Rmcp(simulator.bmc.address, login, Trust(simulator.pins, book=book))
     assert sessions(simulator, login) == 2
     heir.close()
     assert (sessions(simulator, login), book.entries) == (1, {})

@@ -14,7 +14,8 @@ from drivers.facts import Boot, BootMode, BootTarget, Finding, HardwareFacts, Id
 from drivers.patience import Patience
 from drivers.proof import prove_power
 from drivers.trust import Trust
-from drivers.wire.rmcp import Rmcp, fru_fields
+from drivers.wire.ipmi_records import fru_fields
+from drivers.wire.rmcp import Rmcp
 from inventory.model import Bmc
 from inventory.secrets import Login
 
@@ -47,7 +48,7 @@ class Ipmi:
     @classmethod
     def connect(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
         """Log in. RMCP+ proves both sides by the password and has no certificate to trust."""
-        return cls(Rmcp(bmc.address, login, trust.book), patience)
+        return cls(Rmcp(bmc.address, login, trust, patience), patience)
 
     def close(self) -> None:
         self._wire.close()
