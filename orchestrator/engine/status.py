@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from orchestrator.engine.tables import EDGE, EVIDENCE, NODE_ROLE
 from orchestrator.engine.vertex import BLOCKED, TODO, TRANSITION, RoleStatus, VertexKey
@@ -47,6 +47,14 @@ def inputs(store: Store, nodes: Collection[str]) -> Mapping[VertexKey, Mapping[s
     with store.engine.connect() as connection:
         rows = connection.execute(select(NODE_ROLE.c.node, NODE_ROLE.c.role, NODE_ROLE.c.inputs))
         return {(node, role): given for node, role, given in rows if node in nodes}
+
+
+def newest(store: Store, role: str, nodes: Collection[str]) -> dict[str, Mapping[str, JsonValue]]:
+    """By node, the value of what was last proven of a role, however old."""
+    last = select(func.max(EVIDENCE.c.id)).where(EVIDENCE.c.role == role).group_by(EVIDENCE.c.node)
+    with store.engine.connect() as connection:
+        asked = select(EVIDENCE.c.node, EVIDENCE.c.value).where(EVIDENCE.c.id.in_(last))
+        return {row.node: row.value for row in connection.execute(asked) if row.node in nodes}
 
 
 def states_of(store: Store, role: str) -> Mapping[str, str]:
