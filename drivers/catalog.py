@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
+from drivers.ability.accounts import Accounts
 from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
 from drivers.errors import DriverError, IdentityChanged
 from drivers.ipmi import Ipmi
@@ -14,7 +15,9 @@ from inventory.model import Bmc
 from inventory.secrets import Login
 
 DRIVERS: Mapping[str, type[Redfish] | type[Ipmi]] = MappingProxyType({"redfish": Redfish, "ipmi": Ipmi})
-_ABILITIES = MappingProxyType({"identify": Identify, "power": Power, "boot": BootOverride, "facts": Facts})
+_ABILITIES = MappingProxyType(
+    {"identify": Identify, "power": Power, "boot": BootOverride, "facts": Facts, "accounts": Accounts}
+)
 _PATIENCE = Patience()
 
 

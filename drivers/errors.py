@@ -5,6 +5,7 @@ DriverError
 │   ├── Unreachable       nobody answers at the address
 │   └── Busy              it answers, but not now (POST, session limit, job running, 5xx)
 ├── Denied                the login is refused; trying again risks a lock-out
+│   └── PasswordExpired   the login is right, and good for nothing but setting a new password
 ├── IdentityChanged       not the certificate, or not the machine, that belongs there: no write may follow
 ├── Unsupported           this hardware cannot do it
 ├── Refused               it understood and said no
@@ -40,6 +41,14 @@ class Busy(Transient):
 
 class Denied(DriverError):
     pass
+
+
+class PasswordExpired(Denied):
+    """`account` is where the new password goes, where the BMC said so."""
+
+    def __init__(self, who: str, what: str, remedy: str, account: str | None = None) -> None:
+        super().__init__(who, what, remedy)
+        self.account = account
 
 
 class IdentityChanged(DriverError):

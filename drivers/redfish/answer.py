@@ -4,13 +4,13 @@ Source: DSP0266 (Redfish specification), error responses; the Base message regis
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from drivers.errors import Busy, Denied, DriverError, Garbled, Refused, Unsupported
+from drivers.errors import Busy, Denied, DriverError, Garbled, PasswordExpired, Refused, Unsupported
 from drivers.wire.https import Answer, Json
 
 _LONGEST = 300  # characters of a BMC's own words in our errors
@@ -32,6 +32,7 @@ _NOT_NOW = frozenset(
     }
 )
 _SESSION_LIMITS = frozenset({"SessionLimitExceeded", "RAC0218"})
+_EXPIRED = "PasswordChangeRequired"  # its argument is the account's path (DSP2065, Base registry)
 _ABSENT = (Unsupported, "update its firmware, or do without")
 _LASTING: Mapping[int, tuple[type[DriverError], str]] = MappingProxyType(
     {
@@ -51,6 +52,7 @@ class Said:
 
     id: str
     text: str
+    args: tuple[str, ...] = ()
 
 
 def said(body: Json | None) -> tuple[Said, ...]:
@@ -73,13 +75,35 @@ def wants_etag(answer: Answer) -> bool:
     return any(message.id == "PreconditionHeaderMissing" for message in said(answer.body))
 
 
+def expired(answer: Answer) -> bool:
+    """Whether this login may do nothing before its password was changed."""
+    return any(message.id == _EXPIRED for message in said(answer.body))
+
+
+def account_to_renew(answer: Answer) -> str | None:
+    """Where the new password goes, where the answer says so."""
+    args = (arg for message in said(answer.body) if message.id == _EXPIRED for arg in message.args)
+    return next((arg for arg in args if arg.startswith(("/", "https://"))), None)
+
+
+def hushed(answer: Answer) -> Answer:
+    """With message ids alone: a BMC may quote what it was sent, and that was a password."""
+    account = account_to_renew(answer)
+    ids: list[JsonValue] = [
+        {"MessageId": message.id, "MessageArgs": [account] if account and message.id == _EXPIRED else []}
+        for message in said(answer.body)
+    ]
+    return replace(answer, body={"@Message.ExtendedInfo": ids})
+
+
 def error_of(who: str, doing: str, answer: Answer) -> DriverError:
     """The error for an answer that is not `fine`."""
     messages = said(answer.body)
     ids = {message.id for message in messages}
     what = f"{doing} was answered with {answer.status}{_words(messages)}"
-    if "PasswordChangeRequired" in ids:
-        return Denied(who, f"{doing}: the BMC wants a new password before all else", "change it there, then the secret")
+    if _EXPIRED in ids:
+        what = f"{doing}: the BMC wants a new password before all else"
+        return PasswordExpired(who, what, "let it be rotated, or change it there", account_to_renew(answer))
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return Denied(who, what, "check the user and the secret; it was tried once")
     if _passes(answer.status, ids):
@@ -106,7 +130,9 @@ def _said(body: Json | None) -> Iterator[Said]:
         info = holder.get("@Message.ExtendedInfo")
         for entry in info if isinstance(info, list) else [info]:
             if isinstance(entry, dict):
-                yield Said(_text(entry.get("MessageId")).rpartition(".")[2], _text(entry.get("Message")))
+                args = entry.get("MessageArgs")
+                texts = tuple(arg for arg in args if isinstance(arg, str)) if isinstance(args, list) else ()
+                yield Said(_text(entry.get("MessageId")).rpartition(".")[2], _text(entry.get("Message")), texts)
 
 
 def _text(value: JsonValue) -> str:

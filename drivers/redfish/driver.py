@@ -5,18 +5,23 @@ Source: DMTF DSP0266 (protocol), DSP0268 (data model).
 
 from typing import Self
 
+from drivers.ability.accounts import Account, PasswordRules
 from drivers.errors import DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
+from drivers.redfish.accounts import RedfishAccounts
+from drivers.redfish.bmc import manager_of
 from drivers.redfish.boot import RedfishBoot
 from drivers.redfish.facts import facts_of, identity_of
+from drivers.redfish.family import Family, family_of
 from drivers.redfish.power import RedfishPower
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import ROOT, RedfishSession
 from drivers.redfish.tree import Tree
+from drivers.redfish.users import renew
 from drivers.trust import Trust
 from inventory.model import Bmc
-from inventory.secrets import Login
+from inventory.secrets import Login, Secret
 
 
 class Redfish:
@@ -25,6 +30,8 @@ class Redfish:
     def __init__(self, session: RedfishSession, system: str, patience: Patience) -> None:
         self._session = session
         self._system = system
+        self._patience = patience
+        self._known: tuple[Resource, Family] | None = None
         self._power = RedfishPower(session, system, patience)
         self._boot = RedfishBoot(session, system, patience)
 
@@ -37,6 +44,15 @@ class Redfish:
         except DriverError:
             session.close()
             raise
+
+    @staticmethod
+    def renew(bmc: Bmc, login: Login, password: Secret, trust: Trust, patience: Patience) -> None:
+        """Set a new password with a login that is good for nothing else (`PasswordExpired`)."""
+        session = RedfishSession.open_to_renew(bmc, login, trust, patience)
+        try:
+            renew(session, password)
+        finally:
+            session.close()
 
     def close(self) -> None:
         self._session.close()
@@ -65,6 +81,32 @@ class Redfish:
 
     def boot_once(self, target: BootTarget, mode: BootMode | None = None) -> Boot:
         return self._boot.once(target, mode)
+
+    def accounts(self) -> tuple[Account, ...]:
+        return self._accounts().read()
+
+    def password_rules(self) -> PasswordRules:
+        return self._accounts().rules()
+
+    def set_password(self, user: str, password: Secret) -> None:
+        self._accounts().set_password(user, password)
+
+    def add_account(self, user: str, password: Secret) -> Account:
+        return self._accounts().add(user, password)
+
+    def remove_account(self, user: str) -> None:
+        self._accounts().remove(user)
+
+    def _accounts(self) -> RedfishAccounts:
+        return RedfishAccounts(self._session, self._manager()[1], self._patience)
+
+    def _manager(self) -> tuple[Resource, Family]:
+        """The host's BMC as it was met, and its family: neither changes under a login."""
+        if self._known is None:
+            system = self._session.get(self._system)
+            manager = manager_of(Tree(self._session, system), self._session.root, system)
+            self._known = manager, family_of(self._session.root, manager)
+        return self._known
 
 
 def _the_host(session: RedfishSession) -> str:

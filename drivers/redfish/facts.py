@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from drivers.facts import Drive, FirmwareItem, HardwareFacts, Identity
+from drivers.redfish.bmc import manager_of
 from drivers.redfish.nics import nics
 from drivers.redfish.power import power_of
 from drivers.redfish.resource import Resource
@@ -16,7 +17,7 @@ _NIL = "00000000-0000-0000-0000-000000000000"
 
 
 def identity_of(tree: Tree, root: Resource, system: Resource) -> Identity:
-    manager = _manager(tree, root, system)
+    manager = manager_of(tree, root, system)
     chassis = tree.at(next(iter(system.links("Links", "Chassis")), None))
     uuid = (system.text("UUID") or _NIL).lower()
     return Identity(
@@ -57,15 +58,6 @@ def _note_untold(tree: Tree, system: Resource, facts: HardwareFacts) -> None:
     untold = [name for name, value in told.items() if not value]
     if untold:
         tree.note("not-told", system.path, f"this BMC tells no {', '.join(untold)}")
-
-
-def _manager(tree: Tree, root: Resource, system: Resource) -> Resource:
-    """The system's own manager; where it names none, the only one there is."""
-    named = system.links("Links", "ManagedBy")
-    if named:
-        return tree.at(named[0])
-    every = tuple(tree.members(root.link("Managers")))
-    return every[0] if len(every) == 1 else tree.at(None)
 
 
 def _processors(tree: Tree, system: Resource) -> int | None:

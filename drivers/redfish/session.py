@@ -9,9 +9,17 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Self
 
-from drivers.errors import Denied, DriverError, Garbled, UnknownOutcome, Unreachable
+from drivers.errors import Denied, DriverError, Garbled, PasswordExpired, UnknownOutcome, Unreachable
 from drivers.patience import Patience
-from drivers.redfish.answer import error_of, fine, out_of_sessions, said, wants_etag
+from drivers.redfish.answer import (
+    account_to_renew,
+    error_of,
+    expired,
+    fine,
+    hushed,
+    out_of_sessions,
+    wants_etag,
+)
 from drivers.redfish.resource import Resource
 from drivers.sessions import Booked, LeftOpen, began_with
 from drivers.trust import Trust
@@ -26,16 +34,23 @@ _TOKEN = "X-Auth-Token"  # noqa: S105  the header's name
 
 
 class RedfishSession:
-    """Reads and writes as one user. `root` is the service root as it was met."""
+    """Reads and writes as one user. `root` is the service root as it was met.
+
+    `account` is where the user's new password goes, where the BMC wants one and says so at the login.
+    """
 
     def __init__(self, wire: Https, login: Login, booked: Booked) -> None:
         self.who = wire.who
+        self.user = login.user
         self.root = Resource(ROOT, {})
+        self.account: str | None = None
         self._wire = wire
         self._login = login
         self._headers: Mapping[str, str] = MappingProxyType({})
         self._location: str | None = None
         self._booked = booked
+        self._renews = False
+        self._spent = False
 
     @classmethod
     def open(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
@@ -48,6 +63,22 @@ class RedfishSession:
             session.close()
             raise
         return session
+
+    @classmethod
+    def open_to_renew(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
+        """Log in where the password has expired: good for setting a new one. By Basic where no session is given."""
+        session = cls(Https(bmc.address, trust, patience), login, Booked(trust.book, str(bmc.address)))
+        session._renews = True
+        try:
+            session._meet()
+        except DriverError:
+            session.close()
+            raise
+        return session
+
+    def spend_login(self) -> None:
+        """The password may have changed: it is sent no more. Each refusal would count towards a lock-out."""
+        self._spent = True
 
     def close(self) -> None:
         """Give the session back. Never raises; safe to call twice."""
@@ -68,19 +99,25 @@ class RedfishSession:
             raise Garbled(self.who, f"GET {path}: nothing is there", "update its firmware, or look who answers there")
         return resource
 
-    def post(self, path: str, body: Json) -> Answer:
-        """Run an action. No If-Match: some BMCs refuse it there. `UnknownOutcome` where the answer was lost."""
-        return self._checked(f"POST {path}", self._send("POST", path, body=body))
+    def post(self, path: str, body: Json, *, secret: bool = False) -> Answer:
+        """Run an action. No If-Match: some BMCs refuse it there. `UnknownOutcome` where the answer was lost.
 
-    def patch(self, path: str, body: Json) -> Answer:
+        `secret`: the body holds a password, and the error none of the BMC's words.
+        """
+        return self._checked(f"POST {path}", self._send("POST", path, body=body), secret=secret)
+
+    def patch(self, path: str, body: Json, *, secret: bool = False) -> Answer:
         """Change a resource, its ETag in the first form that the service accepts. A 412 or 428 changed nothing."""
         for attempt in range(_ETAG_TRIES):
-            told = self._find(path)
-            forms = _etag_forms(told[1] if told else None)
+            forms = _etag_forms(self._etag(path))
             answer = self._send("PATCH", path, forms[attempt % len(forms)], body)
             if not wants_etag(answer):
                 break
-        return self._checked(f"PATCH {path}", answer)
+        return self._checked(f"PATCH {path}", answer, secret=secret)
+
+    def delete(self, path: str) -> Answer:
+        """`UnknownOutcome` where the answer was lost: reading tells whether it is gone."""
+        return self._checked(f"DELETE {path}", self._send("DELETE", path))
 
     def _meet(self) -> None:
         answer = self._wire.send("GET", ROOT, {})
@@ -103,13 +140,15 @@ class RedfishSession:
             self._use_basic()
             return
         answer = self._ask_for_session(sessions)
+        self.account = account_to_renew(answer)
         if fine(answer) and answer.token is not None:
             self._headers = MappingProxyType({_TOKEN: answer.token.reveal()})
             self._location = answer.location or Resource(sessions, answer.body or {}).link()
             self._booked.opened(self._location)
             return
         self._booked.closed()
-        if not (fine(answer) or out_of_sessions(answer) or answer.status in _NO_SESSIONS):
+        renews = self._renews and expired(answer)
+        if not (fine(answer) or out_of_sessions(answer) or answer.status in _NO_SESSIONS or renews):
             raise _refused_login(self.who, self._login.user, answer)
         self._use_basic()
 
@@ -135,8 +174,10 @@ class RedfishSession:
     def _send(self, method: Method, path: str, etag: str | None = None, body: Json | None = None) -> Answer:
         """A 401 on a token accepts nothing, so that one new login may repeat whatever it answered."""
         extra = {"If-Match": etag} if etag else {}
+        if self._spent and _TOKEN not in self._headers:
+            raise Denied(self.who, f"{method} {path}: the password was changed", "log in with the new one")
         answer = self._wire.send(method, path, {**self._headers, **extra}, body)
-        if answer.status == HTTPStatus.UNAUTHORIZED and _TOKEN in self._headers:
+        if answer.status == HTTPStatus.UNAUTHORIZED and _TOKEN in self._headers and not self._spent:
             stale, self._location = self._location, None
             self._log_in()
             self._forget(stale)
@@ -155,6 +196,13 @@ class RedfishSession:
             resource = Resource(form, body)
             return resource, answer.etag or resource.text("@odata.etag")
         return None
+
+    def _etag(self, path: str) -> str | None:
+        try:
+            told = self._find(path)
+        except PasswordExpired:
+            return None  # a new password may be set there, and nothing be read
+        return told[1] if told else None
 
     def _forget(self, location: str | None) -> bool:
         """Whether the BMC was told. One that cannot be ends the session by its idle timeout."""
@@ -188,9 +236,9 @@ class RedfishSession:
             and began_with(one.text("CreatedTime"), left.asked_at)
         ]
 
-    def _checked(self, doing: str, answer: Answer) -> Answer:
+    def _checked(self, doing: str, answer: Answer, *, secret: bool = False) -> Answer:
         if not fine(answer):
-            raise error_of(self.who, doing, answer)
+            raise error_of(self.who, doing, hushed(answer) if secret else answer)
         return answer
 
 
@@ -203,9 +251,7 @@ def _etag_forms(etag: str | None) -> tuple[str | None, ...]:
 
 
 def _refused_login(who: str, user: str, answer: Answer) -> DriverError:
-    """Message ids alone: a BMC may quote what it was sent, and that was the password."""
-    ids: Json = {"@Message.ExtendedInfo": [{"MessageId": message.id} for message in said(answer.body)]}
-    error = error_of(who, f"log in as {user}", Answer(answer.status, ids))
+    error = error_of(who, f"log in as {user}", hushed(answer))
     if error.retryable or isinstance(error, Denied):
         return error
     return Denied(who, error.what, "check the user, the secret and the user's privileges; it was tried once")

@@ -107,6 +107,8 @@ class Lab:
     resources: dict[str, dict] = field(default_factory=tree)
     obeys: bool = True
     has_basic: bool = True
+    users: dict[str, str] = field(default_factory=lambda: {"admin": PASSWORD})
+    acts: dict[tuple[str, str], Callable[[Heard], Reply]] = field(default_factory=dict)
     heard: list[Heard] = field(default_factory=list)
     script: dict[tuple[str, str], deque[Reply | Callable[[Heard], Reply]]] = field(default_factory=dict)
     live: set[str] = field(default_factory=set)
@@ -129,7 +131,10 @@ class Lab:
         return Bmc.model_validate(address)
 
     def connect(self, password: str = PASSWORD, trust: Trust | None = None, serial: str | None = None) -> Machine:
-        return connect(self.bmc, Login("admin", Secret(password)), trust or Trust(self), serial, QUICK)
+        return self.login(Login("admin", Secret(password)), trust, serial)
+
+    def login(self, login: Login, trust: Trust | None = None, serial: str | None = None) -> Machine:
+        return connect(self.bmc, login, trust or Trust(self), serial, QUICK)
 
     def next(self, method: str, path: str, *replies: Reply | Callable[[Heard], Reply]) -> None:
         self.script.setdefault((method, path), deque()).extend(replies)
@@ -147,10 +152,11 @@ class Lab:
             return self._log_in(heard)
         if heard.path not in (ROOT, ROOT.rstrip("/")) and not self._lets_in(heard):
             return Reply(401)
-        return self._obey(heard)
+        return self.acts.get((heard.method, heard.path), self._obey)(heard)
 
     def _log_in(self, heard: Heard) -> Reply:
-        if heard.json() != {"UserName": "admin", "Password": PASSWORD}:
+        told = heard.json()
+        if self.users.get(told["UserName"], object()) != told["Password"]:
             return Reply(401, error("Base.1.0.NoValidSession", f"no: {heard.body.decode()}"))
         token = secrets.token_hex(8)
         self.live.add(token)
@@ -160,8 +166,8 @@ class Lab:
         return Reply(201, {"@odata.id": place}, {"X-Auth-Token": token, "Location": place})
 
     def _lets_in(self, heard: Heard) -> bool:
-        pair = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
-        basic = self.has_basic and heard.headers.get("authorization") == f"Basic {pair}"
+        pairs = {base64.b64encode(f"{user}:{secret}".encode()).decode() for user, secret in self.users.items()}
+        basic = self.has_basic and heard.headers.get("authorization", "").removeprefix("Basic ") in pairs
         return basic or heard.headers.get("x-auth-token") in self.live
 
     def _obey(self, heard: Heard) -> Reply:
@@ -178,12 +184,21 @@ class Lab:
                 return Reply(200, resource)
             case "PATCH":
                 if self.obeys:
-                    resource["Boot"] = {**resource["Boot"], **heard.json()["Boot"]}
+                    merge(resource, heard.json())
                 return Reply(200, {})
             case "DELETE":
                 self.live.discard(self.resources.pop(heard.path)["token"])
                 return Reply(204)
         return Reply(405)
+
+
+def merge(resource: dict, told: dict) -> None:
+    """What a PATCH does: objects member by member, all else as a whole."""
+    for key, value in told.items():
+        if isinstance(value, dict) and isinstance(resource.get(key), dict):
+            merge(resource[key], value)
+        else:
+            resource[key] = value
 
 
 def error(code: str, text: str) -> dict:
