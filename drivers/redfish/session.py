@@ -68,6 +68,14 @@ class RedfishSession:
             raise Garbled(self.who, f"GET {path}: nothing is there", "update its firmware, or look who answers there")
         return resource
 
+    def ask(self, path: str) -> Answer:
+        """One GET and what was answered, of whatever status; the link as given, then with or without its last slash."""
+        answer = self._send("GET", path)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            other = self._send("GET", _other_form(path))
+            answer = answer if other.status == HTTPStatus.NOT_FOUND else other
+        return answer
+
     def post(self, path: str, body: Json) -> Answer:
         """Run an action. No If-Match: some BMCs refuse it there. `UnknownOutcome` where the answer was lost."""
         return self._checked(f"POST {path}", self._send("POST", path, body=body))
@@ -81,6 +89,10 @@ class RedfishSession:
             if not wants_etag(answer):
                 break
         return self._checked(f"PATCH {path}", answer)
+
+    def delete(self, path: str) -> Answer:
+        """Remove a resource. Where there is none any more: `Unsupported`, and `UnknownOutcome` as for `post`."""
+        return self._checked(f"DELETE {path}", self._send("DELETE", path))
 
     def _meet(self) -> None:
         answer = self._wire.send("GET", ROOT, {})
@@ -145,7 +157,7 @@ class RedfishSession:
 
     def _find(self, path: str) -> tuple[Resource, str | None] | None:
         """A resource and its ETag."""
-        for form in (path, path.removesuffix("/") if path.endswith("/") else f"{path}/"):
+        for form in (path, _other_form(path)):
             answer = self._send("GET", form)
             if answer.status == HTTPStatus.NOT_FOUND:
                 continue
@@ -192,6 +204,10 @@ class RedfishSession:
         if not fine(answer):
             raise error_of(self.who, doing, answer)
         return answer
+
+
+def _other_form(path: str) -> str:
+    return path.removesuffix("/") if path.endswith("/") else f"{path}/"
 
 
 def _etag_forms(etag: str | None) -> tuple[str | None, ...]:

@@ -39,13 +39,14 @@ logging.getLogger("redfish.rest.v1").addFilter(lambda _record: False)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `body` is None where it is no JSON object."""
+    """What came back. `body` is None where it is no JSON object; `blank`: nothing came at all."""
 
     status: int
     body: Json | None
     etag: str | None = None
     location: str | None = None
     token: Secret | None = field(default=None, repr=False)
+    blank: bool = False
 
 
 class _TooBig(requests.RequestException):
@@ -175,6 +176,7 @@ class Https:
             etag=answer.getheader("ETag") or None,
             location=answer.getheader("Location"),
             token=Secret(token) if token else None,
+            blank=not answer.read,
         )
 
     def _said(self, method: Method, path: str, error: requests.RequestException) -> DriverError:

@@ -276,6 +276,11 @@ def certificate(tmp_path: Path) -> Callable[[], Path]:
 
 
 @pytest.fixture
+def quick() -> Patience:
+    return QUICK
+
+
+@pytest.fixture
 def new_reply() -> type[Reply]:
     return Reply
 
