@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
-from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
+from drivers.ability.bios import Bios
+from drivers.ability.boot import BootControl, SecureBoot
+from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify, Machine, Power
+from drivers.ability.progress import Follow
 from drivers.errors import DriverError, IdentityChanged
 from drivers.ipmi import Ipmi
 from drivers.patience import Patience
@@ -14,7 +17,19 @@ from inventory.model import Bmc
 from inventory.secrets import Login
 
 DRIVERS: Mapping[str, type[Redfish] | type[Ipmi]] = MappingProxyType({"redfish": Redfish, "ipmi": Ipmi})
-_ABILITIES = MappingProxyType({"identify": Identify, "power": Power, "boot": BootOverride, "facts": Facts})
+_ABILITIES = MappingProxyType(
+    {
+        "identify": Identify,
+        "power": Power,
+        "graceful": GracefulPower,
+        "boot": BootOverride,
+        "boot_control": BootControl,
+        "secure_boot": SecureBoot,
+        "bios": Bios,
+        "follow": Follow,
+        "facts": Facts,
+    }
+)
 _PATIENCE = Patience()
 
 
