@@ -5,9 +5,12 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from drivers.ability.accounts import Accounts
+from drivers.ability.bios import Bios
+from drivers.ability.boot import BootControl, SecureBoot
 from drivers.ability.firmware import FirmwareUpdate, Steady
-from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
+from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify, Machine, Power
 from drivers.ability.media import VirtualMedia
+from drivers.ability.progress import Follow
 from drivers.errors import DriverError, IdentityChanged
 from drivers.ipmi.driver import Ipmi
 from drivers.patience import Patience
@@ -21,7 +24,12 @@ _ABILITIES = MappingProxyType(
     {
         "identify": Identify,
         "power": Power,
+        "graceful": GracefulPower,
         "boot": BootOverride,
+        "boot_control": BootControl,
+        "secure_boot": SecureBoot,
+        "bios": Bios,
+        "follow": Follow,
         "facts": Facts,
         "accounts": Accounts,
         "firmware": FirmwareUpdate,

@@ -3,24 +3,33 @@
 Source: DMTF DSP0266 (protocol), DSP0268 (data model).
 """
 
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Self
 
+from pydantic import JsonValue
+
 from drivers.ability.accounts import Account, PasswordRules
+from drivers.ability.bios import Attribute, BiosState
+from drivers.ability.boot import BootSettings, SecureBootState
 from drivers.ability.firmware import Component, Package, UpdateMethod
 from drivers.ability.media import Slot
-from drivers.ability.progress import Handle
+from drivers.ability.progress import Handle, Progress
 from drivers.errors import DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
 from drivers.redfish.accounts import RedfishAccounts
-from drivers.redfish.bmc import manager_of
+from drivers.redfish.bios import RedfishBios
 from drivers.redfish.boot import RedfishBoot
+from drivers.redfish.boot_control import RedfishBootControl
 from drivers.redfish.facts import facts_of, identity_of
-from drivers.redfish.family import Family, family_of
 from drivers.redfish.firmware import RedfishFirmware
+from drivers.redfish.host import Host
+from drivers.redfish.job import RedfishFollow
 from drivers.redfish.media import RedfishMedia
 from drivers.redfish.power import RedfishPower
 from drivers.redfish.resource import Resource
+from drivers.redfish.secure_boot import RedfishSecureBoot
 from drivers.redfish.session import ROOT, RedfishSession
 from drivers.redfish.steady import steady
 from drivers.redfish.tree import Tree
@@ -37,11 +46,15 @@ class Redfish:
         self._session = session
         self._system = system
         self._patience = patience
-        self._known: tuple[Resource, Family] | None = None
         self._power = RedfishPower(session, system, patience)
-        self._boot = RedfishBoot(session, system, patience)
         self._firmware = RedfishFirmware(session, system)
         self._media = RedfishMedia(session, system, patience)
+        self._host = Host(session, system, patience)
+        self._jobs = RedfishFollow(session)
+        self._bios = RedfishBios(self._host)
+        self._boot = RedfishBoot(self._host)
+        self._boot_control = RedfishBootControl(self._host, self._boot, self._bios)
+        self._secure_boot = RedfishSecureBoot(self._host, self._bios)
 
     @classmethod
     def connect(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
@@ -127,15 +140,40 @@ class Redfish:
         self._accounts().remove(user)
 
     def _accounts(self) -> RedfishAccounts:
-        return RedfishAccounts(self._session, self._manager()[1], self._patience)
+        return RedfishAccounts(self._session, self._host.family, self._patience)
 
-    def _manager(self) -> tuple[Resource, Family]:
-        """The host's BMC as it was met, and its family: neither changes under a login."""
-        if self._known is None:
-            system = self._session.get(self._system)
-            manager = manager_of(Tree(self._session, system), self._session.root, system)
-            self._known = manager, family_of(self._session.root, manager)
-        return self._known
+    def shut_down(self, within: timedelta, *, force: bool) -> None:
+        self._power.shut_down(within, force=force)
+
+    def follow(self, handle: Handle) -> Progress:
+        return self._jobs.follow(handle)
+
+    def boot_settings(self) -> BootSettings:
+        return self._boot_control.settings()
+
+    def set_boot_mode(self, mode: BootMode) -> Handle | None:
+        return self._boot_control.set_mode(mode)
+
+    def set_boot_order(self, ids: Sequence[str]) -> Handle | None:
+        return self._boot_control.set_order(ids)
+
+    def boot_http_once(self, uri: str) -> Boot:
+        return self._boot_control.http_once(uri)
+
+    def secure_boot(self) -> SecureBootState | None:
+        return self._secure_boot.read()
+
+    def set_secure_boot(self, *, enabled: bool) -> Handle | None:
+        return self._secure_boot.set(enabled=enabled)
+
+    def bios(self) -> BiosState:
+        return self._bios.read()
+
+    def bios_registry(self) -> Mapping[str, Attribute]:
+        return self._bios.registry()
+
+    def stage_bios(self, wanted: Mapping[str, JsonValue]) -> Handle | None:
+        return self._bios.stage(wanted)
 
 
 def _the_host(session: RedfishSession) -> str:

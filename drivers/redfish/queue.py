@@ -1,55 +1,87 @@
-"""What a BMC is at, or has been told to begin at the next reset: no second thing may be asked of it meanwhile.
+"""What a BMC still has to do: jobs and tasks that are not over, and what each is about.
 
-Source: quirks 70, 71 and 74; DSP0268, Task.Payload.
+Source: DSP0268, Job and Task (Payload); the job queue of iDRAC (schema DellJob).
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
+from datetime import UTC, datetime
+from typing import Literal
 
-from drivers.ability.progress import Phase
+from drivers.ability.progress import Handle, Phase
 from drivers.errors import Busy
-from drivers.redfish.answer import error_of, fine
-from drivers.redfish.job import Looked, is_job, judged
+from drivers.redfish.host import Host
+from drivers.redfish.job import FRESH, Looked, is_job, judged, looked
 from drivers.redfish.resource import Resource
-from drivers.redfish.session import RedfishSession
+from drivers.redfish.tree import Tree
 
-_OPEN = (Phase.SCHEDULED, Phase.RUNNING)
+About = Literal["bios", "raid", "other"]
+_OPEN = frozenset({Phase.SCHEDULED, Phase.RUNNING})
+_UPDATES = ("update", "firmware")  # a job that replaces the BIOS is not one that sets it up
 
 
 @dataclass(frozen=True)
-class UnderWay:
-    """A task or job that is not over. `target` is the path that was written to, where it tells."""
+class Waiting:
+    """A job that is not over."""
 
-    path: str
-    name: str
+    handle: Handle
     phase: Phase
-    target: str | None
+    about: About
 
 
-def under_way(session: RedfishSession, looked: Looked) -> tuple[UnderWay, ...]:
-    """Those of `looked` that are not over, each once. `Busy` where one cannot be read: it may be running."""
-    found: dict[str, UnderWay] = {}
-    for path in sorted(looked.members):
-        answer = session.ask(path)
-        if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-            continue
-        if not fine(answer):
-            raise error_of(session.who, f"GET {path}", answer)
-        job = Resource(path, answer.body or {})
-        phase = judged(job).phase
-        if is_job(job) and phase in _OPEN:
-            name = job.text("Name") or job.text("Id") or path
-            target = job.text("Payload", "TargetUri")
-            # Some show one job in two collections.
-            found.setdefault(path.rstrip("/").rpartition("/")[2], UnderWay(path, name, phase, target))
-    return tuple(found.values())
+@dataclass(frozen=True)
+class Queue:
+    """`looked` holds the finished ones as well."""
+
+    looked: Looked
+    waiting: tuple[Waiting, ...]
 
 
-def refuse_while(session: RedfishSession, looked: Looked, blocks: Callable[[UnderWay], bool], doing: str) -> None:
-    """`Busy` where anything that `blocks` is under way. Nothing was sent."""
-    for one in under_way(session, looked):
-        if blocks(one):
-            what = f"{doing} was not asked: {one.name!r} at {one.path} is {one.phase}"
-            begins = " and begins when the host is reset" if one.phase is Phase.SCHEDULED else ""
-            raise Busy(session.who, what, f"it comes first{begins}; retry after it")
+def queue_of(host: Host, settings: str | None) -> Queue:
+    """`settings`: where BIOS settings are staged, by which some jobs name what they are about.
+
+    `Busy` where a list or a job cannot be read: it may be the one that waits.
+    """
+    own = host.queue()
+    present = looked(host.session, *([own] if own else []))
+    tree = Tree(host.session, host.session.root)
+    waiting = tuple(_waiting(tree, (own,) if own else present.places, settings))
+    unread = [*present.unread, *(finding for finding in tree.findings if finding.code == "unreadable")]
+    if unread:
+        what = f"its jobs cannot be read ({unread[0].path}: {unread[0].says})"
+        raise Busy(host.session.who, what, "retry; if that does not help, clear its job queue")
+    return Queue(present, waiting)
+
+
+def _waiting(tree: Tree, places: tuple[str, ...], settings: str | None) -> Iterator[Waiting]:
+    """Each once: one job may stand in several collections under one name. A vendor's own queue holds them all."""
+    seen: set[str] = set()
+    for place in places:
+        for job in tree.members(place):
+            name = job.path.rstrip("/").rpartition("/")[2]
+            phase = judged(job).phase
+            if name in seen or not is_job(job) or phase not in _OPEN:
+                continue
+            seen.add(name)
+            about = _about(job, settings)
+            # Met now: where it reads 404 from here on, it is gone.
+            yield Waiting(
+                Handle(_what(job), job.path, datetime.now(UTC) - FRESH, needs_reset=about != "other"), phase, about
+            )
+
+
+def _what(job: Resource) -> str:
+    return job.text("Name") or job.text("Id") or job.path
+
+
+def _about(job: Resource, settings: str | None) -> About:
+    target = job.text("Payload", "TargetUri") or job.text("TargetSettingsURI")
+    if target and settings and target.rstrip("/").casefold() == settings.rstrip("/").casefold():
+        return "bios"
+    kinds = [job.text("JobType"), *(job.text("Oem", vendor, "JobType") for vendor in job.inner("Oem").body)]
+    words = (next((kind for kind in kinds if kind), None) or job.text("Name") or "").casefold()
+    if any(word in words for word in _UPDATES):
+        return "other"
+    if "bios" in words:
+        return "bios"
+    return "raid" if "raid" in words or "storage" in words else "other"
