@@ -3,8 +3,8 @@
 from functools import cached_property
 
 from drivers.patience import Patience
-from drivers.redfish.bmc import manager_of
 from drivers.redfish.family import Family, family_of
+from drivers.redfish.places import manager_of
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.tree import Tree

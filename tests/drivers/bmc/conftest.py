@@ -19,8 +19,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from drivers.ability.machine import Machine
+from drivers.card import Card
 from drivers.catalog import connect
 from drivers.patience import Patience
+from drivers.redfish.card import probe as redfish_probe
+from drivers.redfish.tree import Budget
 from drivers.trust import Trust
 from inventory.model import Bmc
 from inventory.secrets import Login, Secret
@@ -300,6 +303,17 @@ def certificate(tmp_path: Path) -> Callable[[], Path]:
 @pytest.fixture
 def quick() -> Patience:
     return QUICK
+
+
+@pytest.fixture
+def card_of() -> Callable[[Lab], Card]:
+    """Probes a lab by Redfish, taking any certificate."""
+
+    def card(lab: Lab, patience: Patience = QUICK, **budget: int | timedelta) -> Card:
+        login = Login("admin", Secret(PASSWORD))
+        return redfish_probe(lab.bmc, login, Trust(lab), patience, Budget(**budget))
+
+    return card
 
 
 @pytest.fixture
