@@ -7,6 +7,7 @@ from types import MappingProxyType
 from drivers.ability.firmware import FirmwareUpdate, Steady
 from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
 from drivers.ability.media import VirtualMedia
+from drivers.ability.storage import EraseDrive, Raid
 from drivers.errors import DriverError, IdentityChanged
 from drivers.ipmi import Ipmi
 from drivers.patience import Patience
@@ -24,6 +25,8 @@ _ABILITIES = MappingProxyType(
         "facts": Facts,
         "firmware": FirmwareUpdate,
         "steady": Steady,
+        "raid": Raid,
+        "erase": EraseDrive,
         "vmedia": VirtualMedia,
     }
 )

@@ -3,15 +3,18 @@
 Source: DMTF DSP0266 (protocol), DSP0268 (data model).
 """
 
+from collections.abc import Sequence
 from typing import Self
 
 from drivers.ability.firmware import Component, Package, UpdateMethod
 from drivers.ability.media import Slot
 from drivers.ability.progress import Handle
+from drivers.ability.storage import Controller, EraseMethod, Volume, VolumeWanted
 from drivers.errors import DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
 from drivers.redfish.boot import RedfishBoot
+from drivers.redfish.erase import RedfishErase
 from drivers.redfish.facts import facts_of, identity_of
 from drivers.redfish.firmware import RedfishFirmware
 from drivers.redfish.media import RedfishMedia
@@ -20,6 +23,7 @@ from drivers.redfish.resource import Resource
 from drivers.redfish.session import ROOT, RedfishSession
 from drivers.redfish.steady import steady
 from drivers.redfish.tree import Tree
+from drivers.redfish.volumes import RedfishRaid
 from drivers.trust import Trust
 from inventory.model import Bmc
 from inventory.secrets import Login
@@ -35,6 +39,8 @@ class Redfish:
         self._boot = RedfishBoot(session, system, patience)
         self._patience = patience
         self._firmware = RedfishFirmware(session, system)
+        self._raid = RedfishRaid(session, system, patience)
+        self._erase = RedfishErase(session, system, patience)
         self._media = RedfishMedia(session, system, patience)
 
     @classmethod
@@ -83,6 +89,24 @@ class Redfish:
 
     def eject(self, slot: Slot) -> None:
         self._media.eject(slot)
+
+    def storage(self) -> tuple[Controller, ...]:
+        return self._raid.storage()
+
+    def create_volume(self, wanted: VolumeWanted) -> Handle:
+        return self._raid.create(wanted)
+
+    def delete_volume(self, volume: Volume) -> Handle:
+        return self._raid.delete(volume)
+
+    def set_drive_mode(self, controller: str, drives: Sequence[str], *, raid: bool) -> Handle:
+        return self._raid.convert(controller, drives, raid=raid)
+
+    def erase_methods(self, drive: str) -> tuple[EraseMethod, ...]:
+        return self._erase.methods(drive)
+
+    def erase_drive(self, drive: str, serial: str, method: EraseMethod) -> Handle:
+        return self._erase.erase(drive, serial, method)
 
     def components(self) -> tuple[Component, ...]:
         return self._firmware.components()
