@@ -38,6 +38,7 @@ class Rest:
     def check(self, tree: Tree, system: Resource, doing: str, *touched: Resource) -> Looked:
         """The tasks that are there. `Busy` where one of them, or an operation of what is `touched`, is not over."""
         family, queues = kept_by(tree, self._session.root, system)
+        self.sure(tree)
         for resource in touched:
             self._idle(resource, doing)
         before = looked(self._session, *queues)
