@@ -11,6 +11,7 @@ from drivers.ability.firmware import FirmwareUpdate, Steady
 from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify, Machine, Power
 from drivers.ability.media import VirtualMedia
 from drivers.ability.progress import Follow
+from drivers.ability.storage import EraseDrive, Raid
 from drivers.card import Card
 from drivers.errors import DriverError, Garbled, IdentityChanged, Unreachable, Unsupported
 from drivers.ipmi import driver as ipmi
@@ -40,6 +41,8 @@ _ABILITIES = MappingProxyType(
         "accounts": Accounts,
         "firmware": FirmwareUpdate,
         "steady": Steady,
+        "raid": Raid,
+        "erase": EraseDrive,
         "vmedia": VirtualMedia,
     }
 )

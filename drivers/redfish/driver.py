@@ -15,6 +15,7 @@ from drivers.ability.boot import BootSettings, SecureBootState
 from drivers.ability.firmware import Component, Package, UpdateMethod
 from drivers.ability.media import Slot
 from drivers.ability.progress import Handle, Progress
+from drivers.ability.storage import Controller, EraseMethod, Volume, VolumeWanted
 from drivers.errors import DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
@@ -22,6 +23,7 @@ from drivers.redfish.accounts import RedfishAccounts
 from drivers.redfish.bios import RedfishBios
 from drivers.redfish.boot import RedfishBoot
 from drivers.redfish.boot_control import RedfishBootControl
+from drivers.redfish.erase import RedfishErase
 from drivers.redfish.facts import facts_of, identity_of
 from drivers.redfish.firmware import RedfishFirmware
 from drivers.redfish.host import Host
@@ -34,6 +36,7 @@ from drivers.redfish.session import RedfishSession
 from drivers.redfish.steady import steady
 from drivers.redfish.tree import Tree
 from drivers.redfish.users import renew
+from drivers.redfish.volumes import RedfishRaid
 from drivers.trust import Trust
 from inventory.model import Bmc
 from inventory.secrets import Login, Secret
@@ -48,6 +51,8 @@ class Redfish:
         self._patience = patience
         self._power = RedfishPower(session, system, patience)
         self._firmware = RedfishFirmware(session, system)
+        self._raid = RedfishRaid(session, system, patience)
+        self._erase = RedfishErase(session, system, patience)
         self._media = RedfishMedia(session, system, patience)
         self._host = Host(session, system, patience)
         self._jobs = RedfishFollow(session)
@@ -111,6 +116,24 @@ class Redfish:
 
     def eject(self, slot: Slot) -> None:
         self._media.eject(slot)
+
+    def storage(self) -> tuple[Controller, ...]:
+        return self._raid.storage()
+
+    def create_volume(self, wanted: VolumeWanted) -> Handle:
+        return self._raid.create(wanted)
+
+    def delete_volume(self, volume: Volume) -> Handle:
+        return self._raid.delete(volume)
+
+    def set_drive_mode(self, controller: str, drives: Sequence[str], *, raid: bool) -> Handle:
+        return self._raid.convert(controller, drives, raid=raid)
+
+    def erase_methods(self, drive: str) -> tuple[EraseMethod, ...]:
+        return self._erase.methods(drive)
+
+    def erase_drive(self, drive: str, serial: str, method: EraseMethod) -> Handle:
+        return self._erase.erase(drive, serial, method)
 
     def components(self) -> tuple[Component, ...]:
         return self._firmware.components()

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import JsonValue
 
 from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome, Unsupported
+from drivers.redfish.apply_time import APPLY, LATER, NOW, SUPPORT, apply_time, times_of
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.tree import Tree
@@ -20,11 +21,8 @@ from drivers.wire.https import Answer, Json
 from drivers.wire.parcel import Parcel, form
 
 SIMPLE = "#UpdateService.SimpleUpdate"
-_SUPPORT = "@Redfish.OperationApplyTimeSupport"
-_APPLY = "@Redfish.OperationApplyTime"
 _PUSH_TIME = ("HttpPushUriOptions", "HttpPushUriApplyTime")
 _ALLOWED = "@Redfish.AllowableValues"
-_NOW, _LATER = "Immediate", "OnReset"
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,9 @@ class Sent:
 def by_form(session: RedfishSession, service: Resource, order: Order) -> Sent:
     """Without targets none are named, unless the BMC wants to be told so: what it refused it has not taken."""
     path = _told(session, service.text("MultipartHttpPushUri"), "a multipart push")
-    own = service.texts(f"MultipartHttpPushUri{_SUPPORT}", "SupportedValues")
-    time = _apply_time(own or _simple_times(service) or _push_times(service), on_reset=order.on_reset)
-    parameters: dict[str, JsonValue] = {_APPLY: time} if time else {}
+    own = service.texts(f"MultipartHttpPushUri{SUPPORT}", "SupportedValues")
+    time = apply_time(own or _simple_times(service) or _push_times(service), on_reset=order.on_reset)
+    parameters: dict[str, JsonValue] = {APPLY: time} if time else {}
     bare: list[JsonValue] = [*order.targets]
 
     def send(told: Json) -> Answer:
@@ -65,7 +63,7 @@ def by_form(session: RedfishSession, service: Resource, order: Order) -> Sent:
                 raise
         return send({**parameters, "Targets": bare})
 
-    return Sent(_once(climb), time == _LATER)
+    return Sent(_once(climb), time == LATER)
 
 
 def by_push(session: RedfishSession, service: Resource, order: Order) -> Sent:
@@ -85,7 +83,7 @@ def by_uri(session: RedfishSession, service: Resource, order: Order) -> Sent:
         raise Unsupported(session.who, "it fetches firmware by itself and no address was given", "serve the file")
     action = service.inner("Actions", SIMPLE)
     path = _told(session, action.text("target"), "SimpleUpdate")
-    time = _apply_time(_simple_times(service), on_reset=order.on_reset)
+    time = apply_time(_simple_times(service), on_reset=order.on_reset)
     body: dict[str, JsonValue] = {"ImageURI": order.uri}
     scheme = urlsplit(order.uri).scheme.upper()
     protocols = _allowed(session, service, action, "TransferProtocol")
@@ -94,8 +92,8 @@ def by_uri(session: RedfishSession, service: Resource, order: Order) -> Sent:
         raise Unsupported(session.who, what, "serve the file by one of these")
     body |= {"TransferProtocol": scheme} if protocols else {}
     body |= {"Targets": [*order.targets]} if order.targets else {}
-    body |= {_APPLY: time} if time else {}
-    return Sent(_once(lambda: session.post(path, body)), time == _LATER)
+    body |= {APPLY: time} if time else {}
+    return Sent(_once(lambda: session.post(path, body)), time == LATER)
 
 
 def _once(send: Callable[[], Answer]) -> Answer | None:
@@ -111,20 +109,14 @@ def _told(session: RedfishSession, path: str | None, way: str) -> str:
     return path
 
 
-def _apply_time(offered: tuple[str, ...], *, on_reset: bool) -> str | None:
-    """The wanted one where it is offered, else the other; None where the BMC takes no such word."""
-    first, second = (_LATER, _NOW) if on_reset else (_NOW, _LATER)
-    return next((time for time in (first, second) if time in offered), None)
-
-
 def _simple_times(service: Resource) -> tuple[str, ...]:
-    return service.texts("Actions", SIMPLE, _SUPPORT, "SupportedValues")
+    return times_of(service.inner("Actions", SIMPLE))
 
 
 def _push_times(service: Resource) -> tuple[str, ...]:
     if service.text(*_PUSH_TIME, "ApplyTime") is None:
         return ()
-    return service.texts(*_PUSH_TIME, f"ApplyTime{_ALLOWED}") or (_NOW, _LATER)
+    return service.texts(*_PUSH_TIME, f"ApplyTime{_ALLOWED}") or (NOW, LATER)
 
 
 def _allowed(session: RedfishSession, service: Resource, action: Resource, name: str) -> tuple[str, ...]:
@@ -137,18 +129,18 @@ def _allowed(session: RedfishSession, service: Resource, action: Resource, name:
 
 def _set_push(session: RedfishSession, service: Resource, order: Order) -> bool:
     """Whether it is staged. `NotApplied` where the service keeps another setting: then nothing is flashed."""
-    time = _apply_time(_push_times(service), on_reset=order.on_reset)
+    time = apply_time(_push_times(service), on_reset=order.on_reset)
     wanted: dict[str, JsonValue] = {}
     if time and service.text(*_PUSH_TIME, "ApplyTime") != time:
         wanted["HttpPushUriOptions"] = {"HttpPushUriApplyTime": {"ApplyTime": time}}
     if service.texts("HttpPushUriTargets") != order.targets:
         wanted["HttpPushUriTargets"] = [*order.targets]
     if not wanted:
-        return time == _LATER
+        return time == LATER
     with suppress(Refused, UnknownOutcome):  # what reads back decides
         session.patch(service.path, wanted)
     kept = session.get(service.path)
     if kept.texts("HttpPushUriTargets") != order.targets or (time and kept.text(*_PUSH_TIME, "ApplyTime") != time):
         what = "its UpdateService does not keep when or where an update applies"
         raise NotApplied(session.who, what, "nothing was sent; give its address instead, or update it by hand")
-    return time == _LATER
+    return time == LATER
