@@ -82,10 +82,13 @@ class RedfishSession:
 
     def patch(self, path: str, body: Json) -> Answer:
         """Change a resource, its ETag in the first form that the service accepts. A 412 or 428 changed nothing."""
-        for attempt in range(_ETAG_TRIES):
+        tried: list[str | None] = []
+        for _ in range(_ETAG_TRIES):
             told = self._find(path)
+            # Where somebody changed it meanwhile, the new one is tried as it is before any other form (quirk 33).
             forms = _etag_forms(told[1] if told else None)
-            answer = self._send("PATCH", path, forms[attempt % len(forms)], body)
+            tried.append(next((form for form in forms if form not in tried), forms[-1]))
+            answer = self._send("PATCH", path, tried[-1], body)
             if not wants_etag(answer):
                 break
         return self._checked(f"PATCH {path}", answer)

@@ -103,13 +103,17 @@ class Reply:
 
 @dataclass
 class Lab:
-    """The service: change `resources`, queue what it says next in `script`, read what it `heard`."""
+    """The service: change `resources`, queue what it says next in `script`, read what it `heard`.
+
+    `acts` are what it does beyond the rest, by method and path.
+    """
 
     resources: dict[str, dict] = field(default_factory=tree)
     obeys: bool = True
     has_basic: bool = True
     heard: list[Heard] = field(default_factory=list)
     script: dict[tuple[str, str], deque[Reply | Callable[[Heard], Reply]]] = field(default_factory=dict)
+    acts: dict[tuple[str, str], Callable[[Heard], Reply]] = field(default_factory=dict)
     live: set[str] = field(default_factory=set)
     made: int = 0
     lookup: Callable[[str], dict | None] | None = None
@@ -148,7 +152,8 @@ class Lab:
             return self._log_in(heard)
         if heard.path not in (ROOT, ROOT.rstrip("/")) and not self._lets_in(heard):
             return Reply(401)
-        return self._obey(heard)
+        act = self.acts.get((heard.method, heard.path))
+        return act(heard) if act else self._obey(heard)
 
     def _log_in(self, heard: Heard) -> Reply:
         if heard.json() != {"UserName": "admin", "Password": PASSWORD}:
