@@ -15,7 +15,7 @@ from drivers.redfish.post import Post
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.settings import settings_of
-from drivers.wire.https import Json
+from drivers.wire.https import Answer
 from inventory.quantity import in_words
 
 _ENABLED = "BootSourceOverrideEnabled"
@@ -107,12 +107,7 @@ class RedfishBoot:
             return
         # Some take no mode without the rest, which is then what is set already, never a default (quirk 3).
         rest = {key: value for key in (_ENABLED, _TARGET) if (value := place.text("Boot", key))}
-        try:
-            self._patch(system, place.path, {"Boot": {_MODE: name}})
-        except Refused:
-            if not rest:
-                raise
-            self._patch(system, place.path, {"Boot": {**rest, _MODE: name}})
+        self._patch(system, place.path, {_MODE: name}, {**rest, _MODE: name})
         for _ in self._patience.looks(self._patience.settle):
             if boot_of(self._session.get(place.path)).mode == mode:
                 return
@@ -132,22 +127,25 @@ class RedfishBoot:
 
     def _write(self, system: Resource, path: str, wanted: dict[str, str], mode: str | None) -> None:
         """Some BMCs refuse device without mode, others refuse a member that need not be set: the short form first."""
-        try:
-            self._patch(system, path, {"Boot": dict(wanted)})
-        except Refused:
-            if mode is None or _MODE in wanted:
-                raise
-            self._patch(system, path, {"Boot": {**wanted, _MODE: mode}})
+        self._patch(system, path, wanted, wanted if mode is None else {**wanted, _MODE: mode})
 
-    def _patch(self, system: Resource, path: str, body: Json) -> None:
+    def _patch(self, system: Resource, path: str, short: dict[str, str], full: dict[str, str]) -> None:
         try:
-            answer = self._post.outside(lambda: self._session.patch(path, body), system)
-        except UnknownOutcome:
-            # Reading back tells what became of it, and setting it is harmless to repeat.
-            return
-        if answer.status == HTTPStatus.ACCEPTED:
+            answer = self._sent(system, path, short)
+        except Refused:
+            if short == full:
+                raise
+            answer = self._sent(system, path, full)
+        if answer is not None and answer.status == HTTPStatus.ACCEPTED:
             # Until it is over or waits for the reset: a host that is started before starts from elsewhere (quirk 11).
             until_over(self._session, begun(self._session, answer, "boot once"), self._patience, self._patience.power)
+
+    def _sent(self, system: Resource, path: str, boot: dict[str, str]) -> Answer | None:
+        """None where the answer was lost: reading back tells what became of it, and it is harmless to repeat."""
+        try:
+            return self._post.outside(lambda: self._session.patch(path, {"Boot": dict(boot)}), system)
+        except UnknownOutcome:
+            return None
 
     def _kept(self, path: str, target: BootTarget, mode: BootMode | None = None) -> Boot:
         for _ in self._patience.looks(self._patience.settle):
