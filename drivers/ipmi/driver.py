@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Self
 
 from drivers.card import BmcCard, BootCard, Card, PowerCard
-from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome, Unreachable, Unsupported
+from drivers.errors import Busy, Garbled, NotApplied, Refused, UnknownOutcome, Unreachable, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, Finding, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
 from drivers.proof import prove_power
@@ -90,7 +90,12 @@ class Ipmi:
     def card(self) -> Card:
         """What IPMI can tell, and a finding for all that it cannot. Its requests are packets, and not counted."""
         identity = self.identify()
-        boot = self.boot()
+        findings = [Finding("not-told", "ipmi", _NO_CARD)]
+        try:
+            boot = self.boot()
+        except (Busy, Garbled, Refused, Unsupported) as error:
+            boot = Boot(target=None, once=None, mode=None)
+            findings.append(Finding("unreadable", "ipmi", error.what))
         named = {
             "vendor": identity.vendor,
             "model": identity.model,
@@ -98,7 +103,6 @@ class Ipmi:
             "UUID": identity.uuid,
         }
         untold = [name for name, value in named.items() if value is None]
-        findings = [Finding("not-told", "ipmi", _NO_CARD)]
         if untold:
             findings.append(Finding("not-told", "ipmi", f"its FRU tells no {', '.join(untold)}"))
         return Card(

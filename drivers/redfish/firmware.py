@@ -20,9 +20,9 @@ from drivers.redfish.job import Looked, begun, looked
 from drivers.redfish.keepers import kept_by
 from drivers.redfish.push import SIMPLE, Order, Sent, by_form, by_push, by_uri
 from drivers.redfish.resource import Resource
-from drivers.redfish.rest import UnderWay, refuse_while
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.tree import Tree
+from drivers.redfish.under_way import UnderWay, refuse_while
 
 # iDRAC lists what it could go back to, or has been given and not installed, beside what runs.
 _NOT_RUNNING = re.compile(r"(Previous|Available)-\d+-")

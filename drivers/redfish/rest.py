@@ -8,9 +8,9 @@ from drivers.redfish.family import Family
 from drivers.redfish.job import Looked, looked
 from drivers.redfish.keepers import kept_by
 from drivers.redfish.resource import Resource
-from drivers.redfish.rest import UnderWay, refuse_while
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.tree import Tree
+from drivers.redfish.under_way import UnderWay, refuse_while
 
 _BESIDES = ("background", "patrol")  # operations that go on for hours and are in nobody's way
 _OVER = 100  # percent

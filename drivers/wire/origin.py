@@ -99,6 +99,9 @@ class OneOrigin(BaseAdapter):
         self.requests += 1
         try:
             told, body = self._ask(connection, request)
+        except Odd:
+            self.close()
+            raise
         except TooMuch as error:
             self.close()
             raise Odd(f"it answers with over {_LARGEST >> 20} MiB") from error
@@ -131,7 +134,6 @@ class OneOrigin(BaseAdapter):
         told = connection.getresponse()
         if told.status < HTTPStatus.OK:
             # The real answer comes later, and would be taken for that to the next request.
-            self.close()
             raise Odd(f"it answers {told.status}, which is none")
         if (told.length or 0) > _LARGEST:
             raise TooMuch

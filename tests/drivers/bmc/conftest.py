@@ -98,13 +98,17 @@ class Heard:
 
 @dataclass
 class Reply:
-    """One answer. `silent` closes the connection without any; `held` waits until the test is over."""
+    """One answer. `silent` closes the connection without any; `held` waits until the test is over.
+
+    `raw` speaks for itself: it is called with what sends bytes and the event that ends the test, and then hung up on.
+    """
 
     status: int = 200
     body: dict | bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
     held: bool = False
+    raw: Callable[[Callable[[bytes], object], threading.Event], None] | None = None
 
 
 @dataclass
@@ -254,6 +258,10 @@ class _Talk(BaseHTTPRequestHandler):
             self.lab.over.wait(timeout=30)
         if reply.silent:
             self.close_connection = True
+            return
+        if reply.raw:
+            self.close_connection = True
+            reply.raw(self.connection.sendall, self.lab.over)
             return
         raw = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body or {}).encode()
         if reply.status == 204:
