@@ -8,7 +8,9 @@ from drivers.ability.accounts import Accounts
 from drivers.ability.bios import Bios
 from drivers.ability.boot import BootControl, SecureBoot
 from drivers.ability.firmware import FirmwareUpdate, Steady
+from drivers.ability.health import Events, Health
 from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify, Machine, Power
+from drivers.ability.management import Management
 from drivers.ability.media import VirtualMedia
 from drivers.ability.progress import Follow
 from drivers.ability.storage import EraseDrive, Raid
@@ -39,6 +41,9 @@ _ABILITIES = MappingProxyType(
         "follow": Follow,
         "facts": Facts,
         "accounts": Accounts,
+        "management": Management,
+        "health": Health,
+        "events": Events,
         "firmware": FirmwareUpdate,
         "steady": Steady,
         "raid": Raid,

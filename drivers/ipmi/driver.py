@@ -5,23 +5,28 @@ Source: IPMI v2.0 rev. 1.1: chapters 20 and 22 (device), 28 (chassis), 34 (FRU).
 
 import contextlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
 from typing import Self
 
+from drivers.ability.accounts import Account, PasswordRules
+from drivers.ability.health import LogEntry, Sensor
 from drivers.card import BmcCard, BootCard, Card, PowerCard
 from drivers.errors import Busy, Garbled, NotApplied, Refused, UnknownOutcome, Unreachable, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, Finding, HardwareFacts, Identity, PowerState
+from drivers.ipmi.log import IpmiLog
+from drivers.ipmi.sensors import IpmiSensors
+from drivers.ipmi.users import IpmiUsers
 from drivers.patience import Patience
 from drivers.proof import prove_power
 from drivers.trust import Trust
 from drivers.wire.ipmi_records import fru_fields
 from drivers.wire.rmcp import Rmcp
 from inventory.model import Bmc
-from inventory.secrets import Login
+from inventory.secrets import Login, Secret
 
 _CHASSIS, _APP, _STORAGE = 0x00, 0x06, 0x0A
 _CHASSIS_STATUS, _CHASSIS_CONTROL, _SET_BOOT, _GET_BOOT = 0x01, 0x02, 0x08, 0x09
@@ -41,6 +46,8 @@ _UEFI_DISK = MappingProxyType({10876: 9, 47488: 9})  # Super Micro, by either of
 
 _FRU_CHUNK = 16  # bytes; every BMC met can answer this many, and some no more than 32
 _FRU_UNIT = 8  # bytes; area offsets and lengths are multiples (FRU definition, section 8)
+_ADMINISTRATOR = 4
+_LESS = "the BMC grants this user OPERATOR and no more: its users and boot flags may not be changed"
 _NO_CARD = (
     "IPMI tells no BIOS settings, reset types, boot targets, NICs, processors, memory, drives, volumes, virtual media, "
     "update methods, password lengths, session timeout or Secure Boot"
@@ -54,6 +61,8 @@ class Ipmi:
     def __init__(self, wire: Rmcp, patience: Patience) -> None:
         self._wire = wire
         self._patience = patience
+        self._users = IpmiUsers(wire, patience)
+        self._sensors = IpmiSensors(wire)
         self._armed: tuple[BootTarget, BootMode | None] | None = None
 
     @classmethod
@@ -84,7 +93,7 @@ class Ipmi:
             processors=None,
             memory_mib=None,
             health=_health(status),
-            findings=(Finding("not-told", "ipmi", _NO_LIST),),
+            findings=tuple(self._findings()),
         )
 
     def card(self) -> Card:
@@ -179,6 +188,32 @@ class Ipmi:
         boot = self._arm(target, mode)
         self._armed = (target, mode)
         return boot
+
+    def accounts(self) -> tuple[Account, ...]:
+        return self._users.read()
+
+    def password_rules(self) -> PasswordRules:
+        return self._users.rules()
+
+    def set_password(self, user: str, password: Secret) -> None:
+        self._users.set_password(user, password)
+
+    def add_account(self, user: str, password: Secret) -> Account:
+        return self._users.add(user, password)
+
+    def remove_account(self, user: str) -> None:
+        self._users.remove(user)
+
+    def sensors(self) -> tuple[Sensor, ...]:
+        return self._sensors.read()
+
+    def log(self, most: int = 200) -> tuple[LogEntry, ...]:
+        return IpmiLog(self._wire).newest(most)
+
+    def _findings(self) -> Iterator[Finding]:
+        yield Finding("not-told", "ipmi", _NO_LIST)
+        if self._wire.privilege < _ADMINISTRATOR:
+            yield Finding("ipmi-operator", "ipmi", _LESS)
 
     def _arm(self, target: BootTarget, mode: BootMode | None) -> Boot:
         # Optional, and refused by some (OpenBMC): then the flags live for 60 s.

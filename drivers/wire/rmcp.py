@@ -96,7 +96,7 @@ class Rmcp:
         self.who = str(address)
         self.user = login.user
         self._address = address
-        self._login = login
+        self.login = login
         self._library: _Library
         self._session: _Session
         self._used = 0.0
@@ -191,7 +191,7 @@ class Rmcp:
         self._library = _library(suite)
         self._library.deadline = time.monotonic() + self._patience.connect.total_seconds()
         self._used = time.monotonic()
-        password = self._login.password.reveal()
+        password = self.login.password.reveal()
         self._booked.asked()
         try:
             self._session = self._library.Session(self._address.host, self.user, password, self._address.port or _PORT)
@@ -218,7 +218,7 @@ class Rmcp:
             one.close()
 
     def _no_entry(self, said: str) -> DriverError:
-        what = f"log in as {self._login.user}"
+        what = f"log in as {self.login.user}"
         if any(words in said for words in _DENIALS):
             return Denied(self.who, f"{what}: {said}", "check the user and the secret; it was tried once")
         if _NO_ROOM in said:
