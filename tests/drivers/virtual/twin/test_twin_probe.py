@@ -28,22 +28,23 @@ def machine(rack_of, machine_of, subnet):
 
 @pytest.fixture
 def card_of(subnet):
-    def card(*protocols, words="Canary-1"):
+    def card(*protocols, **other):
         address = {"address": f"{subnet}.101:{PORT}", "user": "admin", "password": "env:X"}
-        login = Login("admin", Secret(words))
+        login = Login("admin", Secret(other.get("secret", "Canary-1")))
         return probe(Bmc.model_validate(address), login, Trust(Pins()), protocols or ("redfish", "ipmi"))
 
     return card
 
 
 @pytest.mark.parametrize("protocols", [(), ("ipmi",)], ids=["what answers", "ipmi"])
-def test_ipmi_tells_who_it_is_and_names_what_it_cannot_tell(machine, card_of, protocols):
+def test_ipmi_tells_who_it_is_and_names_what_it_cannot_tell(machine, card_of, protocols, within):
     card = card_of(*protocols)
     assert (card.bmc.family, card.serial, card.uuid) == ("ipmi", "SN-1", str(machine.spec.system_uuid))
     assert (card.power.state, card.power.actions, card.nics, card.processors) == (PowerState.OFF, (), (), None)
     assert [finding.code for finding in card.findings] == ["not-told"]
     assert "Secure Boot" in card.findings[0].says
-    assert (machine.sessions_opened, machine.sessions_closed, machine.writes) == (1, 1, [])
+    within(lambda: machine.sessions_closed == 1)  # a logout is a packet that nobody waits for
+    assert (machine.sessions_opened, machine.writes) == (1, [])
 
 
 def test_only_the_protocol_that_was_asked_for_is_tried(machine, card_of):
@@ -54,5 +55,5 @@ def test_only_the_protocol_that_was_asked_for_is_tried(machine, card_of):
 
 def test_a_login_that_ipmi_refuses_is_said_so(machine, card_of):
     with pytest.raises(Denied):
-        card_of(words="Wrong")
+        card_of(secret="Wrong")
     assert (machine.sessions_opened, machine.writes) == (0, [])
