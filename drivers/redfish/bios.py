@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from drivers.ability.bios import Attribute, BiosState, in_force, same, shown
 from drivers.ability.progress import Handle, Phase
-from drivers.errors import Busy, NotApplied, Refused, Transient, UnknownOutcome, Unsupported
+from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome, Unsupported
 from drivers.redfish.bios_registry import objections, registry_of
 from drivers.redfish.host import Host
 from drivers.redfish.job import begun, until_over
@@ -198,23 +198,14 @@ class RedfishBios:
 
     def _proven(self, handle: Handle, wanted: Values) -> Handle | None:
         """None where all of it is in force by now. `NotApplied` where it is neither in force nor staged."""
-        reading: _Reading | None = None
-        for _ in self._host.patience.looks(self._host.patience.settle):
-            try:
-                reading = self._reading()
-            except Transient:
-                continue
+        for reading in self._host.readings(self._reading, handle.what):
             if not reading.lacks(wanted):
                 done = handle.path is None and in_force(reading.state, wanted) and not reading.state.pending
                 return None if done else handle
-        span = in_words(self._host.patience.settle)
-        if reading is None:
-            what = f"{handle.what} was sent, and its settings cannot be read for {span}"
-            raise UnknownOutcome(self._session.who, what, "read them before anything else is staged")
         if handle.path is not None and any(_name(job.handle) == _name(handle) for job in reading.jobs):
             return handle  # it does not show what is staged, and its job waits
         lost = ", ".join(f"{name} reads {shown(reading.effective.get(name))}" for name in reading.lacks(wanted))
-        what = f"{handle.what} was sent, and after {span} {lost}"
+        what = f"{handle.what} was sent, and after {in_words(self._host.patience.settle)} {lost}"
         raise NotApplied(self._session.who, what, "look for what these settings depend on; update its firmware")
 
     def _in_registry_terms(self, error: Refused, reading: _Reading, values: Values) -> Refused:

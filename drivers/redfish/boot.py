@@ -3,7 +3,7 @@
 Source: DSP0268, ComputerSystem.Boot; DSP0266, settings resources.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -108,8 +108,8 @@ class RedfishBoot:
         # Some take no mode without the rest, which is then what is set already, never a default (quirk 3).
         rest = {key: value for key in (_ENABLED, _TARGET) if (value := place.text("Boot", key))}
         self._patch(system, place.path, {_MODE: name}, {**rest, _MODE: name})
-        for _ in self._patience.looks(self._patience.settle):
-            if boot_of(self._session.get(place.path)).mode == mode:
+        for boot in self._boots(place.path, f"{mode} mode"):
+            if boot.mode == mode:
                 return
         what = f"it took {mode} mode and after {in_words(self._patience.settle)} reads back another"
         raise NotApplied(self._session.who, what, "set it in the BIOS, or update its firmware")
@@ -148,10 +148,12 @@ class RedfishBoot:
             return None
 
     def _kept(self, path: str, target: BootTarget, mode: BootMode | None = None) -> Boot:
-        for _ in self._patience.looks(self._patience.settle):
-            boot = boot_of(self._session.get(path))
+        for boot in self._boots(path, f"boot-once {target}"):
             if boot.target is target and mode in (None, boot.mode):
                 return boot
         held = f"{boot.target or 'something else'} in {boot.mode or 'an unknown'} mode"
         what = f"it took boot-once {target} and after {in_words(self._patience.settle)} reads back {held}"
         raise NotApplied(self._session.who, what, "finish or clear its pending settings; update its firmware")
+
+    def _boots(self, path: str, done: str) -> Iterator[Boot]:
+        return self._host.readings(lambda: boot_of(self._session.get(path)), done)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from drivers.ability.boot import BootOption, BootSettings
 from drivers.ability.progress import Handle
-from drivers.errors import DriverError, NotApplied, Refused, Transient, UnknownOutcome, Unsupported
+from drivers.errors import DriverError, NotApplied, Refused, UnknownOutcome, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget
 from drivers.redfish.bios import RedfishBios
 from drivers.redfish.boot import RedfishBoot, boot_of, targets_of, writable
@@ -109,21 +109,12 @@ class RedfishBootControl:
 
     def _proven(self, handle: Handle, path: str, wanted: tuple[str, ...]) -> Handle | None:
         """None where it is in force; the handle where it waits for a reset. `NotApplied`, `UnknownOutcome`."""
-        read = False
-        for _ in self._host.patience.looks(self._host.patience.settle):
-            try:
-                system, place = self._host.system(), self._session.get(path)
-            except Transient:
-                continue
-            read = True
+        for system, place in self._host.readings(lambda: (self._host.system(), self._session.get(path)), handle.what):
             if _tokens(place) == wanted:
                 return None if _tokens(system) == wanted and handle.path is None else handle
-        span = in_words(self._host.patience.settle)
-        if not read:
-            what = f"{handle.what} was sent, and it cannot be read for {span}"
-            raise UnknownOutcome(self._session.who, what, "read it before anything else is set")
         if handle.path is not None:
             return handle  # a job has it, and shows it when it has run
+        span = in_words(self._host.patience.settle)
         what = f"{handle.what} was sent, and after {span} it reads {', '.join(_tokens(place)) or 'nothing'}"
         raise NotApplied(self._session.who, what, "finish or clear its pending settings; update its firmware")
 

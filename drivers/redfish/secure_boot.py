@@ -3,14 +3,13 @@
 Source: DSP0268, SecureBoot.
 """
 
-import contextlib
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import TypeVar
 
 from drivers.ability.boot import SecureBootState
 from drivers.ability.progress import Handle
-from drivers.errors import Busy, Transient, UnknownOutcome, Unsupported
+from drivers.errors import Busy, UnknownOutcome, Unsupported
 from drivers.redfish.bios import RedfishBios
 from drivers.redfish.host import Host
 from drivers.redfish.job import begun, until_over
@@ -69,13 +68,10 @@ class RedfishSecureBoot:
 
     def _read_back(self, path: str, *, enabled: bool) -> SecureBootState:
         """As it reads when it has settled. Where it never shows the change, a reset must tell."""
-        state: SecureBootState | None = None
-        for _ in self._host.patience.looks(self._host.patience.settle):
-            with contextlib.suppress(Transient):
-                state = _state(self._session.get(path))
-            if state is not None and state.enabled is enabled:
-                return state
-        return state or _state(self._patiently(lambda: self._session.get(path)))
+        for state in self._host.readings(lambda: _state(self._session.get(path)), "Secure Boot"):
+            if state.enabled is enabled:
+                break
+        return state
 
     def _patiently(self, ask: Callable[[], _Told]) -> _Told:
         """A `Busy` accepted nothing, and setting it twice does no harm."""

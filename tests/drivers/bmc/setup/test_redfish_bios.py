@@ -457,7 +457,7 @@ def test_a_bmc_that_is_away_after_the_write_and_does_not_come_back_is_an_unknown
         return firmware.patched(heard)
 
     lab.next("PATCH", SETTINGS, then_away)
-    with pytest.raises(UnknownOutcome, match="its settings cannot be read"):
+    with pytest.raises(UnknownOutcome, match="stage BIOS Sriov was sent, and it cannot be read"):
         machine.stage_bios(ON)
 
 
