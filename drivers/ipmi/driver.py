@@ -15,11 +15,7 @@ from typing import Self
 from drivers.ability.accounts import Account, PasswordRules
 from drivers.ability.health import LogEntry, Sensor
 from drivers.card import BmcCard, BootCard, Card, PowerCard
-<<<<<<< HEAD:drivers/ipmi/driver.py
 from drivers.errors import Busy, Garbled, NotApplied, Refused, UnknownOutcome, Unreachable, Unsupported
-=======
-from drivers.errors import Busy, Garbled, NotApplied, Refused, Unreachable, Unsupported
->>>>>>> probe:drivers/ipmi.py
 from drivers.facts import Boot, BootMode, BootTarget, Finding, HardwareFacts, Identity, PowerState
 from drivers.ipmi.log import IpmiLog
 from drivers.ipmi.sensors import IpmiSensors

@@ -21,12 +21,14 @@ from drivers.redfish.keepers import kept_by
 from drivers.redfish.push import SIMPLE, Order, Sent, by_form, by_push, by_uri
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
+from drivers.redfish.storage import oem
 from drivers.redfish.tree import Tree
 from drivers.redfish.under_way import UnderWay, refuse_while
 
 # iDRAC lists what it could go back to, or has been given and not installed, beside what runs.
 _NOT_RUNNING = re.compile(r"(Previous|Available)-\d+-")
 _NETWORK = ("#NetworkAdapter.", "#NetworkInterface.", "#NetworkDeviceFunction.", "#EthernetInterface.")
+_AT_WORK = frozenset({"Uploading", "Verifying", "Writing", "Updating"})  # an iLO tells of an update there, by no task
 _WAYS: Mapping[UpdateMethod, Callable[[RedfishSession, Resource, Order], Sent]] = MappingProxyType(
     {"multipart": by_form, "push": by_push, "simple": by_uri}
 )
@@ -119,6 +121,10 @@ class RedfishFirmware:
         """The tasks before the write. What waits for a reset may wait together: that saves reboots."""
         system = self._session.get(self._path)
         family, queues = kept_by(Tree(self._session, system), self._session.root, system)
+
+        word = next((word for place in oem(service) if (word := place.text("State")) in _AT_WORK), None)
+        if word:
+            raise Busy(self._session.who, f"its UpdateService is {word}", "nothing was sent; retry when it is idle")
 
         def blocks(one: UnderWay) -> bool:
             ours = (one.target or "").startswith(service.path)

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome, Unsupported
 from drivers.redfish.apply_time import APPLY, LATER, NOW, SUPPORT, apply_time, times_of
+from drivers.redfish.insertion import without
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.tree import Tree
@@ -93,7 +94,11 @@ def by_uri(session: RedfishSession, service: Resource, order: Order) -> Sent:
     body |= {"TransferProtocol": scheme} if protocols else {}
     body |= {"Targets": [*order.targets]} if order.targets else {}
     body |= {APPLY: time} if time else {}
-    return Sent(_once(lambda: session.post(path, body)), time == LATER)
+    try:
+        return Sent(_once(lambda: session.post(path, body)), time == LATER)
+    except (Refused, Busy) as error:
+        # Its words may quote the address, and that may hold a token.
+        raise type(error)(error.who, without(error.what, order.uri), error.remedy) from None
 
 
 def _once(send: Callable[[], Answer]) -> Answer | None:

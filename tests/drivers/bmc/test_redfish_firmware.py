@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.ability.firmware import Component, FirmwareUpdate, Package, Steady
-from drivers.ability.progress import Phase
+from drivers.ability.progress import Phase, handle_from
 from drivers.errors import (
     Busy,
     Denied,
@@ -531,6 +531,46 @@ def test_what_runs_elsewhere_in_the_bmc_stops_no_update_except_on_an_idrac(lab, 
     with pytest.raises(Busy):
         machine.update(package)
     assert len(lab.sent("POST", FORM)) == 1
+
+
+@pytest.mark.fault("F19", "firmware")
+@pytest.mark.parametrize(("state", "busy"), [("Writing", True), ("Idle", False), ("Complete", False), (None, False)])
+def test_an_ilo_that_writes_one_file_is_not_sent_another(lab, machine, service, accept, package, state, busy):
+    service |= {"MultipartHttpPushUri": FORM, "Oem": {"Hpe": {"State": state}}}
+    if busy:
+        with pytest.raises(Busy, match="is Writing"):
+            machine.update(package)
+    else:
+        machine.update(package)
+    assert len(lab.sent("POST", FORM)) == int(not busy)
+
+
+@pytest.mark.fault("F35", "firmware")
+def test_a_task_is_found_again_by_another_login_from_what_was_kept(lab, machine, service, accept, package):
+    service["MultipartHttpPushUri"] = FORM
+    kept = json.dumps(machine.update(package).as_json())
+    another = lab.connect()
+    lab.resources[TASK]["TaskState"] = "Completed"
+    told = RedfishFollow(another._session).follow(handle_from(json.loads(kept)))
+    another.close()
+    assert told.phase is Phase.DONE
+
+
+def test_a_file_is_not_sent_on_to_where_it_is_redirected(lab, machine, service, package, new_reply):
+    service["MultipartHttpPushUri"] = FORM
+    lab.acts["POST", FORM] = lambda _heard: new_reply(307, {}, {"Location": PUSH})
+    with pytest.raises(Refused, match="307"):
+        machine.update(package)
+    assert (len(lab.sent("POST", FORM)), lab.sent("POST", PUSH)) == (1, [])
+
+
+def test_a_refused_address_is_not_told_in_the_error(lab, machine, service, package, new_reply, refusal):
+    service["Actions"] = {"#UpdateService.SimpleUpdate": {"target": SIMPLE}}
+    secret = "http://10.0.0.9/Canary-5e/bios.bin"
+    lab.next("POST", SIMPLE, new_reply(400, refusal("Base.1.0.GeneralError", f"cannot fetch {secret}")))
+    with pytest.raises(Refused, match="cannot fetch the image") as failure:
+        machine.update(Package(package.file, package.sha256, secret))
+    assert "Canary" not in str(failure.value)
 
 
 @pytest.mark.fault("F24", "firmware")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from drivers.ability.media import VirtualMedia
-from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome, Unsupported
+from drivers.ability.media import Slot, VirtualMedia
+from drivers.errors import Busy, Denied, NotApplied, Refused, UnknownOutcome, Unreachable, Unsupported
 
 ROOT = "/redfish/v1/"
 SYSTEM = "/redfish/v1/Systems/1"
@@ -236,6 +236,7 @@ def test_no_slot_of_the_kind_is_unsupported_and_nothing_is_sent(lab, machine, ba
 
 
 @pytest.mark.quirk(85)
+@pytest.mark.fault("F35", "vmedia")
 def test_what_is_in_the_slot_is_ejected_first_even_where_it_is_the_same_image(machine, bay):
     slot = bay()
     slot.fill(URI)
@@ -365,6 +366,26 @@ def test_a_lost_answer_and_a_slot_that_cannot_be_read_is_an_unknown_outcome(lab,
     with pytest.raises(UnknownOutcome, match=r"answer lost, and .* cannot be read"):
         machine.insert(URI)
     assert len(slot.asked()) == 1
+
+
+@pytest.mark.fault("F1", "vmedia")
+@pytest.mark.fault("F2", "vmedia")
+def test_a_bmc_that_is_gone_before_the_write_is_unreachable_and_nothing_was_sent(lab, machine, bay, new_reply):
+    slot = bay()
+    lab.next("GET", slot.path, *[new_reply(silent=True)] * 2)
+    with pytest.raises(Unreachable):
+        machine.eject(Slot(slot.path, (), "action", inserted=True, image=URI))
+    assert slot.ejects() == 0
+    assert machine.insert(URI).inserted
+
+
+@pytest.mark.fault("F7", "vmedia")
+def test_a_login_that_is_no_longer_good_is_tried_once(lab, machine, bay, new_reply):
+    slot = bay()
+    lab.next("POST", f"{slot.path}/Actions/InsertMedia", new_reply(401), new_reply(401))
+    with pytest.raises(Denied):
+        machine.insert(URI)
+    assert (lab.made, len(slot.asked())) == (2, 2)
 
 
 @pytest.mark.fault("F6", "vmedia")

@@ -1,11 +1,12 @@
 """Volumes: made and deleted one at a time, asked for once, and believed when the list shows it."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from drivers.ability.progress import Phase
+from drivers.ability.progress import Phase, handle_from
 from drivers.ability.storage import Volume, VolumeWanted, made
 from drivers.errors import (
     Busy,
@@ -441,7 +442,6 @@ def test_a_lost_answer_that_nothing_tells_of_is_an_unknown_outcome(lab, machine,
 
 @pytest.mark.fault("F4", "raid")
 @pytest.mark.fault("F14", "raid")
-@pytest.mark.fault("F35", "raid")
 @pytest.mark.parametrize("way", [{"held": True}, {"silent": True}, {"status": 202}, {"status": 500}])
 def test_an_answer_that_names_no_task_leads_to_the_one_that_is_new(lab, machine, array, new_reply, way):
     def take(_heard):
@@ -451,6 +451,17 @@ def test_an_answer_that_names_no_task_leads_to_the_one_that_is_new(lab, machine,
     lab.acts["POST", VOLUMES] = take
     assert machine.create_volume(WANTED).path == TASK
     assert len(array.asked) == 1
+
+
+@pytest.mark.fault("F35", "raid")
+def test_a_task_is_found_again_by_another_login_from_what_was_kept(lab, machine, array):
+    array.accepts_with_a_task()
+    kept = json.dumps(machine.create_volume(WANTED).as_json())
+    another = lab.connect()
+    array.finish()
+    assert RedfishFollow(another._session).follow(handle_from(json.loads(kept))).phase is Phase.DONE
+    assert is_made(another)
+    another.close()
 
 
 @pytest.mark.fault("F14", "raid")
