@@ -14,7 +14,8 @@ from cli.site import SiteDirectory, count, open_site
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from inventory.model import Model, Node, Site
+    from inventory.form import Model
+    from inventory.model import Node, Site
 
 app = typer.Typer(no_args_is_help=True, help="The site's YAML: check it, show it, trace its values.")
 

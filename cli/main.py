@@ -15,6 +15,7 @@ from cli.failure import FORESEEN, ending
 GROUPS = MappingProxyType(
     {
         "inventory": "The site's YAML: check it, show it, trace its values.",
+        "profile": "Hardware profiles: which node has which, and what an edit changes.",
         "image": "Images: build, import, list.",
         "rack": "A virtual rack, to learn and to rehearse on.",
         "driver": "BMCs by their address, without an inventory.",

@@ -2,6 +2,7 @@
 
 import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,6 +14,10 @@ from cli.site import SiteDirectory
 from cli.span import Wait, Within
 from cli.targets import Targets, chosen_nodes, nodes_named
 from cli.works import ImageDirectory, StateDirectory, image_directory, open_works
+
+if TYPE_CHECKING:
+    from orchestrator.annealer import Annealer
+    from orchestrator.plan import Plan
 
 
 def command(
@@ -27,11 +32,20 @@ def command(
     """Plan the chosen nodes and carry the plan out: discovered, inspected, installed, networked, proven."""
     works = open_works(site, state)
     nodes = chosen_nodes(works, targets)
+    consented = nodes_named(works, confirm_erase or [])
     with works.working(image_directory(store)) as ours:
-        plan = works.plan(nodes)
-        show(plan, Format.TABLE)
-        works.apply(plan, nodes_named(works, confirm_erase or []), getpass.getuser())
-        if ours or wait:
-            watch(works, nodes, within)
-        else:
+        plan = _carry_out(works, nodes, consented)
+        if not (ours or wait):
             typer.echo("handed to the anneal that works on this site: anneal status --watch")
+            return
+        watch(works, nodes, within)
+        if plan.undecided:
+            _carry_out(works, nodes, consented)
+            watch(works, nodes, within)
+
+
+def _carry_out(works: "Annealer", nodes: tuple[str, ...], consented: tuple[str, ...]) -> "Plan":
+    plan = works.plan(nodes)
+    show(plan, Format.TABLE)
+    works.apply(plan, consented, getpass.getuser())
+    return plan

@@ -5,9 +5,15 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from drivers.ability.accounts import Accounts
+from drivers.ability.bios import Bios
+from drivers.ability.boot import BootControl, SecureBoot
+from drivers.ability.firmware import FirmwareUpdate, Steady
 from drivers.ability.health import Events, Health, Subscriptions
-from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
+from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify, Machine, Power
 from drivers.ability.management import Management
+from drivers.ability.media import VirtualMedia
+from drivers.ability.progress import Follow
+from drivers.ability.storage import EraseDrive, Raid
 from drivers.card import Card
 from drivers.errors import DriverError, Garbled, IdentityChanged, Unreachable, Unsupported
 from drivers.ipmi import driver as ipmi
@@ -27,13 +33,23 @@ _ABILITIES = MappingProxyType(
     {
         "identify": Identify,
         "power": Power,
+        "graceful": GracefulPower,
         "boot": BootOverride,
+        "boot_control": BootControl,
+        "secure_boot": SecureBoot,
+        "bios": Bios,
+        "follow": Follow,
         "facts": Facts,
         "accounts": Accounts,
         "management": Management,
         "health": Health,
         "events": Events,
         "subscriptions": Subscriptions,
+        "firmware": FirmwareUpdate,
+        "steady": Steady,
+        "raid": Raid,
+        "erase": EraseDrive,
+        "vmedia": VirtualMedia,
     }
 )
 _PATIENCE = Patience()

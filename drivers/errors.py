@@ -5,7 +5,7 @@ DriverError
 │   ├── Unreachable       nobody answers at the address
 │   └── Busy              it answers, but not now (POST, session limit, job running, 5xx)
 ├── Denied                the login is refused; trying again risks a lock-out
-│   └── PasswordExpired   it is right, and the BMC wants another before all else
+│   └── PasswordExpired   the login is right, and good for nothing but setting a new password
 ├── IdentityChanged       not the certificate, or not the machine, that belongs there: no write may follow
 ├── Unsupported           this hardware cannot do it
 ├── Refused               it understood and said no

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from inventory.document import Step, Table, nearest, step
 from inventory.errors import Place, Problem
 from inventory.layers import Layer
-from inventory.model import Group, Head, Image, Link, Network, Node, Profile, Provisioning, Rack, Switch
+from inventory.model import Group, Head, Image, Link, Network, Node, Provisioning, Rack, Switch
+from inventory.profile import Profile
 
 
 @dataclass(frozen=True)

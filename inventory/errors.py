@@ -2,7 +2,8 @@
 
 InventoryError
 ├── BadInventory      the site does not hold together; carries every Problem at once
-└── SecretMissing     a reference that cannot be resolved now
+├── SecretMissing     a reference that cannot be resolved now
+└── NoRevision        the site's git has no such revision, or there is no git
 """
 
 from dataclasses import dataclass
@@ -43,10 +44,16 @@ class BadInventory(InventoryError):
         self.problems = problems
 
 
-class SecretMissing(InventoryError):
-    """A reference points at nothing. Names the reference, never a value."""
-
+class _Told(InventoryError):
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(f"{what}. {remedy}")
         self.what = what
         self.remedy = remedy
+
+
+class SecretMissing(_Told):
+    """A reference points at nothing. Names the reference, never a value."""
+
+
+class NoRevision(_Told):
+    """What the site was compared with cannot be found."""

@@ -10,9 +10,10 @@ from inventory.checks.references import roles
 from inventory.document import Leaf, Table, Tree
 from inventory.draft import Draft
 from inventory.errors import BadInventory, Place, Problem, SecretMissing
+from inventory.form import Model
 from inventory.gather import gather
 from inventory.layers import Layer, Provenance
-from inventory.model import Bmc, Head, Model, Node, Site
+from inventory.model import Bmc, Head, Node, Site
 from inventory.reading import read_site
 from inventory.secrets import SecretRef, Vaults
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictInt
+from pydantic import Field, JsonValue, StrictBool, StrictInt
 
 from inventory.address import (
     Endpoint,
@@ -22,16 +22,12 @@ from inventory.address import (
     PrefixField,
     Resolver,
 )
+from inventory.form import Model
+from inventory.profile import Profile
 from inventory.secrets import SecretRefField
 
 Unit = Annotated[StrictInt, Field(ge=1, le=60)]
 PortNumber = Annotated[StrictInt, Field(ge=1, le=65535)]
-
-
-class Model(BaseModel):
-    """Frozen; a stray key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Range(Model):
@@ -163,13 +159,6 @@ class Link(Model):
     a: EndpointField
     b: EndpointField
     label: str | None = None
-
-
-class Profile(Model):
-    """Settings shared by machines of one make; a node names its profile."""
-
-    name: Name
-    says: str = ""
 
 
 class Group(Model):

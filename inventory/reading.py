@@ -10,9 +10,11 @@ from pydantic_core import ErrorDetails
 from inventory.document import Leaf, Table, Tree, at, plain, values
 from inventory.draft import Draft
 from inventory.errors import Problem
+from inventory.form import Model
 from inventory.gather import NOUNS, Gathered
 from inventory.layers import Layer, merge
-from inventory.model import Group, Head, Image, Link, Model, Network, Node, Profile, Provisioning, Rack, Switch
+from inventory.model import Group, Head, Image, Link, Network, Node, Provisioning, Rack, Switch
+from inventory.profile import Profile
 from inventory.wording import in_words, keys_at, missing
 
 # Where settings for many nodes stand: a key of the file that the section's model does not have.

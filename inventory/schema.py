@@ -10,8 +10,10 @@ from pydantic import JsonValue
 from pydantic.json_schema import models_json_schema
 
 from inventory.address import NAME_PATTERN
+from inventory.form import Model
 from inventory.gather import NOUNS
-from inventory.model import Group, Head, Image, Link, Model, Network, Node, Profile, Rack, Switch
+from inventory.model import Group, Head, Image, Link, Network, Node, Rack, Switch
+from inventory.profile import Profile
 from inventory.reading import OWN, SETTINGS
 
 _NAMED: Mapping[str, type[Model]] = {

@@ -45,6 +45,7 @@ class Annealer(Record):
 
     def apply(self, plan: Plan, consented: Collection[str], by: str) -> None:
         """Take a plan up. `StalePlan` where the world has moved since it was made."""
+        self.refresh()
         world = self.world(plan.targets)
         check_fresh(plan, world)
         wanted = [one for key, one in self.bound.items() if key[0] in plan.targets]

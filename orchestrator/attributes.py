@@ -8,17 +8,19 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from inventory.model import Nic, Node, Site
+from inventory.profile import Profile
 from orchestrator.errors import Impossible
 from orchestrator.roles import Role
 
 
-def attributes(site: Site, node: Node) -> dict[str, JsonValue]:
+def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[str, JsonValue]:
     """The tree that `from:` paths start in."""
     image = site.images[node.image]
     return {
         "node": node.model_dump(mode="json"),
         "site": {"name": site.name, "ntp": list(site.ntp), "dns": list(site.dns), "domain": site.domain},
         "image": image.model_dump(mode="json"),
+        "profile": _hardware(node, profile),
         "ramdisk": site.images[site.provisioning.ramdisk].artefact,
         "macs": [str(nic.mac) for nic in node.nics],
         "domains": [site.domain],
@@ -38,7 +40,7 @@ def inputs_of(role: Role, tree: Mapping[str, JsonValue], given: Mapping[str, obj
         raise Impossible(f"role {role.role} has no input {stray[0]}. It has: {', '.join(role.inputs) or 'none'}")
     values: dict[str, JsonValue] = {}
     for name, wanted in role.inputs.items():
-        value = given[name] if name in given else _at(tree, wanted.source) if wanted.source else None
+        value = given[name] if name in given else value_at(tree, wanted.source) if wanted.source else None
         if value is None:
             if wanted.required:
                 raise Impossible(f"role {role.role} needs its input {name}: {wanted.says} Give it in the inventory")
@@ -53,11 +55,26 @@ def home_address(site: Site, node: Node) -> str | None:
     return next((str(a.address) for nic in node.nics for a in nic.addresses if a.network == network), None)
 
 
-def _at(tree: Mapping[str, JsonValue], path: str) -> JsonValue:
+def value_at(tree: Mapping[str, JsonValue], path: str) -> JsonValue:
     found: JsonValue = dict(tree)
     for key in path.split("."):
         found = found.get(key) if isinstance(found, dict) else None
     return found
+
+
+def _hardware(node: Node, profile: Profile | None) -> dict[str, JsonValue]:
+    """What the profile sets of hardware, without what it leaves alone. `Impossible` where the node contradicts it."""
+    if profile is None:
+        return {}
+    if profile.boot is not None and profile.boot.mode not in (None, node.boot_mode):
+        raise Impossible(
+            f"{node.name}: its profile {profile.name} boots by {profile.boot.mode}, the node by {node.boot_mode}. "
+            "Give both the same, or leave mode out of the profile"
+        )
+    told = profile.model_dump(mode="json", include={"bmc", "boot", "bios", "firmware", "raid"})
+    if profile.boot is not None:
+        told["boot"] |= {"mode": node.boot_mode}
+    return {key: value for key, value in told.items() if value}
 
 
 def _cable(site: Site, node: Node, nic: Nic) -> dict[str, JsonValue] | None:

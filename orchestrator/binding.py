@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from inventory.model import Node, Site
-from orchestrator.attributes import attributes, inputs_of
+from inventory.profile import Profile
+from orchestrator.attributes import attributes, inputs_of, value_at
 from orchestrator.errors import Impossible
 from orchestrator.graph import order
+from orchestrator.profiles import Choice, choose_all
 from orchestrator.roles import Role, Roles, providers
 
 Key = tuple[str, str]  # node name, role name
+FINDS_OUT = "managed"  # the milestone behind which it is known what a machine is
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,19 @@ class Bound:
         return self.node.name, self.role.role
 
 
-def bind(site: Site, roles: Roles) -> Mapping[Key, Bound]:
-    """Every node's roles with what they need, parents first. `Impossible`, `Knot`."""
-    chosen = {name: _closure(site, node, roles) for name, node in site.nodes.items()}
+def bind(site: Site, roles: Roles, choices: Mapping[str, Choice] | None = None) -> Mapping[Key, Bound]:
+    """Every node's roles with what they need, parents first. `Impossible`, `Knot`.
+
+    `choices`: each node's profile; None takes what is declared. Where it is not settled, the node gets no more than
+    what finds out what it is.
+    """
+    choices = choose_all(site, {}) if choices is None else choices
+    trees = {name: attributes(site, node, _profile(site, choices[name])) for name, node in site.nodes.items()}
+    chosen = {name: _chosen(site, node, roles, trees[name]) for name, node in site.nodes.items()}
+    chosen |= {name: _known_first(chosen[name], roles) for name in chosen if not choices[name].settled}
     bound: dict[Key, Bound] = {}
     for name, node in site.nodes.items():
-        tree = attributes(site, node)
+        tree = trees[name]
         given = {role: values for group in node.groups for role, values in site.groups[group].inputs.items()}
         inputs = {role: inputs_of(roles[role], tree, given.get(role, {})) for role in chosen[name]}
         digests = _digests(inputs, roles, {role: _here(node, roles[role], chosen[name], roles) for role in inputs})
@@ -46,9 +56,36 @@ def bind(site: Site, roles: Roles) -> Mapping[Key, Bound]:
     return {key: bound[key] for key in order({key: one.needs for key, one in bound.items()})}
 
 
-def _closure(site: Site, node: Node, roles: Roles) -> tuple[str, ...]:
-    """The node's group roles and, transitively, what they need on the same node."""
-    asked = [role for group in node.groups for role in site.groups[group].roles]
+def _profile(site: Site, choice: Choice) -> Profile | None:
+    return site.profiles[choice.profile] if choice.profile is not None else None
+
+
+def _chosen(site: Site, node: Node, roles: Roles, tree: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """The node's roles: its groups', what they need, and what joins those by the node's attributes."""
+    chosen = _closure(node, [role for group in node.groups for role in site.groups[group].roles], roles)
+    joining = [
+        name
+        for name, role in roles.items()
+        if role.when and set(role.before) & set(chosen) and value_at(tree, role.when)
+    ]
+    chosen = _closure(node, [*chosen, *joining], roles) if joining else chosen
+    for name in chosen:
+        rival = next((other for other in roles[name].conflicts if other in chosen), None)
+        if rival:
+            raise Impossible(f"{node.name}: {name} and {rival} cannot share a node. Take one out of its groups")
+    return chosen
+
+
+def _known_first(chosen: tuple[str, ...], roles: Roles) -> tuple[str, ...]:
+    """Of a node's roles those that find out what it is."""
+    wanted = {FINDS_OUT}
+    while more := {need for name in wanted & set(roles) for need in roles[name].same_node} - wanted:
+        wanted |= more
+    return tuple(name for name in chosen if name in wanted)
+
+
+def _closure(node: Node, asked: list[str], roles: Roles) -> tuple[str, ...]:
+    """Roles and, transitively, what they need on the same node."""
     chosen: dict[str, None] = {}
     while asked:
         name = asked.pop(0)
@@ -58,10 +95,6 @@ def _closure(site: Site, node: Node, roles: Roles) -> tuple[str, ...]:
             raise Impossible(f"{node.name}: no role is called {name}. The roles are: {', '.join(sorted(roles))}")
         chosen[name] = None
         asked += [_provider(need, node, {*chosen, *asked}, roles) for need in roles[name].same_node]
-    for name in chosen:
-        rival = next((other for other in roles[name].conflicts if other in chosen), None)
-        if rival:
-            raise Impossible(f"{node.name}: {name} and {rival} cannot share a node. Take one out of its groups")
     return tuple(chosen)
 
 
@@ -76,7 +109,10 @@ def _provider(need: str, node: Node, bound: set[str], roles: Roles) -> str:
 
 
 def _here(node: Node, role: Role, chosen: tuple[str, ...], roles: Roles) -> tuple[Key, ...]:
-    return tuple((node.name, _provider(need, node, set(chosen), roles)) for need in role.same_node)
+    """What comes first on the same node: what the role needs, and what is put before it there."""
+    needed = [_provider(need, node, set(chosen), roles) for need in role.same_node]
+    first = [name for name in chosen if name in role.after or role.role in roles[name].before]
+    return tuple((node.name, name) for name in dict.fromkeys((*needed, *first)))
 
 
 def _far(site: Site, node: Node, role: Role, chosen: Mapping[str, tuple[str, ...]]) -> Iterator[Key]:

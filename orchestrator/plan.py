@@ -85,6 +85,7 @@ class Plan(_Model):
     observed: str
     made_at: datetime
     steps: tuple[Step, ...]
+    undecided: tuple[str, ...] = ()  # nodes whose profile hangs on what these steps find out; the rest comes then
 
     @property
     def consents_needed(self) -> tuple[str, ...]:
@@ -100,6 +101,7 @@ class World:
     bound: Mapping[Key, Bound]
     standing: Mapping[Key, Standing]
     disks: Mapping[str, tuple[DiskContent, ...]]  # node -> what was last seen on them; absent: never inspected
+    undecided: frozenset[str] = frozenset()  # nodes whose profile is not known yet
 
 
 def make_plan(world: World, targets: Collection[str], made_at: datetime) -> Plan:
@@ -113,6 +115,7 @@ def make_plan(world: World, targets: Collection[str], made_at: datetime) -> Plan
         observed=observed_hash(world, targets),
         made_at=made_at,
         steps=steps,
+        undecided=tuple(sorted(world.undecided & set(targets))),
     )
 
 

@@ -13,7 +13,9 @@ from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.phonehome import PhoneHomes
 from orchestrator.engine import status
 from orchestrator.engine.vertex import RoleStatus
+from orchestrator.errors import Impossible
 from orchestrator.plan import DiskContent, Plan, Standing, World, make_plan
+from orchestrator.profiles import Choice, Hardware, Verdict, choose_all, hardware_of
 from orchestrator.roles import read_roles
 from orchestrator.store import Store, now
 from orchestrator.why import Because, State, why
@@ -31,15 +33,41 @@ class Record:
         (state / ".gitignore").write_text("*\n")  # it may stand within the site's git, and holds keys and tokens
         self.site = loaded.site
         self.roles = read_roles()
-        self.bound: Mapping[Key, Bound] = bind(self.site, self.roles)
         self.store = Store(f"sqlite:///{state / 'anneal.db'}")
+        self.choices: Mapping[str, Choice] = self.profiles()
+        self.bound: Mapping[Key, Bound] = bind(self.site, self.roles, self.choices)
         self.state = state
         self.intents = BootIntents(self.store)
         self.agents = Agents(self.site.nodes, self.store, self.intents)
         self.phone_homes = PhoneHomes(self.store, self.intents)
 
     def plan(self, targets: Collection[str]) -> Plan:
+        """`Impossible` where a target's profile is for a person to settle."""
+        self.refresh()
+        unsettled = [
+            self.choices[name] for name in targets if self.choices[name].verdict in {Verdict.TIE, Verdict.NONE}
+        ]
+        if unsettled:
+            told = "\n".join(f"{one.node}: it has no profile: {one.says}" for one in unsettled)
+            raise Impossible(f"{told}. Name its profile: at the node, or give the terms other scores")
         return make_plan(self.world(targets), targets, now())
+
+    def profiles(self) -> Mapping[str, Choice]:
+        """Which profile each node has, by what is recorded of its hardware now."""
+        looked_for = any(profile.match for profile in self.site.profiles.values())
+        return choose_all(self.site, self.hardware() if looked_for else {})
+
+    def hardware(self) -> Mapping[str, Hardware]:
+        """What is recorded of each node's hardware; nothing of those that nobody has looked at."""
+        told = status.newest(self.store, "hardware-facts", self.site.nodes)
+        return {name: hardware_of(value) for name, value in told.items()}
+
+    def refresh(self) -> None:
+        """Bind anew where it has come out since what machines are."""
+        choices = self.profiles()
+        if choices != self.choices:
+            self.choices = choices
+            self.bound = bind(self.site, self.roles, choices)
 
     def save(self, plan: Plan, path: Path | None) -> Path:
         """Where a plan is kept until it is applied; a name by time where none is given."""
@@ -76,7 +104,9 @@ class Record:
         rows = status.statuses(self.store)
         given = status.inputs(self.store, targets)
         standing = {row.key: Standing(row.state, row.input_hash, row.says, given.get(row.key, {})) for row in rows}
-        return World(self.site.name, self.bound, standing, self._disks(targets) | disks.gated(rows))
+        seen = self._disks(targets) | disks.gated(rows)
+        undecided = frozenset(name for name, one in self.choices.items() if one.verdict is Verdict.OPEN)
+        return World(self.site.name, self.bound, standing, seen, undecided)
 
     def _disks(self, targets: Collection[str]) -> dict[str, tuple[DiskContent, ...]]:
         """What was last seen on each node's disks: by its ramdisk or, later, by a system that called home."""

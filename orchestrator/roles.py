@@ -80,12 +80,18 @@ class Role(_Model):
     needs: tuple[Name | Elsewhere, ...] = ()
     provides: tuple[Name, ...] = ()
     conflicts: tuple[Name, ...] = ()
+    when: str | None = Field(
+        default=None, description="It joins a node that has one of `before`, where this path leads to something."
+    )
+    before: tuple[Name, ...] = Field(default=(), description="Roles that come after it, on nodes that have both.")
+    after: tuple[Name, ...] = Field(default=(), description="Roles that come first, on nodes that have both.")
     renews: tuple[Name, ...] = Field(default=(), description="Roles that go again first when this one must act anew.")
     at_once: int | None = Field(default=None, ge=1)
     inputs: Mapping[str, Input] = Field(default_factory=dict)
     apply: Means | None = None
     verify: Means | None = None
     reboots: bool = False
+    staged: bool = Field(default=False, description="What it sets takes effect at a reboot, which others may share.")
     erases: bool = False
     reversible: bool = True
     retries: int = Field(default=0, ge=0, le=5)
@@ -98,6 +104,10 @@ class Role(_Model):
             raise ValueError("a role that applies something must verify it")
         if (self.reboots or self.erases) and not self.apply:
             raise ValueError("it claims to reboot or erase but applies nothing")
+        if self.staged and not self.reboots:
+            raise ValueError("what is staged takes effect at a reboot: say reboots: true")
+        if self.when and not self.before:
+            raise ValueError("when: without before: it would join no node")
         return self
 
     @property
@@ -135,7 +145,7 @@ def read_roles(directory: Path = ROLES) -> Roles:
     faults += [fault for role in roles.values() for fault in _misfits(role, roles)]
     if faults:
         raise BadRole("\n".join(faults))
-    order({name: _within_node(role, roles) for name, role in roles.items()})
+    order({name: _first(role, roles) for name, role in roles.items()})
     return MappingProxyType(roles)
 
 
@@ -144,8 +154,10 @@ def providers(need: str, roles: Roles) -> tuple[str, ...]:
     return (need,) if need in roles else tuple(name for name, role in roles.items() if need in role.provides)
 
 
-def _within_node(role: Role, roles: Roles) -> tuple[str, ...]:
-    return tuple(found for need in role.same_node for found in providers(need, roles))
+def _first(role: Role, roles: Roles) -> tuple[str, ...]:
+    """All that may come before a role on a node."""
+    needed = [found for need in role.same_node for found in providers(need, roles)]
+    return (*needed, *role.after, *(other.role for other in roles.values() if role.role in other.before))
 
 
 def _read(manifest: Path) -> Role:
@@ -177,6 +189,14 @@ def _misfits(role: Role, roles: Roles) -> list[str]:
             for other in found
             if LEVELS.index(roles[other].level) > LEVELS.index(role.level)
         ]
+    for name in (*role.before, *role.after):
+        if name not in roles:
+            faults.append(f"{role.role}/role.yaml: comes before or after {name}, which is no role")
+    faults += [
+        f"{role.role}/role.yaml: level {role.level} may not come before {name}, which is of level {roles[name].level}"
+        for name in role.before
+        if name in roles and LEVELS.index(role.level) > LEVELS.index(roles[name].level)
+    ]
     return faults
 
 

@@ -30,12 +30,15 @@ class Park:
     """Give the thread back until a signal comes or the time is up.
 
     `seen` is the signal's count read BEFORE the condition was checked: a signal that came in between is not lost.
+    With `again`, what is waited for sends no signal: `act` is entered anew after that span, and `within` is what is
+    left of the whole wait. One that has nothing left fails.
     """
 
     signal: str
     seen: int
     waiting_for: str
     within: timedelta
+    again: timedelta | None = None
 
 
 class Job(Protocol):

@@ -106,11 +106,15 @@ class RedfishCertificate:
 
     def _ilo(self) -> Resource | None:
         """iLO's own resource for it: by the standard service an iLO makes requests and takes no certificate."""
-        manager = self._session.get(self._manager)
+        manager = self._met()
         tree = Tree(self._session, manager)
         security = tree.at(manager.link("Oem", "Hpe", "Links", "SecurityService"))
         own = tree.at(security.link("Links", "HttpsCert"))
         return own if own.inner("Actions", _ILO_IMPORT).body else None
+
+    def _met(self) -> Resource:
+        """Empty where no manager is known to be this host's."""
+        return self._session.get(self._manager) if self._manager else Resource("", {})
 
     def _shown(self) -> str | None:
         try:
@@ -144,7 +148,7 @@ class RedfishCertificate:
 
     def _linked(self) -> tuple[str | None, str | None]:
         """The web server's collection of certificates, and the one in it."""
-        manager = self._session.get(self._manager)
+        manager = self._met()
         tree = Tree(self._session, manager)
         link = tree.at(manager.link("NetworkProtocol")).link("HTTPS", "Certificates")
         return link, next(iter(tree.at(link).links("Members")), None)

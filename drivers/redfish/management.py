@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from drivers.ability.management import BmcState
 from drivers.ability.progress import Handle
 from drivers.errors import NotApplied, Refused, Transient, UnknownOutcome, Unsupported
+from drivers.facts import Finding
 from drivers.patience import Patience
 from drivers.redfish.family import Family
 from drivers.redfish.resource import Resource
@@ -60,7 +61,12 @@ class RedfishManagement:
 
     def state(self, here: str) -> BmcState:
         """`here`: the address at which we reach it, by which its own network interface is told from the others."""
-        manager = self._session.get(self._path)
+        if not self._path:
+            says = "no manager is known to be this host's: its clock and network are unknown"
+            return BmcState(
+                None, None, None, None, None, findings=(Finding("no-manager", self._session.root.path, says),)
+            )
+        manager = self._read()
         tree = Tree(self._session, manager)
         manager = tree.at(self._path)
         protocols = tree.at(manager.link("NetworkProtocol"))
@@ -104,13 +110,19 @@ class RedfishManagement:
 
     def reset(self) -> Handle:
         """Sent once, in the first form that it takes. A lost answer is as good as any: it may be down already."""
-        action = self._session.get(self._path).inner("Actions", "#Manager.Reset")
+        action = self._read().inner("Actions", "#Manager.Reset")
         target = action.text("target")
         if target is None:
             raise Unsupported(self._session.who, "its BMC has no reset action", "restart it by hand")
         begun = datetime.now(UTC)
         kind = self._sent(target, self._kinds(action))
         return Handle(f"restart of the BMC ({kind})", None, begun)
+
+    def _read(self) -> Resource:
+        if not self._path:
+            what = "no manager is known to be this host's"
+            raise Unsupported(self._session.who, what, "set it by hand, or update its firmware")
+        return self._session.get(self._path)
 
     def _kinds(self, action: Resource) -> tuple[str, ...]:
         allowed = action.texts("ResetType@Redfish.AllowableValues") or self._told_apart(action)
@@ -145,7 +157,7 @@ class RedfishManagement:
             return before
 
     def _clock(self) -> _Clock:
-        manager = self._session.get(self._path)
+        manager = self._read()
         tree = Tree(self._session, manager)
         clock = _clock_of(tree, manager, tree.at(manager.link("NetworkProtocol")))
         if clock is None:

@@ -34,6 +34,13 @@ class Resource:
         self._wrong(keys, value, "text")
         return None
 
+    def flag(self, *keys: str) -> bool | None:
+        value = self._at(keys)
+        if isinstance(value, bool):
+            return value
+        self._wrong(keys, value, "true or false")
+        return None
+
     def label(self, *keys: str) -> str | None:
         """A text for people: one line, bounded, without control characters."""
         value = self.text(*keys)
@@ -50,13 +57,6 @@ class Resource:
     def whole(self, *keys: str) -> int | None:
         value = self.number(*keys)
         return None if value is None else round(value)
-
-    def flag(self, *keys: str) -> bool | None:
-        value = self._at(keys)
-        if isinstance(value, bool):
-            return value
-        self._wrong(keys, value, "true or false")
-        return None
 
     def inner(self, *keys: str) -> "Resource":
         """An object inside; an empty one where there is none."""

@@ -26,6 +26,7 @@ from drivers.redfish.resource import Resource
 from drivers.sessions import Booked, LeftOpen, began_with
 from drivers.trust import Trust
 from drivers.wire.https import Answer, Cost, Https, Json, Method
+from drivers.wire.parcel import Parcel
 from inventory.model import Bmc
 from inventory.secrets import Login
 
@@ -72,11 +73,6 @@ class RedfishSession:
             raise
         return session
 
-    @property
-    def cost(self) -> Cost:
-        """Since it was opened, login and logout included."""
-        return self._wire.cost
-
     @classmethod
     def open_to_renew(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
         """Log in where the password has expired: good for setting a new one. By Basic where no session is given."""
@@ -97,6 +93,11 @@ class RedfishSession:
         """The password may have changed: it is sent no more. Each refusal would count towards a lock-out."""
         self._spent = True
 
+    @property
+    def cost(self) -> Cost:
+        """Since it was opened, login and logout included."""
+        return self._wire.cost
+
     def close(self) -> None:
         """Give the session back. Never raises; safe to call twice."""
         location, self._location = self._location, None
@@ -116,6 +117,14 @@ class RedfishSession:
             raise Garbled(self.who, f"GET {path}: nothing is there", "update its firmware, or look who answers there")
         return resource
 
+    def ask(self, path: str) -> Answer:
+        """One GET and what was answered, of whatever status; the link as given, then with or without its last slash."""
+        for form in _forms(path):
+            answer = self._send("GET", form)
+            if answer.status != HTTPStatus.NOT_FOUND:
+                break
+        return answer
+
     def post(self, path: str, body: Json, *, secret: bool = False) -> Answer:
         """Run an action. No If-Match: some BMCs refuse it there. `UnknownOutcome` where the answer was lost.
 
@@ -123,22 +132,28 @@ class RedfishSession:
         """
         return self._checked(f"POST {path}", self._send("POST", path, body=body), secret=secret)
 
+    def offer(self, method: Method, path: str, body: Json) -> Answer:
+        """Send what may be refused in words that the caller reads: an answer of whatever status."""
+        return self._send(method, path, body=body) if method == "POST" else self._with_etag(method, path, body)
+
     def patch(self, path: str, body: Json, *, secret: bool = False) -> Answer:
         """Change a resource, its ETag in the first form that the service accepts. A 412 or 428 changed nothing."""
-        for attempt in range(_ETAG_TRIES):
-            forms = _etag_forms(self._etag(path))
-            answer = self._send("PATCH", path, forms[attempt % len(forms)], body)
-            if not wants_etag(answer):
-                break
-        return self._checked(f"PATCH {path}", answer, secret=secret)
+        return self._checked(f"PATCH {path}", self._with_etag("PATCH", path, body), secret=secret)
 
     def pieces(self, path: str, headers: Mapping[str, str], ends: float) -> Iterator[bytes]:
         """A stream of events with this login. See `Https.pieces`."""
         return self._wire.pieces(path, {**self._headers, **headers}, ends)
 
-    def delete(self, path: str) -> Answer:
-        """`UnknownOutcome` where the answer was lost: reading tells whether it is gone."""
-        return self._checked(f"DELETE {path}", self._send("DELETE", path))
+    def delete(self, path: str, body: Json | None = None) -> Answer:
+        """Remove a resource. Where there is none any more: `Unsupported`, and `UnknownOutcome` as for `post`."""
+        answer = self._send("DELETE", path, body=body)
+        if wants_etag(answer):
+            answer = self._with_etag("DELETE", path, body)
+        return self._checked(f"DELETE {path}", answer)
+
+    def upload(self, path: str, parcel: Parcel) -> Answer:
+        """POST a file once: no second login may repeat it. Ask for something first, so that the session is alive."""
+        return self._checked(f"POST {path}", self._wire.upload(path, self._headers, parcel))
 
     def _meet(self) -> None:
         answer = self._wire.send("GET", ROOT, {})
@@ -208,6 +223,17 @@ class RedfishSession:
             self._log_in()
             self._forget(stale)
             answer = self._wire.send(method, path, {**self._headers, **extra}, body)
+        return answer
+
+    def _with_etag(self, method: Method, path: str, body: Json | None) -> Answer:
+        tried: list[str | None] = []
+        for _ in range(_ETAG_TRIES):
+            # Where somebody changed it meanwhile, the new one is tried as it is before any other form (quirk 33).
+            forms = _etag_forms(self._etag(path))
+            tried.append(next((form for form in forms if form not in tried), forms[-1]))
+            answer = self._send(method, path, tried[-1], body)
+            if not wants_etag(answer):
+                break
         return answer
 
     def _patiently(self, path: str) -> Answer:

@@ -99,6 +99,10 @@ class Tree:
         last = Finding("more-findings", "", f"{len(every) - _FINDINGS} more findings are not shown")
         return (*every[:_FINDINGS], last)
 
+    def links(self, path: str | None) -> tuple[str, ...]:
+        """Where the members of a collection are, over all its pages, each once; none of them is asked for."""
+        return tuple(dict.fromkeys(link for page in self._pages(path, ()) for link in page.links("Members")))
+
     def _member(self, link: str, entry: Resource, needs: tuple[str, ...]) -> Resource:
         """A member as it was written out, or as it reads by itself."""
         key = _key(link)

@@ -23,6 +23,7 @@ from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.trust import Trust
 from drivers.wire.origin import NeverSent, Odd, OneOrigin
+from drivers.wire.parcel import Parcel
 from drivers.wire.tls import by_authorities, by_fingerprint, changed, fingerprint, pinned
 from inventory.address import HostPort
 from inventory.secrets import Secret
@@ -38,13 +39,17 @@ logging.getLogger("redfish.rest.v1").addFilter(lambda _record: False)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `body` is None where it is no JSON object, `methods` empty where it did not say what it takes."""
+    """What came back. `body` is None where it is no JSON object; `blank`: nothing came at all.
+
+    `methods` is empty where it did not say what it takes.
+    """
 
     status: int
     body: Json | None
     etag: str | None = None
     location: str | None = None
     token: Secret | None = field(default=None, repr=False)
+    blank: bool = False
     retry_after: timedelta | None = None
     methods: frozenset[str] = frozenset()
 
@@ -118,6 +123,23 @@ class Https:
             self._pin = sha256
             self._origin.expect(sha256)
 
+    def upload(self, path: str, headers: Mapping[str, str], parcel: Parcel) -> Answer:
+        """POST a file once, streamed, never again. `Unreachable`: not sent. `UnknownOutcome`, `IdentityChanged`."""
+        session = self._client._session  # noqa: SLF001  the library itself would hold the whole file in memory
+        sent = {"Accept": "application/json", "Content-Type": parcel.kind, **headers}
+        url = f"https://{self.who}{self._local('POST', path)}"
+        try:
+            told = session.post(url, data=parcel, headers=sent, allow_redirects=False)
+        except requests.RequestException as error:
+            raise self._said("POST", path, error) from error
+        token = told.headers.get("X-Auth-Token")
+        return Answer(
+            status=told.status_code,
+            body=_object(told.content),
+            location=told.headers.get("Location"),
+            token=Secret(token) if token else None,
+        )
+
     def close(self) -> None:
         self._client._session.close()  # noqa: SLF001  the library closes it only after a login of its own
 
@@ -143,7 +165,7 @@ class Https:
                 case "PATCH":
                     answer = self._client.patch(local, body=dict(body or {}), headers=sent)
                 case "DELETE":
-                    answer = self._client.delete(local, headers=sent)
+                    answer = self._client.delete(local, headers=sent, body=None if body is None else dict(body))
         except RetriesExhaustedError as error:
             cause = error.__cause__
             raise cause if isinstance(cause, requests.RequestException) else requests.RequestException(cause) from None
@@ -154,6 +176,7 @@ class Https:
             etag=answer.getheader("ETag") or None,
             location=answer.getheader("Location"),
             token=Secret(token) if token else None,
+            blank=not answer.read,
             retry_after=_span(answer.getheader("Retry-After")),
             methods=frozenset(word.strip().upper() for word in (answer.getheader("Allow") or "").split(",") if word),
         )

@@ -26,6 +26,7 @@ from requests.structures import CaseInsensitiveDict
 
 from drivers.patience import Patience
 from drivers.plain import plain
+from drivers.wire.parcel import Parcel
 from drivers.wire.tls import HTTPS_PORT, Timed, TooMuch
 from inventory.address import HostPort
 
@@ -63,13 +64,15 @@ class OneOrigin(BaseAdapter):
         """Trust, timeouts and proxies are this class's; what the library asks for is not heard.
 
         A redirect keeps method and body, and the library must not follow it: it would send the token to any host.
+        An upload is sent once, and so is not redirected at all.
         """
+        once = isinstance(request.body, Parcel)
         for _ in range(_REDIRECTS):
             if not self._is_here(request.url or ""):
                 raise Odd(f"it redirects to {plain(request.url or 'nowhere')}")
             response = self._exchange(request)
             location = response.headers.get("Location")
-            if response.status_code not in _MOVED or location is None:
+            if once or response.status_code not in _MOVED or location is None:
                 return response
             request = request.copy()
             try:
@@ -167,10 +170,11 @@ class OneOrigin(BaseAdapter):
         self, connection: http.client.HTTPConnection, request: requests.PreparedRequest
     ) -> tuple[http.client.HTTPResponse, bytes]:
         wire = cast("Timed", connection.sock)
-        wire.settimeout(self._patience.answer.total_seconds())
+        span = self._patience.upload if isinstance(request.body, Parcel) else self._patience.answer
+        wire.settimeout(span.total_seconds())
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it hung up
             _put(connection, request)
-        wire.ends = time.monotonic() + self._patience.answer.total_seconds()
+        wire.ends = time.monotonic() + span.total_seconds()
         wire.room = _HEADERS
         told = connection.getresponse()
         if told.status < HTTPStatus.OK:

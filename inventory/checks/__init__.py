@@ -5,9 +5,17 @@ from collections.abc import Callable, Iterator
 from inventory.checks.addressing import addressing
 from inventory.checks.cabling import cabling
 from inventory.checks.identity import identity
+from inventory.checks.profiles import profiles
 from inventory.checks.racking import racking
 from inventory.checks.references import references
 from inventory.draft import Draft
 from inventory.errors import Problem
 
-CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (references, identity, racking, addressing, cabling)
+CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
+    references,
+    identity,
+    racking,
+    addressing,
+    cabling,
+    profiles,
+)

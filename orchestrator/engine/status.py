@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from orchestrator.engine.tables import EDGE, EVIDENCE, NODE_ROLE
 from orchestrator.engine.vertex import BLOCKED, TODO, TRANSITION, RoleStatus, VertexKey
@@ -23,6 +23,8 @@ def statuses(store: Store) -> tuple[RoleStatus, ...]:
             NODE_ROLE.c.since,
             NODE_ROLE.c.due,
             NODE_ROLE.c.act_by,
+            NODE_ROLE.c.verify_by,
+            NODE_ROLE.c.signal,
             EVIDENCE.c.digest,
             EVIDENCE.c.at,
         )
@@ -34,7 +36,9 @@ def statuses(store: Store) -> tuple[RoleStatus, ...]:
             RoleStatus(
                 **{name: row[index] for index, name in enumerate(_COLUMNS)},
                 since=datetime.fromtimestamp(row.since, UTC),
-                deadline=_moment(row.due or row.act_by) if row.state == TRANSITION else None,
+                deadline=_moment(row.due if row.signal else row.verify_by or row.act_by or row.due)
+                if row.state == TRANSITION
+                else None,
                 evidence_digest=row.digest,
                 evidence_at=_moment(row.at),
             )
@@ -47,6 +51,14 @@ def inputs(store: Store, nodes: Collection[str]) -> Mapping[VertexKey, Mapping[s
     with store.engine.connect() as connection:
         rows = connection.execute(select(NODE_ROLE.c.node, NODE_ROLE.c.role, NODE_ROLE.c.inputs))
         return {(node, role): given for node, role, given in rows if node in nodes}
+
+
+def newest(store: Store, role: str, nodes: Collection[str]) -> dict[str, Mapping[str, JsonValue]]:
+    """By node, the value of what was last proven of a role, however old."""
+    last = select(func.max(EVIDENCE.c.id)).where(EVIDENCE.c.role == role).group_by(EVIDENCE.c.node)
+    with store.engine.connect() as connection:
+        asked = select(EVIDENCE.c.node, EVIDENCE.c.value).where(EVIDENCE.c.id.in_(last))
+        return {row.node: row.value for row in connection.execute(asked) if row.node in nodes}
 
 
 def states_of(store: Store, role: str) -> Mapping[str, str]:

@@ -40,6 +40,7 @@ def facts(world: World, job: Job) -> Observation:
 
 def _value(told: HardwareFacts) -> dict[str, JsonValue]:
     return {
+        **dataclasses.asdict(told.identity),
         "processors": told.processors,
         "memory_mib": told.memory_mib,
         "health": told.health,

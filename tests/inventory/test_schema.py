@@ -38,6 +38,13 @@ BY_FORM = (
     "a number too large",
     "a number too small",
     "a pattern that is not met",
+    "a term with an unknown key",
+    "a BIOS value that is no value",
+    "firmware with a version that is a number",
+    "firmware without the sum of its package",
+    "a volume of an unknown level",
+    "a drive size without a unit",
+    "a password policy that there is not",
 )
 
 

@@ -136,6 +136,43 @@ def test_a_wait_ends_at_its_deadline_and_says_for_what_it_waited(bench):
     assert f"{a.node.name}: a waited 1s for a call that never comes." in row.says
 
 
+def test_what_nobody_signals_is_looked_at_again_until_it_has_come(bench):
+    a = bench.vertex(bench.node(), "a", within=20 * SECONDS)
+    looks = []
+
+    def look(job):
+        looks.append(job.once("sent", lambda: "job 1", lambda: False))
+        if len(looks) < 3:
+            return Park("", 0, f"the job to run, look {len(looks)}", 10 * SECONDS, again=0.1 * SECONDS)
+        bench.thing(a).holds = True
+        return None
+
+    bench.thing(a).does = look
+    assert bench.anneal(a)["a"].state == "active"
+    assert looks == ["job 1"] * 3
+    waits = ["role.waiting", "role.resumed"]
+    assert bench.kinds(a.node) == ["role.todo", "role.started", "role.acting", *waits * 2, "role.active"]
+
+
+def test_a_wait_with_many_looks_shows_the_end_of_the_whole_wait(bench):
+    a = bench.vertex(bench.node(), "a", within=60 * SECONDS)
+    bench.thing(a).does = lambda _job: Park("", 0, "the job to run", 40 * SECONDS, again=0.3 * SECONDS)
+    bench.engine.submit([a], [], "looking")
+    row = bench.until(a.key, "transition", waiting=True)
+    assert row.waiting_for == "the job to run"
+    assert row.deadline > row.since + 10 * SECONDS
+    bench.engine.cancel([a.key])
+
+
+@pytest.mark.parametrize(("left", "within"), [(0, 20), (5, 0.5)])
+def test_a_wait_that_has_nothing_left_fails_by_what_it_waited_for(bench, left, within):
+    a = bench.vertex(bench.node(), "a", within=within * SECONDS)
+    bench.thing(a).does = lambda _job: Park("", 0, "the job to run", left * SECONDS, again=0.1 * SECONDS)
+    row = bench.anneal(a)["a"]
+    assert (row.state, bench.metal.acted[a.key] > 1) == ("error", left > 0)
+    assert f"{a.node.name}: a waited in vain for the job to run. Look at" in row.says
+
+
 def test_a_passing_failure_is_tried_again_as_often_as_allowed_and_no_more(bench):
     recovers, lasting = bench.vertex(bench.node(), "a"), bench.vertex(bench.node(), "b", retries=2)
 

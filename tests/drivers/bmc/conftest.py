@@ -37,7 +37,11 @@ QUICK = Patience(
     connect=timedelta(seconds=5),
     answer=timedelta(seconds=2),
     power=timedelta(milliseconds=300),
+    post=timedelta(milliseconds=300),
     settle=timedelta(milliseconds=300),
+    media=timedelta(milliseconds=300),
+    upload=timedelta(seconds=2),
+    steady=timedelta(milliseconds=500),
     poll=timedelta(milliseconds=100),
 )
 
@@ -109,15 +113,18 @@ class Reply:
 
 @dataclass
 class Lab:
-    """The service: change `resources`, queue what it says next in `script`, read what it `heard`."""
+    """The service: change `resources`, queue what it says next in `script`, read what it `heard`.
+
+    `acts` are what it does on a method and path whenever nothing is queued.
+    """
 
     resources: dict[str, dict] = field(default_factory=tree)
     obeys: bool = True
     has_basic: bool = True
     users: dict[str, str] = field(default_factory=lambda: {"admin": PASSWORD})
-    acts: dict[tuple[str, str], Callable[[Heard], Reply]] = field(default_factory=dict)
     heard: list[Heard] = field(default_factory=list)
     script: dict[tuple[str, str], deque[Reply | Callable[[Heard], Reply]]] = field(default_factory=dict)
+    acts: dict[tuple[str, str], Callable[[Heard], Reply]] = field(default_factory=dict)
     live: set[str] = field(default_factory=set)
     made: int = 0
     lookup: Callable[[str], dict | None] | None = None
@@ -299,6 +306,11 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 def certificate(tmp_path: Path) -> Callable[[], Path]:
     """Makes another certificate each time it is called."""
     return lambda: pem(tmp_path)
+
+
+@pytest.fixture
+def quick() -> Patience:
+    return QUICK
 
 
 @pytest.fixture

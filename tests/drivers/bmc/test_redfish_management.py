@@ -82,6 +82,19 @@ def test_the_interface_that_has_our_address_is_the_bmcs_own(managed):
     assert managed.connect().bmc_state().mac == "52:54:00:00:00:99"
 
 
+@pytest.mark.fault("F24", "accounts")
+def test_where_no_manager_is_known_to_be_the_hosts_nothing_is_told_of_it_and_nothing_sent(managed):
+    managed.resources["/redfish/v1/Managers"] = {"Members": [link(MANAGER), link("/redfish/v1/Managers/2")]}
+    managed.resources["/redfish/v1/Managers/2"] = {"Model": "Other"}
+    machine = managed.connect()
+    state = machine.bmc_state()
+    assert (state.clock, state.mac, [finding.code for finding in state.findings]) == (None, None, ["no-manager"])
+    for doing in (machine.reset_bmc, lambda: machine.set_ntp(["10.0.0.1"])):
+        with pytest.raises(Unsupported, match="no manager"):
+            doing()
+    assert machine.log() == ()
+
+
 @pytest.mark.quirk(106)
 def test_a_bmc_whose_ipmi_over_lan_is_off_says_so_by_redfish(managed):
     managed.resources[PROTOCOLS]["IPMI"]["ProtocolEnabled"] = False
