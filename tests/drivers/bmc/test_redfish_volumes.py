@@ -632,6 +632,15 @@ def test_a_volume_is_not_taken_for_gone_where_its_drives_are_not_told_either(lab
         machine.delete_volume(volume)
 
 
+@pytest.mark.fault("F24", "raid")
+@pytest.mark.parametrize("place", [VOLUMES, ARRAY, STORAGE])
+def test_a_volume_is_not_taken_for_gone_where_the_lists_cannot_be_read(lab, machine, array, volume, new_reply, place):
+    array.drop(volume.path)
+    lab.acts["GET", place] = lambda _heard: new_reply(200, b"<html>")
+    with pytest.raises(Garbled):
+        machine.delete_volume(volume)
+
+
 @pytest.mark.quirk(79)
 @pytest.mark.parametrize("takes", [True, False])
 def test_a_delete_says_when_it_applies_where_that_is_taken(lab, machine, array, volume, takes):
