@@ -187,7 +187,8 @@ def test_a_slot_that_refuses_every_form_ends_in_its_own_words_after_few(machine,
 @pytest.mark.quirk(82)
 def test_a_slot_that_wants_something_else_each_time_is_left_after_few(machine, bay):
     slot = bay()
-    names = iter(["TransferMethod"] * 2 + ["TransferProtocolType"] * 2 + ["UserName"] * 2 + ["WriteProtected"] * 9)
+    wanted = ["Inserted", "WriteProtected", "TransferProtocolType", "TransferMethod", "UserName"]
+    names = iter(wanted + wanted)
     slot.refuses = lambda body: ("Base.1.0.PropertyMissing", f"about {next(names)}")
     with pytest.raises(Refused, match="PropertyMissing"):
         machine.insert(URI)
