@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
+from drivers.ability.bios import Bios
+from drivers.ability.boot import BootControl, SecureBoot
 from drivers.ability.firmware import FirmwareUpdate, Steady
-from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
+from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify, Machine, Power
 from drivers.ability.media import VirtualMedia
+from drivers.ability.progress import Follow
 from drivers.ability.storage import EraseDrive, Raid
 from drivers.errors import DriverError, IdentityChanged
 from drivers.ipmi import Ipmi
@@ -21,13 +24,18 @@ _ABILITIES = MappingProxyType(
     {
         "identify": Identify,
         "power": Power,
-        "boot": BootOverride,
-        "facts": Facts,
         "firmware": FirmwareUpdate,
         "steady": Steady,
         "raid": Raid,
         "erase": EraseDrive,
         "vmedia": VirtualMedia,
+        "graceful": GracefulPower,
+        "boot": BootOverride,
+        "boot_control": BootControl,
+        "secure_boot": SecureBoot,
+        "bios": Bios,
+        "follow": Follow,
+        "facts": Facts,
     }
 )
 _PATIENCE = Patience()

@@ -16,6 +16,7 @@ class Patience:
     connect: timedelta = timedelta(seconds=10)
     answer: timedelta = timedelta(seconds=90)
     power: timedelta = timedelta(minutes=3)
+    post: timedelta = timedelta(minutes=10)  # of a host's self-test; with terabytes of memory it takes minutes
     settle: timedelta = timedelta(seconds=20)  # until a setting that was accepted reads back
     media: timedelta = timedelta(minutes=2)  # until an image that was inserted reads back, or its task is over
     upload: timedelta = timedelta(minutes=10)  # a BMC may judge a firmware file before it answers

@@ -19,6 +19,7 @@ _LONGEST = 300  # characters of a BMC's own words in our errors
 _NOT_NOW = frozenset(
     {
         "ActionParameterValueConflict",  # iDRAC10: `On` too soon after `ForceOff`
+        "InvalidOperationForSystemState",  # iLO: too soon after another power change
         "PowerOnPostInProgress",
         "RAC0218",  # iDRAC: too many sessions
         "ResourceInStandby",

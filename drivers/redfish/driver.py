@@ -3,23 +3,33 @@
 Source: DMTF DSP0266 (protocol), DSP0268 (data model).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Self
 
+from pydantic import JsonValue
+
+from drivers.ability.bios import Attribute, BiosState
+from drivers.ability.boot import BootSettings, SecureBootState
 from drivers.ability.firmware import Component, Package, UpdateMethod
 from drivers.ability.media import Slot
-from drivers.ability.progress import Handle
+from drivers.ability.progress import Handle, Progress
 from drivers.ability.storage import Controller, EraseMethod, Volume, VolumeWanted
 from drivers.errors import DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
+from drivers.redfish.bios import RedfishBios
 from drivers.redfish.boot import RedfishBoot
+from drivers.redfish.boot_control import RedfishBootControl
 from drivers.redfish.erase import RedfishErase
 from drivers.redfish.facts import facts_of, identity_of
 from drivers.redfish.firmware import RedfishFirmware
+from drivers.redfish.host import Host
+from drivers.redfish.job import RedfishFollow
 from drivers.redfish.media import RedfishMedia
 from drivers.redfish.power import RedfishPower
 from drivers.redfish.resource import Resource
+from drivers.redfish.secure_boot import RedfishSecureBoot
 from drivers.redfish.session import ROOT, RedfishSession
 from drivers.redfish.steady import steady
 from drivers.redfish.tree import Tree
@@ -36,12 +46,17 @@ class Redfish:
         self._session = session
         self._system = system
         self._power = RedfishPower(session, system, patience)
-        self._boot = RedfishBoot(session, system, patience)
         self._patience = patience
         self._firmware = RedfishFirmware(session, system)
         self._raid = RedfishRaid(session, system, patience)
         self._erase = RedfishErase(session, system, patience)
         self._media = RedfishMedia(session, system, patience)
+        self._host = Host(session, system, patience)
+        self._jobs = RedfishFollow(session)
+        self._bios = RedfishBios(self._host)
+        self._boot = RedfishBoot(self._host)
+        self._boot_control = RedfishBootControl(self._host, self._boot, self._bios)
+        self._secure_boot = RedfishSecureBoot(self._host, self._bios)
 
     @classmethod
     def connect(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
@@ -119,6 +134,39 @@ class Redfish:
 
     def steady(self, times: int = 3) -> None:
         steady(self._session, self._system, self._patience, times)
+
+    def shut_down(self, within: timedelta, *, force: bool) -> None:
+        self._power.shut_down(within, force=force)
+
+    def follow(self, handle: Handle) -> Progress:
+        return self._jobs.follow(handle)
+
+    def boot_settings(self) -> BootSettings:
+        return self._boot_control.settings()
+
+    def set_boot_mode(self, mode: BootMode) -> Handle | None:
+        return self._boot_control.set_mode(mode)
+
+    def set_boot_order(self, ids: Sequence[str]) -> Handle | None:
+        return self._boot_control.set_order(ids)
+
+    def boot_http_once(self, uri: str) -> Boot:
+        return self._boot_control.http_once(uri)
+
+    def secure_boot(self) -> SecureBootState | None:
+        return self._secure_boot.read()
+
+    def set_secure_boot(self, *, enabled: bool) -> Handle | None:
+        return self._secure_boot.set(enabled=enabled)
+
+    def bios(self) -> BiosState:
+        return self._bios.read()
+
+    def bios_registry(self) -> Mapping[str, Attribute]:
+        return self._bios.registry()
+
+    def stage_bios(self, wanted: Mapping[str, JsonValue]) -> Handle | None:
+        return self._bios.stage(wanted)
 
 
 def _the_host(session: RedfishSession) -> str:

@@ -11,7 +11,9 @@ from types import MappingProxyType
 from urllib.parse import urljoin, urlsplit
 
 from drivers.ability.progress import Handle, Phase, Progress
-from drivers.errors import Garbled, Refused
+from drivers.errors import Garbled, Refused, Transient
+from drivers.facts import Finding
+from drivers.patience import Patience
 from drivers.redfish.answer import error_of, fine
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
@@ -21,7 +23,6 @@ from drivers.wire.https import Answer, Json
 FRESH = timedelta(seconds=30)  # quirk 68: a new job of an iDRAC reads 404 for some seconds
 _HOPS = 3  # of one operation, from task to job
 _LONGEST = 300  # characters of a BMC's own words
-_PAGES = 100
 _EXTENDED = "@Message.ExtendedInfo"
 _TRANSITIONED = "OperationTransitionedToJob"
 _NOTHING = Progress(Phase.GONE, says="the BMC gave nothing to follow: only what it changed can tell")
@@ -68,10 +69,11 @@ _BAD_ENDS = ("failed", "aborted", "internalerror")  # of a message's id, where i
 
 @dataclass(frozen=True)
 class Looked:
-    """The tasks and jobs that were there at some moment. `places` are the collections that keep them."""
+    """The tasks and jobs that were there at some moment. `places`: the collections that keep them and could be read."""
 
     places: tuple[str, ...]
     members: frozenset[str]
+    unread: tuple[Finding, ...] = ()
 
 
 def looked(session: RedfishSession, *places: str) -> Looked:
@@ -79,8 +81,11 @@ def looked(session: RedfishSession, *places: str) -> Looked:
     tree = Tree(session, session.root)
     jobs = tree.at(session.root.link("JobService")).link("Jobs")
     tasks = tree.at(session.root.link("Tasks")).link("Tasks")
-    every = tuple(dict.fromkeys(place for place in (*places, jobs, tasks) if place))
-    return Looked(every, frozenset(link for place in every for link in _members(tree, place)))
+    every = {place: tree.links(place) for place in (*places, jobs, tasks) if place}
+    unread = tuple(finding for finding in tree.findings if finding.code == "unreadable")
+    lost = {finding.path.partition("?")[0] for finding in unread}
+    members = frozenset(link for links in every.values() for link in links)
+    return Looked(tuple(place for place in every if place not in lost), members, unread)
 
 
 def begun(
@@ -108,6 +113,25 @@ def look(session: RedfishSession, handle: Handle, *, met: bool = False) -> Progr
     `Busy` and `Unreachable` where the BMC cannot tell now, which says nothing of the operation.
     """
     return _NOTHING if handle.path is None else _look(session, handle.path, young=_young(handle) and not met)[0]
+
+
+def until_over(session: RedfishSession, handle: Handle, patience: Patience, within: timedelta) -> Progress:
+    """The first look at which it is over or waits for a reset, or the last one `within` that time.
+
+    `Refused` where it failed, in the BMC's words.
+    """
+    progress = Progress(Phase.RUNNING)
+    for _ in patience.looks(within):
+        try:
+            progress = look(session, handle)
+        except Transient:
+            continue
+        if progress.phase is Phase.FAILED:
+            what = f"{handle.what}: {handle.path} failed: {progress.says}"
+            raise Refused(session.who, what, "its words say why; change what is wanted, or clear its queue")
+        if progress.phase is not Phase.RUNNING:
+            break
+    return progress
 
 
 class RedfishFollow:
@@ -213,19 +237,8 @@ def _holds_job(session: RedfishSession, place: str, made: Resource) -> bool:
 def _appeared(session: RedfishSession, before: Looked) -> str | None:
     """What is there now and was not. One operation may stand in several collections under one name."""
     tree = Tree(session, session.root)
-    new = [link for place in before.places for link in _members(tree, place) if link not in before.members]
+    new = [link for place in before.places for link in tree.links(place) if link not in before.members]
     return new[0] if len({link.rstrip("/").rpartition("/")[2] for link in new}) == 1 else None
-
-
-def _members(tree: Tree, place: str) -> Iterator[str]:
-    """The links of a collection, over its pages; what they lead to is not asked for."""
-    pages: set[str] = set()
-    page: str | None = place
-    while page is not None and page not in pages and len(pages) < _PAGES:
-        pages.add(page)
-        resource = tree.at(page)
-        yield from resource.links("Members")
-        page = resource.text("Members@odata.nextLink")
 
 
 def local(link: str) -> str:

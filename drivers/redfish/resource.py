@@ -26,6 +26,13 @@ class Resource:
         self._wrong(keys, value, "text")
         return None
 
+    def flag(self, *keys: str) -> bool | None:
+        value = self._at(keys)
+        if isinstance(value, bool):
+            return value
+        self._wrong(keys, value, "true or false")
+        return None
+
     def number(self, *keys: str) -> float | None:
         """Not negative: no quantity that we read can be."""
         value = self._at(keys)
@@ -37,13 +44,6 @@ class Resource:
     def whole(self, *keys: str) -> int | None:
         value = self.number(*keys)
         return None if value is None else round(value)
-
-    def flag(self, *keys: str) -> bool | None:
-        value = self._at(keys)
-        if isinstance(value, bool):
-            return value
-        self._wrong(keys, value, "true or false")
-        return None
 
     def inner(self, *keys: str) -> "Resource":
         """An object inside; an empty one where there is none."""

@@ -162,10 +162,13 @@ class RedfishSession:
         return answer
 
     def _with_etag(self, method: Method, path: str, body: Json | None) -> Answer:
-        for attempt in range(_ETAG_TRIES):
+        tried: list[str | None] = []
+        for _ in range(_ETAG_TRIES):
             told = self._find(path)
+            # Where somebody changed it meanwhile, the new one is tried as it is before any other form (quirk 33).
             forms = _etag_forms(told[1] if told else None)
-            answer = self._send(method, path, forms[attempt % len(forms)], body)
+            tried.append(next((form for form in forms if form not in tried), forms[-1]))
+            answer = self._send(method, path, tried[-1], body)
             if not wants_etag(answer):
                 break
         return answer

@@ -45,6 +45,10 @@ class Tree:
                 written_out = entry.body.keys() - _REFERENCE_ONLY
                 yield Resource(link, entry.body, self.findings) if written_out else self.at(link)
 
+    def links(self, path: str | None) -> tuple[str, ...]:
+        """Where the members of a collection are, over all its pages, each once; none of them is asked for."""
+        return tuple(dict.fromkeys(link for page in self._pages(path) for link in page.links("Members")))
+
     def _pages(self, path: str | None) -> Iterator[Resource]:
         seen: set[str] = set()
         while path is not None:

@@ -34,6 +34,7 @@ QUICK = Patience(
     connect=timedelta(seconds=5),
     answer=timedelta(seconds=2),
     power=timedelta(milliseconds=300),
+    post=timedelta(milliseconds=300),
     settle=timedelta(milliseconds=300),
     media=timedelta(milliseconds=300),
     upload=timedelta(seconds=2),
