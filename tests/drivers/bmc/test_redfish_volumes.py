@@ -324,6 +324,18 @@ def test_what_another_controller_is_at_and_what_is_over_is_in_nobodys_way(lab, m
     assert len(array.asked) == 1
 
 
+@pytest.mark.quirk(74)
+@pytest.mark.parametrize(("name", "takes"), [("RAIDConfiguration", False), ("DumpLog", True)])
+def test_a_job_for_raid_that_does_not_say_for_which_controller_counts_for_all(machine, array, name, takes):
+    array.begin("Pending", Name=name)
+    if takes:
+        machine.create_volume(WANTED)
+    else:
+        with pytest.raises(Busy, match="begins when the host is reset"):
+            machine.create_volume(WANTED)
+    assert len(array.asked) == int(takes)
+
+
 @pytest.mark.quirk(71)
 @pytest.mark.quirk(74)
 def test_an_idrac_with_any_job_in_its_own_queue_is_asked_for_nothing(lab, machine, array):
