@@ -17,6 +17,7 @@ GROUPS = MappingProxyType(
         "inventory": "The site's YAML: check it, show it, trace its values.",
         "image": "Images: build, import, list.",
         "rack": "A virtual rack, to learn and to rehearse on.",
+        "driver": "BMCs by their address, without an inventory.",
         "node": "Single machines: power, facts, quarantine.",
     }
 )

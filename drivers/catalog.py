@@ -1,9 +1,10 @@
 """Which driver speaks which protocol, and a machine from an inventory's BMC."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 
+from drivers import ipmi
 from drivers.ability.bios import Bios
 from drivers.ability.boot import BootControl, SecureBoot
 from drivers.ability.firmware import FirmwareUpdate, Steady
@@ -11,9 +12,11 @@ from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify
 from drivers.ability.media import VirtualMedia
 from drivers.ability.progress import Follow
 from drivers.ability.storage import EraseDrive, Raid
-from drivers.errors import DriverError, IdentityChanged
+from drivers.card import Card
+from drivers.errors import DriverError, Garbled, IdentityChanged, Unreachable, Unsupported
 from drivers.ipmi import Ipmi
 from drivers.patience import Patience
+from drivers.redfish import card as redfish_card
 from drivers.redfish.driver import Redfish
 from drivers.trust import Trust
 from inventory.model import Bmc
@@ -37,6 +40,9 @@ _ABILITIES = MappingProxyType(
         "follow": Follow,
         "facts": Facts,
     }
+)
+_PROBES: Mapping[str, Callable[[Bmc, Login, Trust, Patience], Card]] = MappingProxyType(
+    {"redfish": redfish_card.probe, "ipmi": ipmi.probe}
 )
 _PATIENCE = Patience()
 
@@ -73,6 +79,26 @@ def session(
         yield machine
     finally:
         machine.close()
+
+
+def probe(
+    bmc: Bmc, login: Login, trust: Trust, protocols: Sequence[str] = tuple(DRIVERS), patience: Patience = _PATIENCE
+) -> Card:
+    """The capability card of a BMC by the first protocol that it answers by. Changes nothing on it.
+
+    The next one is tried only where nothing answers as the one before, never where that refuses us: a login that was
+    denied is not offered again, least of all by a weaker protocol.
+    """
+    silent: list[DriverError] = []
+    for protocol in protocols:
+        try:
+            return _PROBES[protocol](bmc, login, trust, patience)
+        except (Unreachable, Garbled, Unsupported) as error:
+            silent.append(error)
+    if len(silent) == 1:
+        raise silent[0]
+    tried = "; ".join(f"by {protocol}: {error.what}" for protocol, error in zip(protocols, silent, strict=True))
+    raise Unreachable(str(bmc.address), f"no BMC answers ({tried})", "check its power, cable and address")
 
 
 def _check_serial(machine: Machine, who: str, expected: str) -> None:

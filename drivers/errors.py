@@ -5,6 +5,7 @@ DriverError
 │   ├── Unreachable       nobody answers at the address
 │   └── Busy              it answers, but not now (POST, session limit, job running, 5xx)
 ├── Denied                the login is refused; trying again risks a lock-out
+│   └── PasswordExpired   it is right, and the BMC wants another before all else
 ├── IdentityChanged       not the certificate, or not the machine, that belongs there: no write may follow
 ├── Unsupported           this hardware cannot do it
 ├── Refused               it understood and said no
@@ -13,13 +14,18 @@ DriverError
 └── UnknownOutcome        a write was sent, and what became of it cannot be read
 """
 
+from drivers.plain import plain
+
+_MOST = 2000  # characters of one part
+
 
 class DriverError(Exception):
-    """Who (host, address), what was tried, and what to do now."""
+    """Who (host, address), what was tried, and what to do now. Fit for a terminal: hardware may be quoted in it."""
 
     retryable = False
 
     def __init__(self, who: str, what: str, remedy: str) -> None:
+        who, what, remedy = (_lines(part) for part in (who, what, remedy))
         super().__init__(f"{who}: {what}. {remedy}")
         self.who = who
         self.what = what
@@ -39,6 +45,10 @@ class Busy(Transient):
 
 
 class Denied(DriverError):
+    pass
+
+
+class PasswordExpired(Denied):
     pass
 
 
@@ -64,3 +74,7 @@ class Garbled(DriverError):
 
 class UnknownOutcome(DriverError):
     pass
+
+
+def _lines(text: str) -> str:
+    return "\n".join(plain(line, _MOST) for line in text[: 4 * _MOST].split("\n"))

@@ -12,7 +12,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Self
 
-from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome, Unreachable, Unsupported
+from drivers.card import BmcCard, BootCard, Card, PowerCard
+from drivers.errors import Busy, Garbled, NotApplied, Refused, UnknownOutcome, Unreachable, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, Finding, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
 from drivers.proof import prove_power
@@ -39,6 +40,10 @@ _UEFI_DISK = MappingProxyType({10876: 9, 47488: 9})  # Super Micro, by either of
 
 _FRU_CHUNK = 16  # bytes; every BMC met can answer this many, and some no more than 32
 _FRU_UNIT = 8  # bytes; area offsets and lengths are multiples (FRU definition, section 8)
+_NO_CARD = (
+    "IPMI tells no BIOS settings, reset types, boot targets, NICs, processors, memory, drives, volumes, virtual media, "
+    "update methods, password lengths, session timeout or Secure Boot"
+)
 _NO_LIST = "IPMI tells no processors, memory, NICs or drives; the agent reads them in the machine"
 
 
@@ -79,6 +84,37 @@ class Ipmi:
             memory_mib=None,
             health=_health(status),
             findings=(Finding("not-told", "ipmi", _NO_LIST),),
+        )
+
+    def card(self) -> Card:
+        """What IPMI can tell, and a finding for all that it cannot. Its requests are packets, and not counted."""
+        identity = self.identify()
+        findings = [Finding("not-told", "ipmi", _NO_CARD)]
+        try:
+            boot = self.boot()
+        except (Busy, Garbled, Refused, Unsupported) as error:
+            boot = Boot(target=None, once=None, mode=None)
+            findings.append(Finding("unreadable", "ipmi", error.what))
+        named = {
+            "vendor": identity.vendor,
+            "model": identity.model,
+            "serial number": identity.serial,
+            "UUID": identity.uuid,
+        }
+        untold = [name for name, value in named.items() if value is None]
+        if untold:
+            findings.append(Finding("not-told", "ipmi", f"its FRU tells no {', '.join(untold)}"))
+        return Card(
+            vendor=identity.vendor,
+            model=identity.model,
+            serial=identity.serial,
+            uuid=identity.uuid,
+            system=None,
+            manager=None,
+            bmc=BmcCard("ipmi", identity.bmc_version),
+            power=PowerCard(self.power()),
+            boot=BootCard(mode=boot.mode, enabled=_enabled(boot)),
+            findings=tuple(findings),
         )
 
     def power(self) -> PowerState:
@@ -202,6 +238,22 @@ class Ipmi:
                 break
             read += told[1:]
         return read
+
+
+def probe(bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Card:
+    """Log in, read, log out."""
+    machine = Ipmi.connect(bmc, login, trust, patience)
+    try:
+        return machine.card()
+    finally:
+        machine.close()
+
+
+def _enabled(boot: Boot) -> str | None:
+    """In Redfish's words, as the rest of a card."""
+    if boot.target is BootTarget.NONE:
+        return "Disabled"
+    return None if boot.once is None else "Once" if boot.once else "Continuous"
 
 
 def _power(status: bytes) -> PowerState:

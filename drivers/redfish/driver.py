@@ -27,10 +27,10 @@ from drivers.redfish.firmware import RedfishFirmware
 from drivers.redfish.host import Host
 from drivers.redfish.job import RedfishFollow
 from drivers.redfish.media import RedfishMedia
+from drivers.redfish.places import hosts, place_of
 from drivers.redfish.power import RedfishPower
-from drivers.redfish.resource import Resource
 from drivers.redfish.secure_boot import RedfishSecureBoot
-from drivers.redfish.session import ROOT, RedfishSession
+from drivers.redfish.session import RedfishSession
 from drivers.redfish.steady import steady
 from drivers.redfish.tree import Tree
 from drivers.redfish.volumes import RedfishRaid
@@ -171,21 +171,16 @@ class Redfish:
 
 def _the_host(session: RedfishSession) -> str:
     """The link of the one system that is a host. A baseboard of accelerators may stand beside it; a second host not."""
-    collection = session.get(session.root.link("Systems") or f"{ROOT}Systems")
+    collection = session.get(place_of(session.root, "Systems"))
     links = collection.links("Members")
     if len(links) == 1 and "Members@odata.nextLink" not in collection.body:
         return links[0]
-    systems = tuple(Tree(session, collection).members(collection.path))
-    hosts = [system.path for system in systems if _is_host(system)]
-    if len(hosts) == 1:
-        return hosts[0]
-    if not hosts:
-        what = f"none of its {len(systems)} systems is a host"
+    found = tuple(Tree(session, collection).members(collection.path))
+    likely = hosts(found)
+    if len(likely) == 1:
+        return likely[0].path
+    if not likely:
+        what = f"none of its {len(found)} systems is a host"
         raise Garbled(session.who, what, "restart its BMC; if that does not help, update its firmware")
-    raise Unsupported(session.who, f"it manages {len(hosts)} hosts: {', '.join(hosts)}", "name a BMC of one host")
-
-
-def _is_host(system: Resource) -> bool:
-    physical = system.text("SystemType") in (None, "Physical")
-    computes = system.whole("ProcessorSummary", "Count") or system.link("Bios")
-    return physical and bool(computes) and system.text("Actions", "#ComputerSystem.Reset", "target") is not None
+    named = ", ".join(system.path for system in likely)
+    raise Unsupported(session.who, f"it manages {len(likely)} hosts: {named}", "name a BMC of one host")

@@ -4,6 +4,7 @@ Source: DSP0266 (Redfish specification), sessions, authentication, ETags.
 """
 
 import base64
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -11,11 +12,11 @@ from typing import Self
 
 from drivers.errors import Denied, DriverError, Garbled, UnknownOutcome, Unreachable
 from drivers.patience import Patience
-from drivers.redfish.answer import error_of, fine, out_of_sessions, said, wants_etag
+from drivers.redfish.answer import error_of, fine, out_of_sessions, pause_of, said, wants_etag
 from drivers.redfish.resource import Resource
 from drivers.sessions import Booked, LeftOpen, began_with
 from drivers.trust import Trust
-from drivers.wire.https import Answer, Https, Json, Method
+from drivers.wire.https import Answer, Cost, Https, Json, Method
 from drivers.wire.parcel import Parcel
 from inventory.model import Bmc
 from inventory.secrets import Login
@@ -23,16 +24,22 @@ from inventory.secrets import Login
 ROOT = "/redfish/v1/"
 _NO_SESSIONS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
 _ETAG_TRIES = 4
+_LEAST_PAUSE = 0.1  # seconds; a service may ask for none at all, and go on refusing
 _TOKEN = "X-Auth-Token"  # noqa: S105  the header's name
 
 
 class RedfishSession:
-    """Reads and writes as one user. `root` is the service root as it was met."""
+    """Reads and writes as one user. `root` is the service root as it was met.
 
-    def __init__(self, wire: Https, login: Login, booked: Booked) -> None:
+    `expand` is how this BMC is asked to write out a collection's members; None where it cannot, or failed to.
+    """
+
+    def __init__(self, wire: Https, login: Login, booked: Booked, patience: Patience) -> None:
         self.who = wire.who
         self.root = Resource(ROOT, {})
+        self.expand: str | None = None
         self._wire = wire
+        self._patience = patience
         self._login = login
         self._headers: Mapping[str, str] = MappingProxyType({})
         self._location: str | None = None
@@ -41,7 +48,7 @@ class RedfishSession:
     @classmethod
     def open(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
         """Meet the service and log in. A wrong password is sent once. `Denied`, `Busy`, `Unreachable`, `Garbled`."""
-        session = cls(Https(bmc.address, trust, patience), login, Booked(trust.book, str(bmc.address)))
+        session = cls(Https(bmc.address, trust, patience), login, Booked(trust.book, str(bmc.address)), patience)
         try:
             session._meet()
             session._end_left()
@@ -50,6 +57,11 @@ class RedfishSession:
             raise
         return session
 
+    @property
+    def cost(self) -> Cost:
+        """Since it was opened, login and logout included."""
+        return self._wire.cost
+
     def close(self) -> None:
         """Give the session back. Never raises; safe to call twice."""
         location, self._location = self._location, None
@@ -57,9 +69,9 @@ class RedfishSession:
             self._booked.closed()
         self._wire.close()
 
-    def find(self, path: str) -> Resource | None:
-        """A resource, or None where there is none. Tries the link as given, then with or without its last slash."""
-        told = self._find(path)
+    def find(self, path: str, *others: str) -> Resource | None:
+        """A resource, or None where there is none. Tries the link as given, `others`, then the last slash otherwise."""
+        told = self._find(path, others)
         return None if told is None else told[0]
 
     def get(self, path: str) -> Resource:
@@ -73,7 +85,7 @@ class RedfishSession:
         """One GET and what was answered, of whatever status; the link as given, then with or without its last slash."""
         answer = self._send("GET", path)
         if answer.status == HTTPStatus.NOT_FOUND:
-            other = self._send("GET", _other_form(path))
+            other = self._send("GET", _forms(path)[-1])
             answer = answer if other.status == HTTPStatus.NOT_FOUND else other
         return answer
 
@@ -112,6 +124,7 @@ class RedfishSession:
         if body is None:
             raise Garbled(self.who, "its service root is no JSON object", "look who answers there; is it a BMC?")
         self.root = Resource(ROOT, body)
+        self.expand = _expand_query(self.root)
         if not self._headers:
             self._log_in()
 
@@ -120,7 +133,11 @@ class RedfishSession:
         if sessions is None:
             self._use_basic()
             return
-        answer = self._ask_for_session(sessions)
+        for _ in self._patience.looks(self._patience.settle):
+            answer = self._ask_for_session(sessions)
+            if not out_of_sessions(answer):
+                break
+            self._booked.closed()
         if fine(answer) and answer.token is not None:
             self._headers = MappingProxyType({_TOKEN: answer.token.reveal()})
             self._location = answer.location or Resource(sessions, answer.body or {}).link()
@@ -173,16 +190,27 @@ class RedfishSession:
                 break
         return answer
 
-    def _find(self, path: str) -> tuple[Resource, str | None] | None:
+    def _patiently(self, path: str) -> Answer:
+        """A read. Where the service asks for patience, it has as much as a setting has to settle."""
+        end = time.monotonic() + self._patience.settle.total_seconds()
+        while True:
+            answer = self._send("GET", path)
+            pause = pause_of(answer, self._patience.poll)
+            if pause is None or time.monotonic() + pause.total_seconds() > end:
+                return answer
+            time.sleep(max(pause.total_seconds(), _LEAST_PAUSE))
+
+    def _find(self, path: str, others: tuple[str, ...] = ()) -> tuple[Resource, str | None] | None:
         """A resource and its ETag."""
-        for form in (path, _other_form(path)):
-            answer = self._send("GET", form)
+        as_given, *slashed = _forms(path)
+        for form in (as_given, *others, *slashed):
+            answer = self._patiently(form)
             if answer.status == HTTPStatus.NOT_FOUND:
                 continue
             body = self._checked(f"GET {form}", answer).body
             if body is None:
                 raise Garbled(self.who, f"GET {form}: that is no JSON object", "update its firmware")
-            resource = Resource(form, body)
+            resource = Resource(form, body, methods=answer.methods)
             return resource, answer.etag or resource.text("@odata.etag")
         return None
 
@@ -224,8 +252,19 @@ class RedfishSession:
         return answer
 
 
-def _other_form(path: str) -> str:
-    return path.removesuffix("/") if path.endswith("/") else f"{path}/"
+def _forms(path: str) -> tuple[str, ...]:
+    """A link as given, then with or without its last slash: services differ over it, and from their own links."""
+    if "?" in path:
+        return (path,)
+    return (path, path.removesuffix("/") if path.endswith("/") else f"{path}/")
+
+
+def _expand_query(root: Resource) -> str | None:
+    """Subordinate resources of one level, in the words that the service says it knows. Source: DSP0266, $expand."""
+    offered = root.inner("ProtocolFeaturesSupported", "ExpandQuery")
+    if offered.flag("NoLinks") is not True:
+        return None
+    return ".($levels=1)" if offered.flag("Levels") is True else "."
 
 
 def _etag_forms(etag: str | None) -> tuple[str | None, ...]:

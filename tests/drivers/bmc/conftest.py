@@ -19,8 +19,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from drivers.ability.machine import Machine
+from drivers.card import Card
 from drivers.catalog import connect
 from drivers.patience import Patience
+from drivers.redfish.card import probe as redfish_probe
+from drivers.redfish.tree import Budget
 from drivers.trust import Trust
 from inventory.model import Bmc
 from inventory.secrets import Login, Secret
@@ -95,13 +98,17 @@ class Heard:
 
 @dataclass
 class Reply:
-    """One answer. `silent` closes the connection without any; `held` waits until the test is over."""
+    """One answer. `silent` closes the connection without any; `held` waits until the test is over.
+
+    `raw` speaks for itself: it is called with what sends bytes and the event that ends the test, and then hung up on.
+    """
 
     status: int = 200
     body: dict | bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
     held: bool = False
+    raw: Callable[[Callable[[bytes], object], threading.Event], None] | None = None
 
 
 @dataclass
@@ -239,6 +246,10 @@ class _Talk(BaseHTTPRequestHandler):
         if reply.silent:
             self.close_connection = True
             return
+        if reply.raw:
+            self.close_connection = True
+            reply.raw(self.connection.sendall, self.lab.over)
+            return
         raw = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body or {}).encode()
         if reply.status == 204:
             raw = b""
@@ -287,6 +298,17 @@ def certificate(tmp_path: Path) -> Callable[[], Path]:
 @pytest.fixture
 def quick() -> Patience:
     return QUICK
+
+
+@pytest.fixture
+def card_of() -> Callable[[Lab], Card]:
+    """Probes a lab by Redfish, taking any certificate."""
+
+    def card(lab: Lab, patience: Patience = QUICK, **budget: int | timedelta) -> Card:
+        login = Login("admin", Secret(PASSWORD))
+        return redfish_probe(lab.bmc, login, Trust(lab), patience, Budget(**budget))
+
+    return card
 
 
 @pytest.fixture
