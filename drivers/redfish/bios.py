@@ -191,7 +191,7 @@ class RedfishBios:
             return handle
         try:
             answer: Answer | None = self._session.post(queue, {"TargetSettingsURI": reading.settings.path})
-        except (Refused, UnknownOutcome):
+        except (Refused, Unsupported, UnknownOutcome):
             answer = None  # "already committed" means that there is one
         made = begun(self._session, answer, handle.what, reading.queue.looked, needs_reset=True)
         return made if made.path is not None else handle
@@ -199,14 +199,20 @@ class RedfishBios:
     def _proven(self, handle: Handle, wanted: Values) -> Handle | None:
         """None where all of it is in force by now. `NotApplied` where it is neither in force nor staged."""
         for reading in self._host.readings(self._reading, handle.what):
-            if not reading.lacks(wanted):
+            if not reading.lacks(wanted) and not self._idle(reading, handle):
                 done = handle.path is None and in_force(reading.state, wanted) and not reading.state.pending
                 return None if done else handle
         if handle.path is not None and any(_name(job.handle) == _name(handle) for job in reading.jobs):
             return handle  # it does not show what is staged, and its job waits
         lost = ", ".join(f"{name} reads {shown(reading.effective.get(name))}" for name in reading.lacks(wanted))
+        lost = lost or "no job takes up what is staged"
         what = f"{handle.what} was sent, and after {in_words(self._host.patience.settle)} {lost}"
         raise NotApplied(self._session.who, what, "look for what these settings depend on; update its firmware")
+
+    def _idle(self, reading: _Reading, handle: Handle) -> bool:
+        """Whether settings lie where nothing will ever apply them: staged, in a BMC of jobs, without one."""
+        made = handle.path is not None or bool(reading.jobs)
+        return bool(reading.state.pending) and not made and self._host.queue() is not None
 
     def _in_registry_terms(self, error: Refused, reading: _Reading, values: Values) -> Refused:
         """A refusal, with what the refused values depend on: some are read-only until others are set (quirk 73)."""

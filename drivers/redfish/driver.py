@@ -58,16 +58,16 @@ class Redfish:
         self._system = system
         self._patience = patience
         self._power = RedfishPower(session, system, patience)
-        self._firmware = RedfishFirmware(session, system)
-        self._raid = RedfishRaid(session, system, patience)
-        self._erase = RedfishErase(session, system, patience)
-        self._media = RedfishMedia(session, system, patience)
         self._host = Host(session, system, patience)
         self._jobs = RedfishFollow(session)
         self._bios = RedfishBios(self._host)
         self._boot = RedfishBoot(self._host)
         self._boot_control = RedfishBootControl(self._host, self._boot, self._bios)
         self._secure_boot = RedfishSecureBoot(self._host, self._bios)
+        self._firmware = RedfishFirmware(self._host)
+        self._raid = RedfishRaid(self._host)
+        self._erase = RedfishErase(self._host)
+        self._media = RedfishMedia(self._host)
 
     @classmethod
     def connect(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:

@@ -184,6 +184,17 @@ def test_a_slot_that_refuses_every_form_ends_in_its_own_words_after_few(machine,
     assert "Canary" not in str(failure.value)
 
 
+@pytest.mark.quirk(82)
+def test_a_slot_that_wants_something_else_each_time_is_left_after_few(machine, bay):
+    slot = bay()
+    wanted = ["Inserted", "WriteProtected", "TransferProtocolType", "TransferMethod", "UserName"]
+    names = iter(wanted + wanted)
+    slot.refuses = lambda body: ("Base.1.0.PropertyMissing", f"about {next(names)}")
+    with pytest.raises(Refused, match="PropertyMissing"):
+        machine.insert(URI)
+    assert len(slot.asked()) <= 8
+
+
 @pytest.mark.quirk(83)
 @pytest.mark.parametrize("uri", ["http://10.0.0.9/boot.iso?token=Canary", "http://10.0.0.9/boot"])
 def test_an_address_that_a_supermicro_does_not_take_is_refused_before_anything_is_sent(lab, machine, bay, uri):

@@ -324,6 +324,18 @@ def test_what_another_controller_is_at_and_what_is_over_is_in_nobodys_way(lab, m
     assert len(array.asked) == 1
 
 
+@pytest.mark.quirk(74)
+@pytest.mark.parametrize(("name", "takes"), [("RAIDConfiguration", False), ("DumpLog", True)])
+def test_a_job_for_raid_that_does_not_say_for_which_controller_counts_for_all(machine, array, name, takes):
+    array.begin("Pending", Name=name)
+    if takes:
+        machine.create_volume(WANTED)
+    else:
+        with pytest.raises(Busy, match="begins when the host is reset"):
+            machine.create_volume(WANTED)
+    assert len(array.asked) == int(takes)
+
+
 @pytest.mark.quirk(71)
 @pytest.mark.quirk(74)
 def test_an_idrac_with_any_job_in_its_own_queue_is_asked_for_nothing(lab, machine, array):
@@ -629,6 +641,15 @@ def test_a_volume_is_not_taken_for_gone_where_its_drives_are_not_told_either(lab
     array.drop(volume.path)
     lab.resources[ARRAY]["Drives"] = []
     with pytest.raises(Busy, match="nor any of its drives"):
+        machine.delete_volume(volume)
+
+
+@pytest.mark.fault("F24", "raid")
+@pytest.mark.parametrize("place", [VOLUMES, ARRAY, STORAGE])
+def test_a_volume_is_not_taken_for_gone_where_the_lists_cannot_be_read(lab, machine, array, volume, new_reply, place):
+    array.drop(volume.path)
+    lab.acts["GET", place] = lambda _heard: new_reply(200, b"<html>")
+    with pytest.raises(Garbled):
         machine.delete_volume(volume)
 
 

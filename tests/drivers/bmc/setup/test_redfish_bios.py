@@ -96,6 +96,35 @@ def test_every_value_that_the_registry_does_not_allow_is_named_and_nothing_is_se
     assert writes(lab) == []
 
 
+def test_an_attribute_of_another_model_that_the_registry_knows_is_refused(lab, firmware, machine):
+    del firmware.current["AssetTag"]
+    firmware.show()
+    with pytest.raises(Refused, match="AssetTag: the registry knows it, and this BIOS does not have it"):
+        machine.stage_bios({"AssetTag": "x"})
+    firmware.current.clear()
+    firmware.show()
+    assert machine.stage_bios({"AssetTag": "x"}).needs_reset  # it has told nothing yet
+
+
+def test_values_are_in_the_words_that_the_bios_itself_uses(lab, firmware, machine):
+    for entry in lab.resources[REGISTRY]["RegistryEntries"]["Attributes"]:
+        values = entry.get("Value", [])
+        entry |= {"Value": [{"ValueName": str(i), "ValueDisplayName": v["ValueName"]} for i, v in enumerate(values)]}
+    assert machine.bios_registry()["Sriov"].values == ("Enabled", "Disabled")
+    with pytest.raises(Refused, match="Sriov: 0 is not one of Enabled, Disabled"):
+        machine.stage_bios({"Sriov": "0"})
+    assert machine.stage_bios(ON).needs_reset
+
+
+@pytest.mark.quirk(61)
+def test_settings_that_no_job_takes_up_are_not_staged(lab, idrac, machine, new_reply):
+    lab.resources[BIOS]["@Redfish.Settings"]["SupportedApplyTimes"] = []
+    idrac.shows_staged = False
+    lab.acts["POST", QUEUE] = lambda _heard: new_reply(405)
+    with pytest.raises(NotApplied, match="no job takes up what is staged"):
+        machine.stage_bios(ON)
+
+
 @pytest.mark.parametrize("value", [True, 8.0, "8", [8]])
 def test_a_number_is_a_whole_number(firmware, machine, value):
     with pytest.raises(Refused, match=r"ProcCores: .* is no Integer"):
@@ -115,9 +144,7 @@ def test_a_value_that_is_read_only_for_now_is_refused_with_what_it_depends_on(
     lab, firmware, machine, new_reply, refusal
 ):
     entries = lab.resources[REGISTRY]["RegistryEntries"]["Attributes"]
-    lab.resources[REGISTRY]["RegistryEntries"]["Attributes"] = [
-        entry | {"ReadOnly": False} if isinstance(entry, dict) else entry for entry in entries
-    ]
+    lab.resources[REGISTRY]["RegistryEntries"]["Attributes"] = [entry | {"ReadOnly": False} for entry in entries]
     lab.next("PATCH", SETTINGS, new_reply(400, refusal("IDRAC.2.8.SYS410", "read-only")))
     with pytest.raises(Refused, match=r"read-only.*TurboMode depends on Sriov, ProcCores. set those first"):
         machine.stage_bios({"TurboMode": "Enabled"})
