@@ -426,6 +426,8 @@ def test_a_host_is_armed_to_start_once_from_a_location(lab, machine, http):
         {"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": "UefiHttp", "HttpBootUri": URI}
     ]
     assert machine.boot_settings().http_uri == URI
+    lab.resources[SYSTEM]["Boot"]["HttpBootUri"] = "None"
+    assert machine.boot_settings().http_uri is None
 
 
 def test_http_boot_from_legacy_mode_asks_for_uefi(lab, machine, http):
