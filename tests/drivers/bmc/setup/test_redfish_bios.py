@@ -1,7 +1,5 @@
 """BIOS settings: refused before they are sent, staged once, in force only when they read back with no job left."""
 
-from datetime import timedelta
-
 import pytest
 
 from drivers.ability.bios import BiosState, in_force, not_in_force
@@ -310,6 +308,21 @@ def test_a_job_that_cannot_be_withdrawn_is_busy(lab, idrac, machine, new_reply, 
         machine.stage_bios(MORE)
 
 
+@pytest.mark.quirk(63)
+@pytest.mark.fault("F19", "bios")
+def test_somebody_who_stages_between_our_look_and_our_write_is_waited_for(lab, idrac, machine):
+    def overtaken(heard):
+        idrac.staged = {"AssetTag": "theirs"}
+        idrac.new_job()
+        idrac.show()
+        return idrac.patched(heard)
+
+    lab.next("PATCH", SETTINGS, overtaken)
+    with pytest.raises(Busy, match=r"settings wait by .*JID_1 that were staged meanwhile"):
+        machine.stage_bios(ON)
+    assert idrac.staged == {"AssetTag": "theirs"}
+
+
 @pytest.mark.quirk(71)
 def test_a_storage_job_excludes_bios_settings_and_a_firmware_job_does_not(lab, idrac, machine):
     idrac.new_job(kind="FirmwareUpdate")
@@ -552,5 +565,9 @@ def test_no_error_of_staging_shows_a_secret(lab, firmware, machine, new_reply):
     assert [secret for secret in ("Canary-7f3a", *tokens) if secret in str(caught.value)] == []
 
 
-def test_all_waits_are_bounded(quick):
-    assert quick.settle + quick.post + quick.power < timedelta(seconds=2)
+@pytest.mark.quirk(7)
+def test_an_ilo_4_tells_its_self_test_under_its_old_name(lab, ilo, machine):
+    lab.resources[SYSTEM]["Oem"] = {"Hp": {"PostState": "InPost"}}
+    with pytest.raises(Busy, match="in its self-test for"):
+        machine.stage_bios(ON)
+    assert writes(lab) == []
