@@ -7,6 +7,7 @@ from drivers.ability.progress import Phase
 from drivers.errors import Busy, DriverError, Garbled, NotApplied, Refused, UnknownOutcome, Unsupported
 
 SYSTEM = "/redfish/v1/Systems/1"
+MANAGER = "/redfish/v1/Managers/1"
 BIOS = "/redfish/v1/Systems/1/Bios"
 SETTINGS = "/odd/place/for/bios/settings"
 QUEUE = "/redfish/v1/Managers/1/Oem/Dell/Jobs"
@@ -283,6 +284,15 @@ def test_settings_of_somebody_else_are_left_alone_and_said(lab, idrac, machine):
 
 @pytest.mark.quirk(63)
 @pytest.mark.fault("F19", "bios")
+def test_a_job_whose_settings_do_not_show_is_somebody_elses(lab, idrac, machine):
+    idrac.new_job()
+    with pytest.raises(Busy, match=r"settings that it does not show wait for the host's reset by .*JID_1"):
+        machine.stage_bios(ON)
+    assert writes(lab) == []
+
+
+@pytest.mark.quirk(63)
+@pytest.mark.fault("F19", "bios")
 def test_another_value_for_one_of_ours_is_somebody_elses(lab, ilo, machine):
     ilo.staged = {"Sriov": "Enabled", "ProcCores": 4}
     ilo.show()
@@ -348,11 +358,17 @@ def test_a_job_list_that_cannot_be_read_is_not_an_empty_one(lab, idrac, machine,
 def test_a_job_in_the_standard_lists_is_known_by_what_it_writes(lab, firmware):
     lab.resources["/redfish/v1/"]["Tasks"] = {"@odata.id": "/redfish/v1/TaskService"}
     lab.resources["/redfish/v1/TaskService"] = {"Tasks": {"@odata.id": "/t"}}
-    lab.resources["/t"] = {"Members": [{"@odata.id": "/t/1"}, {"@odata.id": "/t/2"}]}
-    lab.resources["/t/1"] = {"TaskState": "Pending", "Payload": {"TargetUri": f"{SETTINGS}/"}}
-    lab.resources["/t/2"] = {"TaskState": "Pending", "Name": "something else"}
+    tasks = {
+        "/t/1": {"TaskState": "Pending", "Payload": {"TargetUri": f"{SETTINGS}/"}},
+        "/t/2": {"TaskState": "Pending", "Name": "something else"},
+        "/t/3": {"TaskState": "Pending", "Name": "Firmware Update: BIOS"},
+        "/t/4": {"TaskState": "Pending", "Name": "ConfigBIOS:BIOS.Setup.1-1"},
+        "/t/5": {"TaskState": "Completed", "Name": "ConfigBIOS:BIOS.Setup.1-1"},
+        "/t/6": {"Name": "no task at all, for all its BIOS"},
+    }
+    lab.resources |= tasks | {"/t": {"Members": [{"@odata.id": path} for path in tasks]}}
     machine = lab.connect()
-    assert [job.path for job in machine.bios().jobs] == ["/t/1"]
+    assert [job.path for job in machine.bios().jobs] == ["/t/1", "/t/4"]
     machine.close()
 
 
@@ -571,3 +587,14 @@ def test_an_ilo_4_tells_its_self_test_under_its_old_name(lab, ilo, machine):
     with pytest.raises(Busy, match="in its self-test for"):
         machine.stage_bios(ON)
     assert writes(lab) == []
+
+
+@pytest.mark.quirk(51)
+def test_of_two_managers_the_one_that_names_the_system_has_its_queue(lab, idrac, machine):
+    lab.resources["/redfish/v1/Managers"] = {
+        "Members": [{"@odata.id": "/redfish/v1/Managers/0"}, {"@odata.id": MANAGER}]
+    }
+    lab.resources["/redfish/v1/Managers/0"] = {"Links": {"ManagerForServers": [{"@odata.id": "/other"}]}}
+    lab.resources[MANAGER]["Links"]["ManagerForServers"] = [{"@odata.id": SYSTEM}]
+    assert machine.stage_bios(ON).path == f"{QUEUE}/JID_1"
+    assert [job.path for job in machine.bios().jobs] == [f"{QUEUE}/JID_1"]
