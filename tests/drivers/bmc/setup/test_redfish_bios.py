@@ -560,10 +560,12 @@ def test_a_host_that_lost_power_in_the_middle_is_judged_by_what_reads_back(idrac
     assert idrac.patches()[-1]["Attributes"] == {"ProcCores": 8}
 
 
-def test_true_is_not_one():
+def test_true_is_not_one_and_one_in_quotes_is():
     assert not in_force(BiosState(None, {"A": True, "B": 1}), {"A": 1})
     assert not in_force(BiosState(None, {"A": True, "B": 1}), {"B": True})
     assert in_force(BiosState(None, {"A": True, "B": 1}), {"A": True, "B": 1})
+    assert in_force(BiosState(None, {"B": "1"}), {"B": 1})
+    assert not in_force(BiosState(None, {"B": "True"}), {"B": True})
 
 
 def test_a_value_that_something_staged_will_change_is_not_in_force():
