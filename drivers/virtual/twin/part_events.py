@@ -17,6 +17,7 @@ from drivers.virtual.twin.states import Entry
 
 _LONGEST = aiohttp.ClientTimeout(total=10)
 _BACKLOG = 200
+_LOOK_SECONDS = 0.5  # how often a stream sees whether its reader is still there
 
 
 class EventPart:
@@ -137,11 +138,16 @@ async def stream(machine: Machine, request: web.BaseRequest) -> web.StreamRespon
     machine.hearers.append(hear)
     try:
         await response.write(b": open\n\n")
-        while True:
-            entry = await heard.get()
-            told = json.dumps(event(entry, "sse", None))
-            await response.write(f"id: {entry.number}\ndata: {told}\n\n".encode())
+        while request.transport is not None and not request.transport.is_closing():
+            with contextlib.suppress(TimeoutError):
+                await _told(response, await asyncio.wait_for(heard.get(), _LOOK_SECONDS))
     except ConnectionError:
         return response
     finally:
         machine.hearers.remove(hear)
+    return response
+
+
+async def _told(response: web.StreamResponse, entry: Entry) -> None:
+    told = json.dumps(event(entry, "sse", None))
+    await response.write(f"id: {entry.number}\ndata: {told}\n\n".encode())

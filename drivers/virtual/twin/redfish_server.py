@@ -49,6 +49,7 @@ class RedfishServer:
 
     async def shut(self) -> None:
         await self._listeners.shut(self._endpoint)
+        await self._door.end_streams()
         if self._refuser is not None:
             self._refuser.close()
             self._refuser = None
@@ -127,6 +128,7 @@ class Door:
         self._machine = machine
         self._parts = parts
         self._bmc = bmc
+        self._streams: set[asyncio.Task[web.StreamResponse]] = set()
         self._served: WeakSet[asyncio.BaseTransport] = WeakSet()  # connections that had their one request (quirk 32)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -149,7 +151,7 @@ class Door:
         call = Call(request.method, request.path, headers, body, dict(request.query))
         kind = self._bmc.kind(call)
         if request.method == "GET" and self._parts.streams(request.path) and self._bmc.answer(call).status != 401:
-            return await stream(self._machine, request)
+            return await self._stream(request)
         await self._hold(kind)
         reply = self._bmc.answer(call)
         manners = self._machine.manners
@@ -161,6 +163,19 @@ class Door:
         if manners.take("F5", reply.kind) or (reply.status == 401 and 29 in self._machine.quirks):
             return await _cut(request, reply)
         return _response(reply)
+
+    async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
+        task = asyncio.ensure_future(stream(self._machine, request))
+        self._streams.add(task)
+        task.add_done_callback(self._streams.discard)
+        return await task
+
+    async def end_streams(self) -> None:
+        ending = list(self._streams)
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
 
     async def _hold(self, kind: str) -> None:
         slow = self._machine.manners.take("F30", kind)
