@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from inventory.load import Loaded
 from orchestrator import disks
 from orchestrator.agent.client import Agents
@@ -20,6 +22,7 @@ from orchestrator.roles import read_roles
 from orchestrator.store import Store, now
 from orchestrator.why import Because, State, why
 
+FIRMWARE = TypeAdapter(dict[str, str | None])
 POLL = 0.25  # seconds between two looks at the record while waiting
 WATCHED = 20  # of a large record, watching takes at most one part in so many of the time
 Watch = Callable[[tuple[RoleStatus, ...]], None]
@@ -104,9 +107,22 @@ class Record:
         rows = status.statuses(self.store)
         given = status.inputs(self.store, targets)
         standing = {row.key: Standing(row.state, row.input_hash, row.says, given.get(row.key, {})) for row in rows}
-        seen = self._disks(targets) | disks.gated(rows)
-        undecided = frozenset(name for name, one in self.choices.items() if one.verdict is Verdict.OPEN)
-        return World(self.site.name, self.bound, standing, seen, undecided)
+        of_volumes = {name for name, role in self.roles.items() if role.erases and role.through_bmc}
+        return World(
+            self.site.name,
+            self.bound,
+            standing,
+            self._disks(targets) | disks.gated(row for row in rows if row.role not in of_volumes),
+            volumes=disks.gated(row for row in rows if row.role in of_volumes),
+            firmware=self._firmware(),
+            undecided=frozenset(name for name, one in self.choices.items() if one.verdict is Verdict.OPEN),
+        )
+
+    def _firmware(self) -> dict[str, dict[str, str | None]]:
+        """Component to version, of those nodes whose profile asks for some."""
+        asking = {node for node, role in self.bound if role == "firmware-baseline"}
+        told = status.newest(self.store, "hardware-facts", asking) if asking else {}
+        return {node: FIRMWARE.validate_python(value.get("firmware", {})) for node, value in told.items()}
 
     def _disks(self, targets: Collection[str]) -> dict[str, tuple[DiskContent, ...]]:
         """What was last seen on each node's disks: by its ramdisk or, later, by a system that called home."""

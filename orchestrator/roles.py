@@ -115,6 +115,11 @@ class Role(_Model):
         """Nothing to do or look at by itself: it holds when its needs do."""
         return self.verify is None
 
+    @property
+    def through_bmc(self) -> bool:
+        """What it erases is seen by the BMC: volumes; a role that is seen from the ramdisk erases disks."""
+        return self.verify is not None and self.verify.kind == "driver"
+
     @cached_property
     def same_node(self) -> tuple[str, ...]:
         return tuple(need for need in self.needs if isinstance(need, str))

@@ -90,13 +90,15 @@ class Task(Protocol):
 class AtStake:
     """What an irreversible step would destroy. `digest` names that content: a consent is bound to it.
 
-    `empty`: proven that nothing is there; then no consent is needed.
+    `empty`: proven that nothing is there; then no consent is needed. `named`: only a consent to just this counts, not
+    one to whatever may be there.
     """
 
     empty: bool
     says: str
     digest: str
     detail: Mapping[str, JsonValue] = field(default_factory=dict)
+    named: bool = False
 
 
 @runtime_checkable

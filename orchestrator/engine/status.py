@@ -1,6 +1,7 @@
 """Where each node role stands, read from the tables; any process may ask."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
@@ -66,6 +67,21 @@ def states_of(store: Store, role: str) -> Mapping[str, str]:
     with store.engine.connect() as connection:
         asked = select(NODE_ROLE.c.node, NODE_ROLE.c.state).where(NODE_ROLE.c.role == role)
         return {row.node: row.state for row in connection.execute(asked)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A role of a node as it stands, and what it was last asked for."""
+
+    state: str
+    inputs: Mapping[str, JsonValue]
+
+
+def rows_of(store: Store, node: str) -> Mapping[str, Row]:
+    """By role."""
+    with store.engine.connect() as connection:
+        asked = select(NODE_ROLE.c.role, NODE_ROLE.c.state, NODE_ROLE.c.inputs).where(NODE_ROLE.c.node == node)
+        return {row.role: Row(row.state, row.inputs) for row in connection.execute(asked)}
 
 
 def settled(store: Store, run: str) -> bool:
