@@ -130,7 +130,7 @@ def _vertex(one: Bound) -> Vertex:
         resources=(f"bmc:{one.node.bmc.address}",) if _talks_to_bmc(role) else (),
         mutates=role.apply is not None,
         erases=role.erases,
-        idempotent=role.reversible,
+        idempotent=role.reversible and not role.staged,
     )
 
 

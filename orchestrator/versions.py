@@ -55,10 +55,10 @@ def _fault(item: FirmwareWanted, name: str, version: str | None) -> str | None:
 
 def is_unclear(item: FirmwareWanted, present: Mapping[str, str | None]) -> bool:
     """Whether it cannot be told if it holds: then nothing may be flashed on the strength of it."""
-    found = [v for name, v in present.items() if fnmatchcase(name.casefold(), item.component.casefold())]
-    if not found:
+    found = [version for name, version in present.items() if fnmatchcase(name.casefold(), item.component.casefold())]
+    if not found or None in found:
         return True
-    return item.exact is None and any(v is not None and at_least(v, item.min or "") is None for v in found)
+    return item.exact is None and any(at_least(one or "", item.min or "") is None for one in found)
 
 
 def due(wanted: Sequence[FirmwareWanted], present: Mapping[str, str | None] | None) -> tuple[int, ...]:

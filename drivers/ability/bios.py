@@ -8,6 +8,8 @@ from pydantic import JsonValue
 
 from drivers.ability.progress import Handle
 
+_SHOWN = 60  # characters of a value in a reason
+
 
 @dataclass(frozen=True)
 class Attribute:
@@ -19,6 +21,7 @@ class Attribute:
     lower: int | None = None
     upper: int | None = None
     read_only: bool = False
+    depends_on: tuple[str, ...] = ()  # attributes whose values decide whether it may be written (quirk 73)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,42 @@ class BiosState:
     pending_uri: str | None = None
     jobs: tuple[Handle, ...] = ()
     messages: tuple[str, ...] = ()  # what the BMC said of the last settings that it applied
+
+
+def in_force(state: BiosState, wanted: Mapping[str, JsonValue]) -> bool:
+    """Whether the host runs with these values, and nothing that is staged will change one of them."""
+    return not_in_force(state, wanted) is None
+
+
+def not_in_force(state: BiosState, wanted: Mapping[str, JsonValue]) -> str | None:
+    """Why they are not `in_force`, naming each attribute; None where they are.
+
+    Equal values are no proof while a job waits: some BMCs show staged values as current ones (quirk 64).
+    """
+    reasons = [
+        f"{name} reads {shown(state.current.get(name))}, wanted {shown(value)}"
+        for name, value in wanted.items()
+        if not same(state.current.get(name), value)
+    ]
+    reasons += [
+        f"{name} becomes {shown(state.pending[name])} at the next reset, wanted {shown(value)}"
+        for name, value in wanted.items()
+        if name in state.pending and not same(state.pending[name], value)
+    ]
+    reasons += [f"{job.path or job.what} is not over" for job in state.jobs]
+    if not reasons:
+        return None
+    told = [f"the BMC said: {message}" for message in state.messages]
+    return "; ".join([*reasons, *told])
+
+
+def same(left: JsonValue, right: JsonValue) -> bool:
+    """Equal as JSON: true is not 1."""
+    return isinstance(left, bool) == isinstance(right, bool) and left == right
+
+
+def shown(value: JsonValue) -> str:
+    return "nothing" if value is None else str(value)[:_SHOWN]
 
 
 @runtime_checkable

@@ -40,3 +40,12 @@ class FirmwareUpdate(Protocol):
 
         `UnknownOutcome` where the answer was lost: never sent again before the component's version was read.
         """
+
+
+@runtime_checkable
+class Steady(Protocol):
+    def steady(self, times: int = 3) -> None:
+        """Return once the BMC has answered well so often in a row: after its update or restart it comes and goes.
+
+        `Unreachable` or `Busy` where it does not within the driver's bound.
+        """

@@ -1,5 +1,6 @@
 """One small protocol per ability; the type checker proves which driver has it."""
 
+from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
@@ -22,6 +23,16 @@ class Power(Protocol):
 
     def cycle(self) -> None:
         """Off, proven off, on, proven on. From off: on."""
+
+
+@runtime_checkable
+class GracefulPower(Protocol):
+    def shut_down(self, within: timedelta, *, force: bool) -> None:
+        """Ask the OS to shut down and return once the power reads OFF. From off: sends nothing.
+
+        Where it is not off `within` that time, or cannot be asked: turn it off where `force`, else `NotApplied`,
+        `Unsupported` or what it was refused with. An OS that hangs, or is none, never shuts down.
+        """
 
 
 @runtime_checkable

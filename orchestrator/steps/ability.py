@@ -1,6 +1,4 @@
-"""What a machine's driver can do, asked for before anything is tried; and waits that nobody signals."""
-
-from datetime import datetime, timedelta
+"""What a machine's driver can do, asked for before anything is tried."""
 
 from drivers.ability.accounts import Accounts
 from drivers.ability.bios import Bios
@@ -11,14 +9,7 @@ from drivers.ability.management import Management
 from drivers.ability.progress import Follow
 from drivers.ability.storage import Raid
 from drivers.errors import Unsupported
-from orchestrator.steps.netboot import again
-from orchestrator.store import now
-from orchestrator.work import Job, Park
-
-_SOONEST, _LATEST = (
-    timedelta(seconds=2),
-    timedelta(seconds=60),
-)  # between two looks; quirk 27: no faster on the long run
+from orchestrator.work import Job
 
 
 def accounts(machine: Machine, job: Job) -> Accounts:
@@ -73,17 +64,3 @@ def _lacks(job: Job, what: str) -> Unsupported:
     protocol = job.node.bmc.protocol
     remedy = "take it out of the node's profile" + ("" if protocol == "redfish" else ", or reach the BMC by redfish")
     return Unsupported(str(job.node.bmc.address), f"{protocol} cannot {what}", remedy)
-
-
-def waited(job: Job, key: str) -> timedelta:
-    """How long it is since this was first asked, across restarts."""
-    began = job.once(f"{key} since", lambda: now().isoformat(), again)
-    return now() - datetime.fromisoformat(str(began))
-
-
-def look_later(job: Job, key: str, what: str, within: timedelta) -> Park:
-    """Wait for what nobody signals: soon at first, then less often. `2 of 15 min` stands in the wait's text."""
-    spent = waited(job, key)
-    told = f"{what}, {spent.total_seconds() / 60:.0f} of {within.total_seconds() / 60:.0f} min"
-    pause = min(_LATEST, max(_SOONEST, spent / 4))
-    return Park("", 0, told, max(within - spent, timedelta()), again=pause)
