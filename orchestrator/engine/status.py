@@ -24,8 +24,7 @@ def statuses(store: Store) -> tuple[RoleStatus, ...]:
             NODE_ROLE.c.since,
             NODE_ROLE.c.due,
             NODE_ROLE.c.act_by,
-            NODE_ROLE.c.verify_by,
-            NODE_ROLE.c.signal,
+            NODE_ROLE.c.ends,
             EVIDENCE.c.digest,
             EVIDENCE.c.at,
         )
@@ -37,9 +36,7 @@ def statuses(store: Store) -> tuple[RoleStatus, ...]:
             RoleStatus(
                 **{name: row[index] for index, name in enumerate(_COLUMNS)},
                 since=datetime.fromtimestamp(row.since, UTC),
-                deadline=_moment(row.due if row.signal else row.verify_by or row.act_by or row.due)
-                if row.state == TRANSITION
-                else None,
+                deadline=_moment(row.ends or row.due or row.act_by) if row.state == TRANSITION else None,
                 evidence_digest=row.digest,
                 evidence_at=_moment(row.at),
             )

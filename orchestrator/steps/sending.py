@@ -38,13 +38,15 @@ def sent(job: Job, key: str, send: Callable[[], JsonValue], seen: Callable[[], b
 
 def waited(job: Job, key: str) -> timedelta:
     """How long it is since this was first asked, across restarts."""
-    began = job.once(f"{key} since", lambda: now().isoformat(), again)
-    return now() - datetime.fromisoformat(str(began))
+    return now() - _began(job, key)
 
 
 def look_later(job: Job, key: str, what: str, within: timedelta) -> Park:
-    """Wait for what nobody signals: soon at first, then less often. `2 of 15 min` stands in the wait's text."""
-    spent = waited(job, key)
-    told = f"{what}, {spent.total_seconds() / 60:.0f} of {within.total_seconds() / 60:.0f} min"
-    pause = min(_LATEST, max(_SOONEST, spent / 4))
-    return Park("", 0, told, max(within - spent, timedelta()), again=pause)
+    """Wait for what nobody signals, `within` that time since this was first asked: soon at first, then less often."""
+    began = _began(job, key)
+    pause = min(_LATEST, max(_SOONEST, (now() - began) / 4))
+    return Park("", 0, what, within, again=pause, since=began)
+
+
+def _began(job: Job, key: str) -> datetime:
+    return datetime.fromisoformat(str(job.once(f"{key} since", lambda: now().isoformat(), again)))
