@@ -18,6 +18,7 @@ GROUPS = MappingProxyType(
         "profile": "Hardware profiles: which node has which, and what an edit changes.",
         "image": "Images: build, import, list.",
         "rack": "A virtual rack, to learn and to rehearse on.",
+        "driver": "BMCs by their address, without an inventory.",
         "node": "Single machines: power, facts, quarantine.",
     }
 )

@@ -1,22 +1,55 @@
 """Which driver speaks which protocol, and a machine from an inventory's BMC."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 
 from drivers.ability.accounts import Accounts
-from drivers.ability.machine import BootOverride, Facts, Identify, Machine, Power
-from drivers.errors import DriverError, IdentityChanged
-from drivers.ipmi import Ipmi
+from drivers.ability.bios import Bios
+from drivers.ability.boot import BootControl, SecureBoot
+from drivers.ability.firmware import FirmwareUpdate, Steady
+from drivers.ability.health import Events, Health
+from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify, Machine, Power
+from drivers.ability.management import Management
+from drivers.ability.media import VirtualMedia
+from drivers.ability.progress import Follow
+from drivers.ability.storage import EraseDrive, Raid
+from drivers.card import Card
+from drivers.errors import DriverError, Garbled, IdentityChanged, Unreachable, Unsupported
+from drivers.ipmi import driver as ipmi
+from drivers.ipmi.driver import Ipmi
 from drivers.patience import Patience
+from drivers.redfish import card as redfish_card
 from drivers.redfish.driver import Redfish
 from drivers.trust import Trust
 from inventory.model import Bmc
 from inventory.secrets import Login
 
 DRIVERS: Mapping[str, type[Redfish] | type[Ipmi]] = MappingProxyType({"redfish": Redfish, "ipmi": Ipmi})
+_PROBES: Mapping[str, Callable[[Bmc, Login, Trust, Patience], Card]] = MappingProxyType(
+    {"redfish": redfish_card.probe, "ipmi": ipmi.probe}
+)
 _ABILITIES = MappingProxyType(
-    {"identify": Identify, "power": Power, "boot": BootOverride, "facts": Facts, "accounts": Accounts}
+    {
+        "identify": Identify,
+        "power": Power,
+        "graceful": GracefulPower,
+        "boot": BootOverride,
+        "boot_control": BootControl,
+        "secure_boot": SecureBoot,
+        "bios": Bios,
+        "follow": Follow,
+        "facts": Facts,
+        "accounts": Accounts,
+        "management": Management,
+        "health": Health,
+        "events": Events,
+        "firmware": FirmwareUpdate,
+        "steady": Steady,
+        "raid": Raid,
+        "erase": EraseDrive,
+        "vmedia": VirtualMedia,
+    }
 )
 _PATIENCE = Patience()
 
@@ -53,6 +86,26 @@ def session(
         yield machine
     finally:
         machine.close()
+
+
+def probe(
+    bmc: Bmc, login: Login, trust: Trust, protocols: Sequence[str] = tuple(DRIVERS), patience: Patience = _PATIENCE
+) -> Card:
+    """The capability card of a BMC by the first protocol that it answers by. Changes nothing on it.
+
+    The next one is tried only where nothing answers as the one before, never where that refuses us: a login that was
+    denied is not offered again, least of all by a weaker protocol.
+    """
+    silent: list[DriverError] = []
+    for protocol in protocols:
+        try:
+            return _PROBES[protocol](bmc, login, trust, patience)
+        except (Unreachable, Garbled, Unsupported) as error:
+            silent.append(error)
+    if len(silent) == 1:
+        raise silent[0]
+    tried = "; ".join(f"by {protocol}: {error.what}" for protocol, error in zip(protocols, silent, strict=True))
+    raise Unreachable(str(bmc.address), f"no BMC answers ({tried})", "check its power, cable and address")
 
 
 def _check_serial(machine: Machine, who: str, expected: str) -> None:

@@ -14,13 +14,18 @@ DriverError
 └── UnknownOutcome        a write was sent, and what became of it cannot be read
 """
 
+from drivers.plain import plain
+
+_MOST = 2000  # characters of one part
+
 
 class DriverError(Exception):
-    """Who (host, address), what was tried, and what to do now."""
+    """Who (host, address), what was tried, and what to do now. Fit for a terminal: hardware may be quoted in it."""
 
     retryable = False
 
     def __init__(self, who: str, what: str, remedy: str) -> None:
+        who, what, remedy = (_lines(part) for part in (who, what, remedy))
         super().__init__(f"{who}: {what}. {remedy}")
         self.who = who
         self.what = what
@@ -73,3 +78,7 @@ class Garbled(DriverError):
 
 class UnknownOutcome(DriverError):
     pass
+
+
+def _lines(text: str) -> str:
+    return "\n".join(plain(line, _MOST) for line in text[: 4 * _MOST].split("\n"))

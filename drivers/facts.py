@@ -20,6 +20,8 @@ BootMode = Literal["uefi", "bios"]
 class BootTarget(StrEnum):
     PXE = "pxe"
     DISK = "disk"
+    CD = "cd"  # a virtual one as well
+    HTTP = "http"  # UEFI HTTP boot
     NONE = "none"
 
 

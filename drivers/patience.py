@@ -16,7 +16,11 @@ class Patience:
     connect: timedelta = timedelta(seconds=10)
     answer: timedelta = timedelta(seconds=90)
     power: timedelta = timedelta(minutes=3)
+    post: timedelta = timedelta(minutes=10)  # of a host's self-test; with terabytes of memory it takes minutes
     settle: timedelta = timedelta(seconds=20)  # until a setting that was accepted reads back
+    media: timedelta = timedelta(minutes=2)  # until an image that was inserted reads back, or its task is over
+    upload: timedelta = timedelta(minutes=10)  # a BMC may judge a firmware file before it answers
+    steady: timedelta = timedelta(minutes=10)  # until a BMC that restarts answers well again and again
     poll: timedelta = timedelta(seconds=5)  # the longest pause between two looks
 
     def looks(self, within: timedelta) -> Iterator[None]:
@@ -30,3 +34,12 @@ class Patience:
                 return
             time.sleep(min(pause, left))
             pause = min(pause * _GROWTH, self.poll.total_seconds())
+
+    def beats(self, within: timedelta) -> Iterator[None]:
+        """Yield at once and then after every `poll`, until `within` is over: for what must hold for a while."""
+        end = time.monotonic() + within.total_seconds()
+        while True:
+            yield
+            if time.monotonic() >= end:
+                return
+            time.sleep(self.poll.total_seconds())

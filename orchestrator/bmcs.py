@@ -4,12 +4,12 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from drivers import catalog
 from drivers.ability.machine import Machine
 from drivers.errors import Denied, DriverError, PasswordExpired
-from drivers.trust import Pins, Trust
+from drivers.trust import Pins, Suites, Trust
 from inventory.errors import SecretMissing
 from inventory.model import Node
 from inventory.secrets import Login, Vaults
@@ -25,6 +25,7 @@ class Bmcs:
     pins: Pins
     book: SessionTable
     passwords: Passwords
+    suites: Suites = field(default_factory=Suites)
 
     @contextmanager
     def open(self, node: Node) -> Iterator[Machine]:
@@ -38,7 +39,8 @@ class Bmcs:
     def connect(self, node: Node, login: Login) -> Machine:
         """Log in anew as somebody; the caller closes."""
         ca = self.vaults.root / node.bmc.ca if node.bmc.ca else None
-        return catalog.connect(node.bmc, login, Trust(self.pins, node.bmc.tls == "verify", ca, self.book), node.serial)
+        trust = Trust(self.pins, node.bmc.tls == "verify", ca, self.book, self.suites)
+        return catalog.connect(node.bmc, login, trust, node.serial)
 
     def login(self, node: Node) -> Login:
         """What logs in now, as far as was proven: a password made here goes before the inventory's."""

@@ -47,6 +47,19 @@ class VolumeWanted:
     bytes: int | None = None
 
 
+def made(wanted: VolumeWanted, controllers: Sequence[Controller]) -> Volume | None:
+    """The volume that was wanted, where it is there: on these drives and no others, of this type where that is told.
+
+    A task that says Completed is no proof of it.
+    """
+    drives = {path.rstrip("/") for path in wanted.drives}
+    volumes = (
+        volume for one in controllers if one.path.rstrip("/") == wanted.controller.rstrip("/") for volume in one.volumes
+    )
+    fit = (volume for volume in volumes if {path.rstrip("/") for path in volume.drives} == drives)
+    return next((volume for volume in fit if volume.raid_type in (None, wanted.raid_type)), None)
+
+
 @runtime_checkable
 class Raid(Protocol):
     def storage(self) -> tuple[Controller, ...]: ...

@@ -8,6 +8,7 @@ from itertools import chain, count
 
 from drivers.ability.accounts import Account, PasswordRules
 from drivers.errors import (
+    Busy,
     DriverError,
     NotApplied,
     Refused,
@@ -49,7 +50,7 @@ class RedfishAccounts:
     def set_password(self, user: str, password: Secret) -> None:
         """Whatever the outcome, this login is sent no more where it is that user's and may have changed."""
         users = users_of(self._session)
-        account = users.named(user)
+        account = self._named(users, user)
         if account is None:
             raise Refused(self._session.who, f"set the password of {user}: there is no such user", "add it first")
         self._check_length(users, password)
@@ -85,7 +86,7 @@ class RedfishAccounts:
     def remove(self, user: str) -> None:
         self._check_other(user, "remove")
         users = users_of(self._session)
-        account = users.named(user)
+        account = self._named(users, user)
         if account is None:
             return
         lost: UnknownOutcome | None = None
@@ -98,6 +99,13 @@ class RedfishAccounts:
                 return
         what = f"it agreed to remove {user}, who is still there after {in_words(self._patience.settle)}"
         raise lost or NotApplied(self._session.who, what, "remove it by hand, or update its firmware")
+
+    def _named(self, users: Users, user: str) -> Resource | None:
+        account = users.named(user)
+        if account is None and users.unread:
+            what = f"{users.unread} of its accounts cannot be read, and {user} is none of the others"
+            raise Busy(self._session.who, what, "retry; if it lasts, restart its BMC")
+        return account
 
     def _gone(self, account: Resource, user: str) -> bool:
         try:

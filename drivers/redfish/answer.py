@@ -5,12 +5,14 @@ Source: DSP0266 (Redfish specification), error responses; the Base message regis
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from http import HTTPStatus
 from types import MappingProxyType
 
 from pydantic import JsonValue
 
 from drivers.errors import Busy, Denied, DriverError, Garbled, PasswordExpired, Refused, Unsupported
+from drivers.plain import plain
 from drivers.wire.https import Answer, Json
 
 _LONGEST = 300  # characters of a BMC's own words in our errors
@@ -19,6 +21,7 @@ _LONGEST = 300  # characters of a BMC's own words in our errors
 _NOT_NOW = frozenset(
     {
         "ActionParameterValueConflict",  # iDRAC10: `On` too soon after `ForceOff`
+        "InvalidOperationForSystemState",  # iLO: too soon after another power change
         "PowerOnPostInProgress",
         "RAC0218",  # iDRAC: too many sessions
         "ResourceInStandby",
@@ -33,6 +36,16 @@ _NOT_NOW = frozenset(
 )
 _SESSION_LIMITS = frozenset({"SessionLimitExceeded", "RAC0218"})
 _EXPIRED = "PasswordChangeRequired"  # its argument is the account's path (DSP2065, Base registry)
+_PASSING = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_LOADING = frozenset({"SYS518", "ServiceTemporarilyUnavailable", "ServiceInUnknownState"})
 _ABSENT = (Unsupported, "update its firmware, or do without")
 _LASTING: Mapping[int, tuple[type[DriverError], str]] = MappingProxyType(
     {
@@ -67,6 +80,18 @@ def fine(answer: Answer) -> bool:
 def out_of_sessions(answer: Answer) -> bool:
     limits = any(message.id in _SESSION_LIMITS for message in said(answer.body))
     return limits or answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def pause_of(answer: Answer, usual: timedelta) -> timedelta | None:
+    """How long a service that cannot now asks us to wait; None where it does not, or where waiting is no help.
+
+    `usual`: for one that says by a message alone that it is loading what it is made of.
+    """
+    if answer.status not in _PASSING:
+        return None
+    if answer.retry_after is not None:
+        return answer.retry_after
+    return usual if any(message.id in _LOADING for message in said(answer.body)) else None
 
 
 def wants_etag(answer: Answer) -> bool:
@@ -120,7 +145,7 @@ def _passes(status: int, ids: set[str]) -> bool:
 
 def _words(messages: tuple[Said, ...]) -> str:
     words = "; ".join(f"{message.id} {message.text}".strip() for message in messages)
-    return f" ({words[:_LONGEST]})" if words else ""
+    return f" ({plain(words, _LONGEST)})" if words else ""
 
 
 def _said(body: Json | None) -> Iterator[Said]:

@@ -3,22 +3,40 @@
 Source: DMTF DSP0266 (protocol), DSP0268 (data model).
 """
 
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Self
 
+from pydantic import JsonValue
+
 from drivers.ability.accounts import Account, PasswordRules
+from drivers.ability.bios import Attribute, BiosState
+from drivers.ability.boot import BootSettings, SecureBootState
+from drivers.ability.firmware import Component, Package, UpdateMethod
+from drivers.ability.media import Slot
+from drivers.ability.progress import Handle, Progress
+from drivers.ability.storage import Controller, EraseMethod, Volume, VolumeWanted
 from drivers.errors import DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
 from drivers.redfish.accounts import RedfishAccounts
-from drivers.redfish.bmc import manager_of
+from drivers.redfish.bios import RedfishBios
 from drivers.redfish.boot import RedfishBoot
+from drivers.redfish.boot_control import RedfishBootControl
+from drivers.redfish.erase import RedfishErase
 from drivers.redfish.facts import facts_of, identity_of
-from drivers.redfish.family import Family, family_of
+from drivers.redfish.firmware import RedfishFirmware
+from drivers.redfish.host import Host
+from drivers.redfish.job import RedfishFollow
+from drivers.redfish.media import RedfishMedia
+from drivers.redfish.places import hosts, place_of
 from drivers.redfish.power import RedfishPower
-from drivers.redfish.resource import Resource
-from drivers.redfish.session import ROOT, RedfishSession
+from drivers.redfish.secure_boot import RedfishSecureBoot
+from drivers.redfish.session import RedfishSession
+from drivers.redfish.steady import steady
 from drivers.redfish.tree import Tree
 from drivers.redfish.users import renew
+from drivers.redfish.volumes import RedfishRaid
 from drivers.trust import Trust
 from inventory.model import Bmc
 from inventory.secrets import Login, Secret
@@ -31,9 +49,17 @@ class Redfish:
         self._session = session
         self._system = system
         self._patience = patience
-        self._known: tuple[Resource, Family] | None = None
         self._power = RedfishPower(session, system, patience)
-        self._boot = RedfishBoot(session, system, patience)
+        self._firmware = RedfishFirmware(session, system)
+        self._raid = RedfishRaid(session, system, patience)
+        self._erase = RedfishErase(session, system, patience)
+        self._media = RedfishMedia(session, system, patience)
+        self._host = Host(session, system, patience)
+        self._jobs = RedfishFollow(session)
+        self._bios = RedfishBios(self._host)
+        self._boot = RedfishBoot(self._host)
+        self._boot_control = RedfishBootControl(self._host, self._boot, self._bios)
+        self._secure_boot = RedfishSecureBoot(self._host, self._bios)
 
     @classmethod
     def connect(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
@@ -82,6 +108,45 @@ class Redfish:
     def boot_once(self, target: BootTarget, mode: BootMode | None = None) -> Boot:
         return self._boot.once(target, mode)
 
+    def slots(self) -> tuple[Slot, ...]:
+        return self._media.slots()
+
+    def insert(self, uri: str, kind: str = "CD") -> Slot:
+        return self._media.insert(uri, kind)
+
+    def eject(self, slot: Slot) -> None:
+        self._media.eject(slot)
+
+    def storage(self) -> tuple[Controller, ...]:
+        return self._raid.storage()
+
+    def create_volume(self, wanted: VolumeWanted) -> Handle:
+        return self._raid.create(wanted)
+
+    def delete_volume(self, volume: Volume) -> Handle:
+        return self._raid.delete(volume)
+
+    def set_drive_mode(self, controller: str, drives: Sequence[str], *, raid: bool) -> Handle:
+        return self._raid.convert(controller, drives, raid=raid)
+
+    def erase_methods(self, drive: str) -> tuple[EraseMethod, ...]:
+        return self._erase.methods(drive)
+
+    def erase_drive(self, drive: str, serial: str, method: EraseMethod) -> Handle:
+        return self._erase.erase(drive, serial, method)
+
+    def components(self) -> tuple[Component, ...]:
+        return self._firmware.components()
+
+    def update_methods(self) -> tuple[UpdateMethod, ...]:
+        return self._firmware.methods()
+
+    def update(self, package: Package, targets: tuple[str, ...] = (), *, on_reset: bool = False) -> Handle:
+        return self._firmware.update(package, targets, on_reset=on_reset)
+
+    def steady(self, times: int = 3) -> None:
+        steady(self._session, self._system, self._patience, times)
+
     def accounts(self) -> tuple[Account, ...]:
         return self._accounts().read()
 
@@ -98,34 +163,54 @@ class Redfish:
         self._accounts().remove(user)
 
     def _accounts(self) -> RedfishAccounts:
-        return RedfishAccounts(self._session, self._manager()[1], self._patience)
+        return RedfishAccounts(self._session, self._host.family, self._patience)
 
-    def _manager(self) -> tuple[Resource, Family]:
-        """The host's BMC as it was met, and its family: neither changes under a login."""
-        if self._known is None:
-            system = self._session.get(self._system)
-            manager = manager_of(Tree(self._session, system), self._session.root, system)
-            self._known = manager, family_of(self._session.root, manager)
-        return self._known
+    def shut_down(self, within: timedelta, *, force: bool) -> None:
+        self._power.shut_down(within, force=force)
+
+    def follow(self, handle: Handle) -> Progress:
+        return self._jobs.follow(handle)
+
+    def boot_settings(self) -> BootSettings:
+        return self._boot_control.settings()
+
+    def set_boot_mode(self, mode: BootMode) -> Handle | None:
+        return self._boot_control.set_mode(mode)
+
+    def set_boot_order(self, ids: Sequence[str]) -> Handle | None:
+        return self._boot_control.set_order(ids)
+
+    def boot_http_once(self, uri: str) -> Boot:
+        return self._boot_control.http_once(uri)
+
+    def secure_boot(self) -> SecureBootState | None:
+        return self._secure_boot.read()
+
+    def set_secure_boot(self, *, enabled: bool) -> Handle | None:
+        return self._secure_boot.set(enabled=enabled)
+
+    def bios(self) -> BiosState:
+        return self._bios.read()
+
+    def bios_registry(self) -> Mapping[str, Attribute]:
+        return self._bios.registry()
+
+    def stage_bios(self, wanted: Mapping[str, JsonValue]) -> Handle | None:
+        return self._bios.stage(wanted)
 
 
 def _the_host(session: RedfishSession) -> str:
     """The link of the one system that is a host. A baseboard of accelerators may stand beside it; a second host not."""
-    collection = session.get(session.root.link("Systems") or f"{ROOT}Systems")
+    collection = session.get(place_of(session.root, "Systems"))
     links = collection.links("Members")
     if len(links) == 1 and "Members@odata.nextLink" not in collection.body:
         return links[0]
-    systems = tuple(Tree(session, collection).members(collection.path))
-    hosts = [system.path for system in systems if _is_host(system)]
-    if len(hosts) == 1:
-        return hosts[0]
-    if not hosts:
-        what = f"none of its {len(systems)} systems is a host"
+    found = tuple(Tree(session, collection).members(collection.path))
+    likely = hosts(found)
+    if len(likely) == 1:
+        return likely[0].path
+    if not likely:
+        what = f"none of its {len(found)} systems is a host"
         raise Garbled(session.who, what, "restart its BMC; if that does not help, update its firmware")
-    raise Unsupported(session.who, f"it manages {len(hosts)} hosts: {', '.join(hosts)}", "name a BMC of one host")
-
-
-def _is_host(system: Resource) -> bool:
-    physical = system.text("SystemType") in (None, "Physical")
-    computes = system.whole("ProcessorSummary", "Count") or system.link("Bios")
-    return physical and bool(computes) and system.text("Actions", "#ComputerSystem.Reset", "target") is not None
+    named = ", ".join(system.path for system in likely)
+    raise Unsupported(session.who, f"it manages {len(likely)} hosts: {named}", "name a BMC of one host")

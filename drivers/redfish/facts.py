@@ -5,46 +5,81 @@ Source: DMTF DSP0268 (data model): ComputerSystem, EthernetInterface, NetworkAda
 
 from collections.abc import Iterator
 from dataclasses import replace
+from uuid import UUID
 
-from drivers.facts import Drive, FirmwareItem, HardwareFacts, Identity
-from drivers.redfish.bmc import manager_of
+from drivers.facts import FirmwareItem, HardwareFacts, Identity
+from drivers.redfish.card_storage import StorageReading
 from drivers.redfish.nics import nics
+from drivers.redfish.places import manager_of
 from drivers.redfish.power import power_of
 from drivers.redfish.resource import Resource
 from drivers.redfish.tree import Tree
 
-_NIL = "00000000-0000-0000-0000-000000000000"
+_NO_UUID = ("0" * 32, "f" * 32)
+# What boards say whose maker never filled the field in.
+_UNFILLED = frozenset(
+    {
+        "default string",
+        "n/a",
+        "na",
+        "none",
+        "not available",
+        "not specified",
+        "null",
+        "system serial number",
+        "to be filled by o.e.m.",
+        "unknown",
+    }
+)
 
 
 def identity_of(tree: Tree, root: Resource, system: Resource) -> Identity:
     manager = manager_of(tree, root, system)
-    chassis = tree.at(next(iter(system.links("Links", "Chassis")), None))
-    uuid = (system.text("UUID") or _NIL).lower()
     return Identity(
-        vendor=system.text("Manufacturer") or root.text("Vendor"),
-        model=system.text("Model"),
-        serial=system.text("SerialNumber") or chassis.text("SerialNumber"),
-        uuid=None if uuid == _NIL else uuid,
-        bmc_family=manager.text("Model"),
-        bmc_version=manager.text("FirmwareVersion"),
+        vendor=_filled(system, "Manufacturer") or root.label("Vendor"),
+        model=_filled(system, "Model"),
+        serial=_filled(system, "SerialNumber") or _chassis_serial(tree, system),
+        uuid=_uuid(tree, system),
+        bmc_family=manager.label("Model"),
+        bmc_version=manager.label("FirmwareVersion"),
     )
+
+
+def _chassis_serial(tree: Tree, system: Resource) -> str | None:
+    return _filled(tree.at(next(iter(system.links("Links", "Chassis")), None)), "SerialNumber")
+
+
+def _filled(resource: Resource, key: str) -> str | None:
+    told = resource.label(key)
+    return None if told is None or told.casefold() in _UNFILLED else told
+
+
+def _uuid(tree: Tree, system: Resource) -> str | None:
+    told = system.label("UUID")
+    if told is None:
+        return None
+    try:
+        number = UUID(told)
+    except ValueError:
+        tree.note("no-uuid", system.path, f"{told!r} is no UUID")
+        return None
+    return None if number.hex in _NO_UUID else str(number)
 
 
 def facts_of(tree: Tree, root: Resource, system: Resource) -> HardwareFacts:
     system = tree.at(system.path)
-    memory = system.number("MemorySummary", "TotalSystemMemoryGiB")
     facts = HardwareFacts(
         identity=identity_of(tree, root, system),
         power=power_of(system),
-        processors=system.whole("ProcessorSummary", "Count") or _processors(tree, system),
-        memory_mib=round(memory * 1024) if memory else _memory_mib(tree, system),
-        health=system.text("Status", "HealthRollup") or system.text("Status", "Health"),
-        nics=nics(tree, system),
-        drives=tuple(_drives(tree, system)),
+        processors=processors_of(tree, system),
+        memory_mib=memory_mib_of(tree, system),
+        health=system.label("Status", "HealthRollup") or system.label("Status", "Health"),
+        nics=nics(tree, root, system),
+        drives=tuple(StorageReading(tree, system).drives.values()),
         firmware=tuple(_firmware(tree, tree.at(root.link("UpdateService")))),
     )
     _note_untold(tree, system, facts)
-    return replace(facts, findings=tuple(dict.fromkeys(tree.findings)))
+    return replace(facts, findings=tree.told())
 
 
 def _note_untold(tree: Tree, system: Resource, facts: HardwareFacts) -> None:
@@ -55,54 +90,31 @@ def _note_untold(tree: Tree, system: Resource, facts: HardwareFacts) -> None:
         "NICs": facts.nics,
         "drives": facts.drives,
     }
-    untold = [name for name, value in told.items() if not value]
-    if untold:
-        tree.note("not-told", system.path, f"this BMC tells no {', '.join(untold)}")
+    tree.note_untold(system.path, told)
+
+
+def processors_of(tree: Tree, system: Resource) -> int | None:
+    return system.whole("ProcessorSummary", "Count") or _processors(tree, system)
+
+
+def memory_mib_of(tree: Tree, system: Resource) -> int | None:
+    summed = system.number("MemorySummary", "TotalSystemMemoryGiB")
+    return round(summed * 1024) if summed else _memory_mib(tree, system)
 
 
 def _processors(tree: Tree, system: Resource) -> int | None:
-    kinds = [one.text("ProcessorType") for one in tree.members(system.link("Processors"))]
+    present = [one for one in tree.members(system.link("Processors"), "ProcessorType") if one.body]
+    kinds = [one.text("ProcessorType") for one in present if one.text("Status", "State") != "Absent"]
     return sum(kind in ("CPU", None) for kind in kinds) or None
 
 
 def _memory_mib(tree: Tree, system: Resource) -> int | None:
     """The sum of the modules' CapacityMiB; VolatileSizeMiB is not the capacity."""
-    return sum(one.whole("CapacityMiB") or 0 for one in tree.members(system.link("Memory"))) or None
-
-
-def _drives(tree: Tree, system: Resource) -> Iterator[Drive]:
-    """By Storage; SimpleStorage, which knows no serials, only where that tells of none."""
-    links = [link for storage in tree.members(system.link("Storage")) for link in _drive_links(tree, storage)]
-    for link in dict.fromkeys(links):
-        drive = tree.at(link)
-        if drive.body and drive.text("Status", "State") != "Absent":
-            yield _drive(drive, link)
-    if not links:
-        for controller in tree.members(system.link("SimpleStorage")):
-            for device in controller.objects("Devices"):
-                if device.text("Status", "State") != "Absent":
-                    yield _drive(device, device.path)
-
-
-def _drive_links(tree: Tree, storage: Resource) -> tuple[str, ...]:
-    told = storage.body.get("Drives")
-    if isinstance(told, dict):
-        return tuple(member.path for member in tree.members(storage.link("Drives")))
-    return storage.links("Drives")
-
-
-def _drive(drive: Resource, path: str) -> Drive:
-    return Drive(
-        id=drive.text("Id") or drive.text("Name") or path.rstrip("/").rpartition("/")[2],
-        bytes=drive.whole("CapacityBytes") or None,
-        media=drive.text("MediaType"),
-        protocol=drive.text("Protocol"),
-        serial=drive.text("SerialNumber"),
-    )
+    return sum(one.whole("CapacityMiB") or 0 for one in tree.members(system.link("Memory"), "CapacityMiB")) or None
 
 
 def _firmware(tree: Tree, update: Resource) -> Iterator[FirmwareItem]:
-    for item in tree.members(update.link("FirmwareInventory")):
-        component = item.text("Name") or item.text("Id")
+    for item in tree.members(update.link("FirmwareInventory"), "Version"):
+        component = item.label("Name") or item.label("Id")
         if component:
-            yield FirmwareItem(component, item.text("Version"))
+            yield FirmwareItem(component, item.label("Version"))

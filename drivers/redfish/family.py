@@ -25,6 +25,9 @@ class Family:
     jobs: tuple[str, ...] = ()  # where a manager links its job queue, beside the standard JobService and TaskService
     serial_jobs: bool = False  # quirk 63, 71, 74: one job of a kind at a time, and no two kinds together
     manager_resets: tuple[str, ...] = ("GracefulRestart", "ForceRestart")  # quirk 26
+    plain_image_paths: bool = False  # quirk 83: takes no image address with ?, = or &, or one that does not end in .iso
+    volumes_after: frozenset[str] = frozenset()  # quirk 77: post states in which volumes can be made; empty: in any
+    raw_push: bool = True  # whether a firmware file may be sent as it is to HttpPushUri
     defaults: tuple[tuple[str, str], ...] = ()  # logins it leaves the factory with
 
 
@@ -46,8 +49,15 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 manager_resets=("GracefulRestart",),
                 defaults=(("root", "calvin"),),
             ),
-            Family("ilo", post_state=("Oem", "Hpe", "PostState"), post_over=_ILO_OVER),
-            Family("supermicro", defaults=(("ADMIN", "ADMIN"),)),
+            # What iLO 5 names as HttpPushUri takes a form of its own making, with the session's key in a cookie.
+            Family(
+                "ilo",
+                post_state=("Oem", "Hpe", "PostState"),
+                post_over=_ILO_OVER,
+                volumes_after=frozenset({"InPostDiscoveryComplete", "FinishedPost"}),
+                raw_push=False,
+            ),
+            Family("supermicro", plain_image_paths=True, defaults=(("ADMIN", "ADMIN"),)),
             Family("xcc", defaults=(("USERID", "PASSW0RD"),)),
             Family("openbmc", defaults=(("root", "0penBmc"),)),
             Family("megarac", defaults=(("admin", "admin"), ("admin", "superuser"), ("root", "superuser"))),

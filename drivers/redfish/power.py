@@ -3,9 +3,12 @@
 Source: DSP0268, ComputerSystem.Reset and ActionInfo.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 
-from drivers.errors import Busy, Refused, UnknownOutcome, Unsupported
+from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome, Unsupported
 from drivers.facts import PowerState
 from drivers.patience import Patience
 from drivers.proof import prove_power
@@ -15,6 +18,8 @@ from inventory.quantity import in_words
 
 _ACTION = "#ComputerSystem.Reset"
 _RESETS = MappingProxyType({PowerState.ON: ("On", "ForceOn"), PowerState.OFF: ("ForceOff",)})
+# GracefulRestart is not among them: some BMCs reset the host by it (quirk 21). The button only for want of better.
+_GRACEFUL = ("GracefulShutdown", "PushPowerButton")
 _STATES = MappingProxyType(
     {
         "On": PowerState.ON,
@@ -47,13 +52,44 @@ class RedfishPower:
         system = self._settled()
         if power_of(system) is state:
             return
+        self._bring(system, state)
+
+    def shut_down(self, within: timedelta, *, force: bool) -> None:
+        """By its OS `within` that time; then by force, or `NotApplied`. From off: sends nothing."""
+        system = self._settled()
+        if power_of(system) is PowerState.OFF:
+            return
+        try:
+            target, kind = self._graceful(system)
+            asked = self._asked(target, kind, PowerState.OFF)
+            prove_power(self._session.who, asked, PowerState.OFF, self.read, replace(self._patience, power=within))
+        except (Busy, NotApplied, Refused, UnknownOutcome, Unsupported) as error:
+            if force:
+                self._force_off()
+                return
+            if isinstance(error, NotApplied):
+                remedy = "its OS does not shut down, or there is none: look at its console, or allow to force it"
+                raise NotApplied(error.who, error.what, remedy) from error
+            raise
+
+    def _force_off(self) -> None:
+        """From whatever its state reads by now, PoweringOff for ever included."""
+        system = self._session.get(self._path)
+        if power_of(system) is not PowerState.OFF:
+            self._bring(system, PowerState.OFF)
+
+    def _bring(self, system: Resource, state: PowerState) -> None:
         target, kind = self._reset_to(system, state)
-        asked = f"{kind} was accepted"
+        asked = self._asked(target, kind, state)
+        prove_power(self._session.who, asked, state, self.read, self._patience)
+
+    def _asked(self, target: str, kind: str, state: PowerState) -> str:
+        """What became of asking, in words: a lost answer is not asked again."""
         try:
             self._ask(target, kind, state)
         except UnknownOutcome:
-            asked = f"{kind} was sent and its answer lost"
-        prove_power(self._session.who, asked, state, self.read, self._patience)
+            return f"{kind} was sent and its answer lost"
+        return f"{kind} was accepted"
 
     def _settled(self) -> Resource:
         """The system once it is on or off: neither may be concluded from anything between."""
@@ -67,12 +103,18 @@ class RedfishPower:
 
     def _reset_to(self, system: Resource, state: PowerState) -> tuple[str, str]:
         """Where to ask and what for, from what the system itself says it takes."""
+        return self._reset_by(system, _RESETS[state], f"turned {state}")
+
+    def _graceful(self, system: Resource) -> tuple[str, str]:
+        return self._reset_by(system, _GRACEFUL, "shut down by its OS")
+
+    def _reset_by(self, system: Resource, kinds: Sequence[str], doing: str) -> tuple[str, str]:
         action = system.inner("Actions", _ACTION)
         target = action.text("target")
         allowed = action.texts("ResetType@Redfish.AllowableValues") or self._told_apart(action)
-        kind = next((kind for kind in _RESETS[state] if kind in allowed or not allowed), None)
+        kind = next((kind for kind in kinds if kind in allowed or not allowed), None)
         if target is None or kind is None:
-            what = f"it cannot be turned {state} (its reset types: {', '.join(allowed) or 'no reset action'})"
+            what = f"it cannot be {doing} (its reset types: {', '.join(allowed) or 'no reset action'})"
             raise Unsupported(self._session.who, what, "turn it by hand, or update its firmware")
         return target, kind
 

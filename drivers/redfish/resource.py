@@ -1,35 +1,55 @@
 """One resource of a Redfish tree, read tolerantly: BMCs leave out, null and mistype whatever they like."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
 from drivers.facts import Finding
+from drivers.plain import plain
 from drivers.wire.https import Json
 
 _SHOWN = 40  # characters of a wrong value in a finding
+_LONGEST_LINK = 2048
+_HIGHEST = 2**63  # no quantity that we read is larger; what is would overflow whoever reckons with it
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A JSON object and where it was. What is absent, null or empty reads as None; a wrong type too, with a finding."""
+    """A JSON object and where it was. What is absent, null or empty reads as None; a wrong type too, with a finding.
+
+    `methods` are those that the service said it takes there (RFC 9110, Allow); empty where it did not say.
+    """
 
     path: str
     body: Json
     odd: list[Finding] = field(default_factory=list, compare=False)
+    methods: frozenset[str] = field(default=frozenset(), compare=False)
 
     def text(self, *keys: str) -> str | None:
+        """As it was told, but for the white space around it. Not fit for a terminal: that is `label`."""
         value = self._at(keys)
         if isinstance(value, str):
             return value.strip() or None
         self._wrong(keys, value, "text")
         return None
 
-    def number(self, *keys: str) -> float | None:
-        """Not negative: no quantity that we read can be."""
+    def flag(self, *keys: str) -> bool | None:
         value = self._at(keys)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, bool):
+            return value
+        self._wrong(keys, value, "true or false")
+        return None
+
+    def label(self, *keys: str) -> str | None:
+        """A text for people: one line, bounded, without control characters."""
+        value = self.text(*keys)
+        return (plain(value).strip() or None) if value is not None else None
+
+    def number(self, *keys: str) -> float | None:
+        """Not negative and finite: any quantity that we read is."""
+        value = self._at(keys)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _HIGHEST:
             return value
         self._wrong(keys, value, "a number")
         return None
@@ -63,22 +83,38 @@ class Resource:
     def texts(self, *keys: str) -> tuple[str, ...]:
         return tuple(entry for entry in self.items(*keys) if isinstance(entry, str))
 
+    def labels(self, *keys: str) -> tuple[str, ...]:
+        """Texts for people, each once."""
+        return tuple(dict.fromkeys(word for text in self.texts(*keys) if (word := plain(text).strip())))
+
     def link(self, *keys: str) -> str | None:
-        return self.text(*keys, "@odata.id")
+        path = self.text(*keys, "@odata.id")
+        if path is not None and (len(path) > _LONGEST_LINK or not path.isprintable()):
+            self._wrong((*keys, "@odata.id"), path, "a link")
+            return None
+        return path
 
     def links(self, *keys: str) -> tuple[str, ...]:
-        """The links of an array of references, each once."""
+        """The links of an array of references, each once; a lone reference counts as an array of one."""
+        if isinstance(self._at(keys), dict):
+            alone = self.link(*keys)
+            return (alone,) if alone else ()
         return tuple(dict.fromkeys(link for entry in self.objects(*keys) if (link := entry.link())))
 
     def _at(self, keys: tuple[str, ...]) -> JsonValue:
-        value: JsonValue = dict(self.body)
-        for key in keys:
+        inside: Mapping[str, JsonValue] = self.body
+        for key in keys[:-1]:
+            value = inside.get(key)
             if not isinstance(value, dict):
                 return None
-            value = value.get(key)
-        return value
+            inside = value
+        return inside.get(keys[-1])
 
     def _wrong(self, keys: tuple[str, ...], value: JsonValue, wanted: str) -> None:
         if value is not None:
             where = f"{self.path}#/{'/'.join(keys)}"
-            self.odd.append(Finding("wrong-type", where, f"expected {wanted}, was told {str(value)[:_SHOWN]!r}"))
+            # A compound is named, not shown: it may be as large as the whole answer, or too deep to print.
+            kinds = {dict: "an object", list: "an array"}
+            told = next((name for kind, name in kinds.items() if isinstance(value, kind)), None)
+            told = told or repr(plain(str(value), _SHOWN))
+            self.odd.append(Finding("wrong-type", where, f"expected {wanted}, was told {told}"))

@@ -4,6 +4,7 @@ Source: DSP0266 (Redfish specification), sessions, authentication, ETags.
 """
 
 import base64
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -18,18 +19,21 @@ from drivers.redfish.answer import (
     fine,
     hushed,
     out_of_sessions,
+    pause_of,
     wants_etag,
 )
 from drivers.redfish.resource import Resource
 from drivers.sessions import Booked, LeftOpen, began_with
 from drivers.trust import Trust
-from drivers.wire.https import Answer, Https, Json, Method
+from drivers.wire.https import Answer, Cost, Https, Json, Method
+from drivers.wire.parcel import Parcel
 from inventory.model import Bmc
 from inventory.secrets import Login
 
 ROOT = "/redfish/v1/"
 _NO_SESSIONS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
 _ETAG_TRIES = 4
+_LEAST_PAUSE = 0.1  # seconds; a service may ask for none at all, and go on refusing
 _TOKEN = "X-Auth-Token"  # noqa: S105  the header's name
 
 
@@ -37,14 +41,18 @@ class RedfishSession:
     """Reads and writes as one user. `root` is the service root as it was met.
 
     `account` is where the user's new password goes, where the BMC wants one and says so at the login.
+
+    `expand` is how this BMC is asked to write out a collection's members; None where it cannot, or failed to.
     """
 
-    def __init__(self, wire: Https, login: Login, booked: Booked) -> None:
+    def __init__(self, wire: Https, login: Login, booked: Booked, patience: Patience) -> None:
         self.who = wire.who
         self.user = login.user
         self.root = Resource(ROOT, {})
         self.account: str | None = None
+        self.expand: str | None = None
         self._wire = wire
+        self._patience = patience
         self._login = login
         self._headers: Mapping[str, str] = MappingProxyType({})
         self._location: str | None = None
@@ -55,7 +63,7 @@ class RedfishSession:
     @classmethod
     def open(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
         """Meet the service and log in. A wrong password is sent once. `Denied`, `Busy`, `Unreachable`, `Garbled`."""
-        session = cls(Https(bmc.address, trust, patience), login, Booked(trust.book, str(bmc.address)))
+        session = cls(Https(bmc.address, trust, patience), login, Booked(trust.book, str(bmc.address)), patience)
         try:
             session._meet()
             session._end_left()
@@ -67,7 +75,7 @@ class RedfishSession:
     @classmethod
     def open_to_renew(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
         """Log in where the password has expired: good for setting a new one. By Basic where no session is given."""
-        session = cls(Https(bmc.address, trust, patience), login, Booked(trust.book, str(bmc.address)))
+        session = cls(Https(bmc.address, trust, patience), login, Booked(trust.book, str(bmc.address)), patience)
         session._renews = True
         try:
             session._meet()
@@ -80,6 +88,11 @@ class RedfishSession:
         """The password may have changed: it is sent no more. Each refusal would count towards a lock-out."""
         self._spent = True
 
+    @property
+    def cost(self) -> Cost:
+        """Since it was opened, login and logout included."""
+        return self._wire.cost
+
     def close(self) -> None:
         """Give the session back. Never raises; safe to call twice."""
         location, self._location = self._location, None
@@ -87,9 +100,9 @@ class RedfishSession:
             self._booked.closed()
         self._wire.close()
 
-    def find(self, path: str) -> Resource | None:
-        """A resource, or None where there is none. Tries the link as given, then with or without its last slash."""
-        told = self._find(path)
+    def find(self, path: str, *others: str) -> Resource | None:
+        """A resource, or None where there is none. Tries the link as given, `others`, then the last slash otherwise."""
+        told = self._find(path, others)
         return None if told is None else told[0]
 
     def get(self, path: str) -> Resource:
@@ -99,6 +112,14 @@ class RedfishSession:
             raise Garbled(self.who, f"GET {path}: nothing is there", "update its firmware, or look who answers there")
         return resource
 
+    def ask(self, path: str) -> Answer:
+        """One GET and what was answered, of whatever status; the link as given, then with or without its last slash."""
+        for form in _forms(path):
+            answer = self._send("GET", form)
+            if answer.status != HTTPStatus.NOT_FOUND:
+                break
+        return answer
+
     def post(self, path: str, body: Json, *, secret: bool = False) -> Answer:
         """Run an action. No If-Match: some BMCs refuse it there. `UnknownOutcome` where the answer was lost.
 
@@ -106,18 +127,24 @@ class RedfishSession:
         """
         return self._checked(f"POST {path}", self._send("POST", path, body=body), secret=secret)
 
+    def offer(self, method: Method, path: str, body: Json) -> Answer:
+        """Send what may be refused in words that the caller reads: an answer of whatever status."""
+        return self._send(method, path, body=body) if method == "POST" else self._with_etag(method, path, body)
+
     def patch(self, path: str, body: Json, *, secret: bool = False) -> Answer:
         """Change a resource, its ETag in the first form that the service accepts. A 412 or 428 changed nothing."""
-        for attempt in range(_ETAG_TRIES):
-            forms = _etag_forms(self._etag(path))
-            answer = self._send("PATCH", path, forms[attempt % len(forms)], body)
-            if not wants_etag(answer):
-                break
-        return self._checked(f"PATCH {path}", answer, secret=secret)
+        return self._checked(f"PATCH {path}", self._with_etag("PATCH", path, body), secret=secret)
 
-    def delete(self, path: str) -> Answer:
-        """`UnknownOutcome` where the answer was lost: reading tells whether it is gone."""
-        return self._checked(f"DELETE {path}", self._send("DELETE", path))
+    def delete(self, path: str, body: Json | None = None) -> Answer:
+        """Remove a resource. Where there is none any more: `Unsupported`, and `UnknownOutcome` as for `post`."""
+        answer = self._send("DELETE", path, body=body)
+        if wants_etag(answer):
+            answer = self._with_etag("DELETE", path, body)
+        return self._checked(f"DELETE {path}", answer)
+
+    def upload(self, path: str, parcel: Parcel) -> Answer:
+        """POST a file once: no second login may repeat it. Ask for something first, so that the session is alive."""
+        return self._checked(f"POST {path}", self._wire.upload(path, self._headers, parcel))
 
     def _meet(self) -> None:
         answer = self._wire.send("GET", ROOT, {})
@@ -131,6 +158,7 @@ class RedfishSession:
         if body is None:
             raise Garbled(self.who, "its service root is no JSON object", "look who answers there; is it a BMC?")
         self.root = Resource(ROOT, body)
+        self.expand = _expand_query(self.root)
         if not self._headers:
             self._log_in()
 
@@ -139,7 +167,11 @@ class RedfishSession:
         if sessions is None:
             self._use_basic()
             return
-        answer = self._ask_for_session(sessions)
+        for _ in self._patience.looks(self._patience.settle):
+            answer = self._ask_for_session(sessions)
+            if not out_of_sessions(answer):
+                break
+            self._booked.closed()
         self.account = account_to_renew(answer)
         if fine(answer) and answer.token is not None:
             self._headers = MappingProxyType({_TOKEN: answer.token.reveal()})
@@ -184,16 +216,38 @@ class RedfishSession:
             answer = self._wire.send(method, path, {**self._headers, **extra}, body)
         return answer
 
-    def _find(self, path: str) -> tuple[Resource, str | None] | None:
+    def _with_etag(self, method: Method, path: str, body: Json | None) -> Answer:
+        tried: list[str | None] = []
+        for _ in range(_ETAG_TRIES):
+            # Where somebody changed it meanwhile, the new one is tried as it is before any other form (quirk 33).
+            forms = _etag_forms(self._etag(path))
+            tried.append(next((form for form in forms if form not in tried), forms[-1]))
+            answer = self._send(method, path, tried[-1], body)
+            if not wants_etag(answer):
+                break
+        return answer
+
+    def _patiently(self, path: str) -> Answer:
+        """A read. Where the service asks for patience, it has as much as a setting has to settle."""
+        end = time.monotonic() + self._patience.settle.total_seconds()
+        while True:
+            answer = self._send("GET", path)
+            pause = pause_of(answer, self._patience.poll)
+            if pause is None or time.monotonic() + pause.total_seconds() > end:
+                return answer
+            time.sleep(max(pause.total_seconds(), _LEAST_PAUSE))
+
+    def _find(self, path: str, others: tuple[str, ...] = ()) -> tuple[Resource, str | None] | None:
         """A resource and its ETag."""
-        for form in (path, path.removesuffix("/") if path.endswith("/") else f"{path}/"):
-            answer = self._send("GET", form)
+        as_given, *slashed = _forms(path)
+        for form in (as_given, *others, *slashed):
+            answer = self._patiently(form)
             if answer.status == HTTPStatus.NOT_FOUND:
                 continue
             body = self._checked(f"GET {form}", answer).body
             if body is None:
                 raise Garbled(self.who, f"GET {form}: that is no JSON object", "update its firmware")
-            resource = Resource(form, body)
+            resource = Resource(form, body, methods=answer.methods)
             return resource, answer.etag or resource.text("@odata.etag")
         return None
 
@@ -240,6 +294,21 @@ class RedfishSession:
         if not fine(answer):
             raise error_of(self.who, doing, hushed(answer) if secret else answer)
         return answer
+
+
+def _forms(path: str) -> tuple[str, ...]:
+    """A link as given, then with or without its last slash: services differ over it, and from their own links."""
+    if "?" in path:
+        return (path,)
+    return (path, path.removesuffix("/") if path.endswith("/") else f"{path}/")
+
+
+def _expand_query(root: Resource) -> str | None:
+    """Subordinate resources of one level, in the words that the service says it knows. Source: DSP0266, $expand."""
+    offered = root.inner("ProtocolFeaturesSupported", "ExpandQuery")
+    if offered.flag("NoLinks") is not True:
+        return None
+    return ".($levels=1)" if offered.flag("Levels") is True else "."
 
 
 def _etag_forms(etag: str | None) -> tuple[str | None, ...]:

@@ -22,6 +22,7 @@ class Users:
     service: Resource
     place: str
     members: tuple[Resource, ...]
+    unread: int  # members that cannot be read, whoever they are
 
     def named(self, user: str) -> Resource | None:
         return next((one for one in self.members if name_of(one) == user), None)
@@ -37,8 +38,9 @@ def users_of(session: RedfishSession) -> Users:
     if service is None or place is None:
         raise Unsupported(session.who, "it has no account service", "change its users by hand")
     collection = session.get(place)
-    members = Tree(session, collection).members(collection.path)
-    return Users(service, place, tuple(one for one in members if one.body))
+    members = tuple(Tree(session, collection).members(collection.path))
+    told = tuple(one for one in members if one.body)
+    return Users(service, place, told, len(members) - len(told))
 
 
 def renew(session: RedfishSession, password: Secret) -> None:

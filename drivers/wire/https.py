@@ -1,37 +1,37 @@
-"""Redfish's HTTPS: the only import of the redfish library. TLS judged first, sizes bounded, nothing sent twice.
+"""Redfish's HTTPS: the only import of the redfish library. TLS judged first, answers bounded, nothing sent twice.
 
 Source: DMTF DSP0266 (Redfish specification), RFC 9110.
 """
 
-import io
 import json
 import logging
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from ssl import get_default_verify_paths
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
-import urllib3
 from pydantic import JsonValue
 from redfish.rest.v1 import HttpClient, RetriesExhaustedError
-from requests.adapters import HTTPAdapter
 
 from drivers.errors import DriverError, Garbled, IdentityChanged, UnknownOutcome, Unreachable
 from drivers.patience import Patience
+from drivers.plain import plain
 from drivers.trust import Trust
-from drivers.wire.tls import HTTPS_PORT, by_fingerprint, changed, fingerprint, pinned
+from drivers.wire.origin import NeverSent, Odd, OneOrigin
+from drivers.wire.parcel import Parcel
+from drivers.wire.tls import by_authorities, by_fingerprint, changed, fingerprint, pinned
 from inventory.address import HostPort
 from inventory.secrets import Secret
 
 Json = Mapping[str, JsonValue]
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
-_LARGEST = 16 << 20  # bytes of one answer; the largest registries of real BMCs are near 5 MiB
-_REDIRECTS = 3
-_MOVED = (301, 302, 307, 308)
+_LONGEST_PATH = 4096
 
 # At DEBUG the library logs the headers of each request and answer, session tokens among them.
 logging.getLogger("redfish.rest.v1").addFilter(lambda _record: False)
@@ -39,74 +39,27 @@ logging.getLogger("redfish.rest.v1").addFilter(lambda _record: False)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `body` is None where it is no JSON object."""
+    """What came back. `body` is None where it is no JSON object; `blank`: nothing came at all.
+
+    `methods` is empty where it did not say what it takes.
+    """
 
     status: int
     body: Json | None
     etag: str | None = None
     location: str | None = None
     token: Secret | None = field(default=None, repr=False)
+    blank: bool = False
+    retry_after: timedelta | None = None
+    methods: frozenset[str] = frozenset()
 
 
-class _TooBig(requests.RequestException):
-    pass
+@dataclass(frozen=True)
+class Cost:
+    """What was asked of a BMC, and what came of it: requests sent, each step of a redirect counted; bytes of bodies."""
 
-
-class _Astray(requests.RequestException):
-    pass
-
-
-class _OneHost(HTTPAdapter):
-    """Speaks to one origin, whose certificate has the given fingerprint or a CA's word, and to nobody else."""
-
-    def __init__(self, origin: str, sha256: str | None, ca: str | None, patience: Patience) -> None:
-        self._origin = _origin(origin)
-        self._sha256 = sha256
-        self._ca = ca
-        self._timeouts = (patience.connect.total_seconds(), patience.answer.total_seconds())
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool: object) -> None:  # noqa: FBT001, FBT002  the library's signature
-        context = None if self._sha256 is None else by_fingerprint()
-        super().init_poolmanager(
-            connections, maxsize, block, ssl_context=context, assert_fingerprint=self._sha256, **pool
-        )
-
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        *_how: object,
-        **_asked: object,
-    ) -> requests.Response:
-        """Trust, timeouts and proxies are this class's; what the library asks for is not heard.
-
-        A redirect keeps method and body, and the library must not follow it: it would send the token to any host.
-        """
-        for _ in range(_REDIRECTS):
-            if _origin(request.url or "") != self._origin:
-                raise _Astray(f"it redirects to {request.url}")
-            response = super().send(request, stream=True, timeout=self._timeouts, verify=self._ca or False)
-            location = response.headers.get("Location")
-            if response.status_code not in _MOVED or location is None:
-                return response
-            request = request.copy()
-            request.url = urljoin(request.url or "", location)
-        raise _Astray(f"it redirects more than {_REDIRECTS} times")
-
-    def build_response(self, req: requests.PreparedRequest, resp: urllib3.BaseHTTPResponse) -> requests.Response:
-        """Read the body here, where its size can be bounded."""
-        try:
-            body = resp.read(_LARGEST + 1, decode_content=True)
-        except urllib3.exceptions.TimeoutError as error:
-            raise requests.ReadTimeout(error, request=req) from error
-        except urllib3.exceptions.HTTPError as error:
-            raise requests.ConnectionError(error, request=req) from error
-        if len(body) > _LARGEST:
-            resp.close()
-            raise _TooBig(f"it answers with over {_LARGEST >> 20} MiB")
-        response = super().build_response(req, resp)
-        response.raw = io.BytesIO(body)
-        return response
+    requests: int
+    bytes: int
 
 
 class Https:
@@ -118,19 +71,24 @@ class Https:
         self._address = address
         self._patience = patience
         self._pin = None if trust.verify else pinned(address, trust.pins, patience.connect)
-        origin = f"https://{self.who}/"
-        adapter = _OneHost(origin, self._pin, _authorities(trust) if trust.verify else None, patience)
+        context = by_fingerprint() if self._pin else self._vouched(trust)
+        self._origin = OneOrigin(address, context, self._pin, patience)
+        self._zips = False
         self._client = HttpClient(
-            base_url=origin,
+            base_url=f"https://{self.who}/",
             max_retry=0,
             check_connectivity=False,
-            https_adapter=adapter,
+            https_adapter=self._origin,
             default_prefix="/redfish/v1/",
         )
         session = self._client._session  # noqa: SLF001  the library offers no other way to its settings
-        session.mount("http://", adapter)
+        session.mount("http://", self._origin)
         session.trust_env = False  # a .netrc would replace our login
-        session.headers["Accept-Encoding"] = urllib3.util.SKIP_HEADER  # compression changes the ETags of some BMCs
+        del session.headers["Accept-Encoding"]  # compression changes the ETags of some BMCs
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self._origin.requests, self._origin.received)
 
     def send(self, method: Method, path: str, headers: Mapping[str, str], body: Json | None = None) -> Answer:
         """One request, one answer of whatever status. A GET whose connection broke is sent once more.
@@ -149,12 +107,39 @@ class Https:
         except requests.RequestException as error:
             raise self._said(method, path, error) from error
 
+    def upload(self, path: str, headers: Mapping[str, str], parcel: Parcel) -> Answer:
+        """POST a file once, streamed, never again. `Unreachable`: not sent. `UnknownOutcome`, `IdentityChanged`."""
+        session = self._client._session  # noqa: SLF001  the library itself would hold the whole file in memory
+        sent = {"Accept": "application/json", "Content-Type": parcel.kind, **headers}
+        url = f"https://{self.who}{self._local('POST', path)}"
+        try:
+            told = session.post(url, data=parcel, headers=sent, allow_redirects=False)
+        except requests.RequestException as error:
+            raise self._said("POST", path, error) from error
+        token = told.headers.get("X-Auth-Token")
+        return Answer(
+            status=told.status_code,
+            body=_object(told.content),
+            location=told.headers.get("Location"),
+            token=Secret(token) if token else None,
+        )
+
     def close(self) -> None:
         self._client._session.close()  # noqa: SLF001  the library closes it only after a login of its own
 
     def _once(self, method: Method, path: str, headers: Mapping[str, str], body: Json | None) -> Answer:
-        local = _local(path)
+        answer = self._asked(method, path, headers, body)
+        if answer.status == HTTPStatus.NOT_ACCEPTABLE and not self._zips:
+            # Quirk 34: some BMCs refuse who takes no compression. Nothing was accepted.
+            self._zips = True
+            answer = self._asked(method, path, headers, body)
+        return answer
+
+    def _asked(self, method: Method, path: str, headers: Mapping[str, str], body: Json | None) -> Answer:
+        local = self._local(method, path)
         sent = {"Accept": "application/json", **headers}
+        if self._zips:
+            sent["Accept-Encoding"] = "gzip"
         try:
             match method:
                 case "GET":
@@ -164,7 +149,7 @@ class Https:
                 case "PATCH":
                     answer = self._client.patch(local, body=dict(body or {}), headers=sent)
                 case "DELETE":
-                    answer = self._client.delete(local, headers=sent)
+                    answer = self._client.delete(local, headers=sent, body=None if body is None else dict(body))
         except RetriesExhaustedError as error:
             cause = error.__cause__
             raise cause if isinstance(cause, requests.RequestException) else requests.RequestException(cause) from None
@@ -175,61 +160,60 @@ class Https:
             etag=answer.getheader("ETag") or None,
             location=answer.getheader("Location"),
             token=Secret(token) if token else None,
+            blank=not answer.read,
+            retry_after=_span(answer.getheader("Retry-After")),
+            methods=frozenset(word.strip().upper() for word in (answer.getheader("Allow") or "").split(",") if word),
         )
 
     def _said(self, method: Method, path: str, error: requests.RequestException) -> DriverError:
         doing = f"{method} {path}"
         if isinstance(error, requests.exceptions.SSLError):
             return self._strange()
-        if isinstance(error, _TooBig | _Astray):
+        if isinstance(error, Odd):
             return Garbled(self.who, f"{doing}: {error}", "update its firmware, or look who answers there")
-        if method == "GET" or _never_sent(error):
+        if method == "GET" or isinstance(error, requests.ConnectTimeout | NeverSent):
             return Unreachable(self.who, f"{doing}: {_cause(error)}", "check its power, cable and address")
         return UnknownOutcome(self.who, f"{doing} was sent and no answer came ({_cause(error)})", "read it back first")
 
     def _strange(self) -> DriverError:
         shown = fingerprint(self._address, self._patience.connect)
         if self._pin is None:
-            what = f"its certificate (SHA-256 {shown[:16]}...) is not vouched for by the CAs that this site trusts"
+            what = f"its certificate (SHA-256 {shown}) is not vouched for by the CAs that this site trusts"
             remedy = "install a certificate of your CA, or set tls: pin. Nothing was sent"
             return IdentityChanged(self.who, what, remedy)
         if shown != self._pin:
             return changed(self._address, self._pin, shown)
         return Unreachable(self.who, "the TLS handshake broke off", "retry; if it lasts, look at its TLS settings")
 
+    def _vouched(self, trust: Trust) -> ssl.SSLContext:
+        try:
+            return by_authorities(trust.ca)
+        except OSError as error:
+            what = f"the CAs that it is to be judged by cannot be read ({error})"
+            raise IdentityChanged(self.who, what, "name a PEM file that can. Nothing was sent") from error
 
-def _origin(url: str) -> tuple[str, str | None, int]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or HTTPS_PORT
-
-
-def _authorities(trust: Trust) -> str:
-    if trust.ca is not None:
-        return str(trust.ca)
-    system = get_default_verify_paths()
-    return system.cafile or system.capath or str(Path("/etc/ssl/certs"))
-
-
-def _local(path: str) -> str:
-    """A link as it was given, without the fragment; of an absolute one, what follows the host."""
-    parts = urlsplit(path)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    def _local(self, method: Method, path: str) -> str:
+        """A link as it was given, without the fragment; of an absolute one, what follows the host. `Garbled`."""
+        try:
+            parts = urlsplit(path)
+        except ValueError:
+            parts = urlsplit("")
+        local = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        if not (local.startswith("/") and local.isprintable() and len(local) <= _LONGEST_PATH):
+            raise Garbled(self.who, f"{method} {plain(path)!r}: that is no path", "update its firmware")
+        return local
 
 
 def _object(raw: bytes) -> Json | None:
     try:
-        told: JsonValue = json.loads(raw)
+        told: JsonValue = json.loads(raw, parse_constant=_nothing)
     except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
 
 
-def _never_sent(error: requests.RequestException) -> bool:
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    inner = error.args[0] if error.args else None
-    reason = inner.reason if isinstance(inner, urllib3.exceptions.MaxRetryError) else inner
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+def _nothing(_constant: str) -> None:
+    """NaN and the infinities, which JSON does not have, tell nothing."""
 
 
 def _cause(error: requests.RequestException) -> str:
@@ -237,4 +221,15 @@ def _cause(error: requests.RequestException) -> str:
         return "nobody answers"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
-    return "the connection is refused" if _never_sent(error) else "the connection broke"
+    return "the connection is refused" if isinstance(error, NeverSent) else "the connection broke"
+
+
+def _span(told: str | None) -> timedelta | None:
+    """Source: RFC 9110 10.2.3: seconds, or a date, here by our clock."""
+    try:
+        if (told or "").strip().isdigit():
+            return timedelta(seconds=min(int(told or ""), 86400))
+        at = parsedate_to_datetime(told or "")
+    except ValueError:
+        return None
+    return max(at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC), timedelta())

@@ -274,6 +274,12 @@ def pins() -> Pins:
 
 
 @pytest.fixture
+def simulator_fru() -> Callable[[str], bytes]:
+    """Makes the bytes of a FRU with this serial number."""
+    return fru
+
+
+@pytest.fixture
 def twin_ipmi(tmp_path: Path) -> Iterator[Bench]:
     with twin(tmp_path, "ipmi") as made:
         yield made

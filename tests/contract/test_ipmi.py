@@ -1,5 +1,6 @@
 """IPMI's own ways, asked of openipmi's ipmi_sim."""
 
+import gc
 import logging
 import os
 import signal
@@ -10,8 +11,9 @@ from datetime import UTC, datetime
 import pytest
 
 from drivers.catalog import connect
-from drivers.errors import NotApplied, Unreachable
+from drivers.errors import Denied, NotApplied, Refused, Unreachable
 from drivers.facts import Boot, BootTarget, PowerState
+from drivers.rotation import Works, rotate
 from drivers.sessions import LeftOpen
 from drivers.trust import Trust
 from drivers.wire.rmcp import Rmcp
@@ -19,6 +21,7 @@ from inventory.secrets import Login, Secret
 
 APP, SESSION_INFO, CURRENT = 0x06, 0x3D, 0
 PARALLEL = 10
+PASSWORD = "Canary-7f3a"
 
 
 @pytest.fixture
@@ -102,6 +105,45 @@ def test_closing_ends_the_session_at_the_bmc(simulator, login):
     assert sessions(simulator, login) == 1
 
 
+def test_a_user_that_was_added_logs_in_and_one_that_was_removed_does_not(simulator):
+    machine = simulator.connect()
+    made = machine.add_account("anneal", Secret("Canary-8b2c-xyz"))
+    assert (made.user, made.role) == ("anneal", "ADMINISTRATOR")
+    login = Login("anneal", Secret("Canary-8b2c-xyz"))
+    connect(simulator.bmc, login, Trust(simulator.pins), patience=simulator.patience).close()
+    machine.remove_account("anneal")
+    assert [one.user for one in machine.accounts()] == ["admin"]
+    with pytest.raises(Denied):
+        connect(simulator.bmc, login, Trust(simulator.pins), patience=simulator.patience)
+    machine.close()
+
+
+@pytest.mark.quirk(100)
+def test_a_password_of_16_characters_is_rotated_and_proven(simulator):
+    old, new = Login("admin", Secret(PASSWORD)), "Canary-8b2c-xyz0"
+    told = rotate(lambda login: simulator.connect(login.password.reveal()), old, Secret(new))
+    assert told.works is Works.NEW
+    with pytest.raises(Denied):
+        simulator.connect()
+    simulator.connect(new).close()
+
+
+@pytest.mark.quirk(100)
+def test_a_longer_password_that_this_bmc_would_cut_without_a_word_is_not_set(simulator):
+    machine = simulator.connect()
+    with pytest.raises(Refused, match="20 bytes and this BMC cannot show that it keeps over 16"):
+        machine.set_password("admin", Secret("Canary-8b2c-xyz01234"))
+    machine.close()
+    simulator.connect().close()
+
+
+@pytest.mark.quirk(95)
+def test_suite_3_is_what_ipmi_sim_has(simulator, login):
+    wire = Rmcp(simulator.bmc.address, login)
+    assert (wire.suite, wire.privilege) == (3, 4)
+    wire.close()
+
+
 class Book:
     """`drivers.sessions.SessionBook`; whoever wrote in it before `die` is gone."""
 
@@ -128,10 +170,10 @@ class Book:
 
 def test_a_session_that_a_dead_process_left_is_closed_by_the_next(simulator, login):
     book = Book()
-    Rmcp(simulator.bmc.address, login, book)
+    Rmcp(simulator.bmc.address, login, Trust(simulator.pins, book=book))
     assert sessions(simulator, login) == 2
     book.die()
-    heir = Rmcp(simulator.bmc.address, login, book)
+    heir = Rmcp(simulator.bmc.address, login, Trust(simulator.pins, book=book))
     assert sessions(simulator, login) == 2
     heir.close()
     assert (sessions(simulator, login), book.entries) == (1, {})
@@ -139,6 +181,7 @@ def test_a_session_that_a_dead_process_left_is_closed_by_the_next(simulator, log
 
 def test_closing_leaves_no_thread_and_no_descriptor(simulator):
     simulator.connect().close()
+    gc.collect()  # what earlier tests left unclosed
     before = threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208  counted, not read
     for _ in range(5):
         simulator.connect().close()

@@ -21,7 +21,7 @@ def machine(bench):
 
 @pytest.mark.parametrize("protocol", DRIVERS)
 def test_a_driver_offers_what_a_ready_rack_needs(protocol):
-    assert offers(DRIVERS[protocol]) >= {"identify", "power", "boot", "facts"}
+    assert offers(DRIVERS[protocol]) >= {"identify", "power", "graceful", "boot", "facts"}
 
 
 def test_what_is_off_reads_off_and_turns_on_and_off_again(machine):

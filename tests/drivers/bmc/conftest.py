@@ -19,8 +19,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from drivers.ability.machine import Machine
+from drivers.card import Card
 from drivers.catalog import connect
 from drivers.patience import Patience
+from drivers.redfish.card import probe as redfish_probe
+from drivers.redfish.tree import Budget
 from drivers.trust import Trust
 from inventory.model import Bmc
 from inventory.secrets import Login, Secret
@@ -34,7 +37,11 @@ QUICK = Patience(
     connect=timedelta(seconds=5),
     answer=timedelta(seconds=2),
     power=timedelta(milliseconds=300),
+    post=timedelta(milliseconds=300),
     settle=timedelta(milliseconds=300),
+    media=timedelta(milliseconds=300),
+    upload=timedelta(seconds=2),
+    steady=timedelta(milliseconds=500),
     poll=timedelta(milliseconds=100),
 )
 
@@ -91,26 +98,33 @@ class Heard:
 
 @dataclass
 class Reply:
-    """One answer. `silent` closes the connection without any; `held` waits until the test is over."""
+    """One answer. `silent` closes the connection without any; `held` waits until the test is over.
+
+    `raw` speaks for itself: it is called with what sends bytes and the event that ends the test, and then hung up on.
+    """
 
     status: int = 200
     body: dict | bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
     held: bool = False
+    raw: Callable[[Callable[[bytes], object], threading.Event], None] | None = None
 
 
 @dataclass
 class Lab:
-    """The service: change `resources`, queue what it says next in `script`, read what it `heard`."""
+    """The service: change `resources`, queue what it says next in `script`, read what it `heard`.
+
+    `acts` are what it does on a method and path whenever nothing is queued.
+    """
 
     resources: dict[str, dict] = field(default_factory=tree)
     obeys: bool = True
     has_basic: bool = True
     users: dict[str, str] = field(default_factory=lambda: {"admin": PASSWORD})
-    acts: dict[tuple[str, str], Callable[[Heard], Reply]] = field(default_factory=dict)
     heard: list[Heard] = field(default_factory=list)
     script: dict[tuple[str, str], deque[Reply | Callable[[Heard], Reply]]] = field(default_factory=dict)
+    acts: dict[tuple[str, str], Callable[[Heard], Reply]] = field(default_factory=dict)
     live: set[str] = field(default_factory=set)
     made: int = 0
     lookup: Callable[[str], dict | None] | None = None
@@ -245,6 +259,10 @@ class _Talk(BaseHTTPRequestHandler):
         if reply.silent:
             self.close_connection = True
             return
+        if reply.raw:
+            self.close_connection = True
+            reply.raw(self.connection.sendall, self.lab.over)
+            return
         raw = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body or {}).encode()
         if reply.status == 204:
             raw = b""
@@ -288,6 +306,22 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 def certificate(tmp_path: Path) -> Callable[[], Path]:
     """Makes another certificate each time it is called."""
     return lambda: pem(tmp_path)
+
+
+@pytest.fixture
+def quick() -> Patience:
+    return QUICK
+
+
+@pytest.fixture
+def card_of() -> Callable[[Lab], Card]:
+    """Probes a lab by Redfish, taking any certificate."""
+
+    def card(lab: Lab, patience: Patience = QUICK, **budget: int | timedelta) -> Card:
+        login = Login("admin", Secret(PASSWORD))
+        return redfish_probe(lab.bmc, login, Trust(lab), patience, Budget(**budget))
+
+    return card
 
 
 @pytest.fixture

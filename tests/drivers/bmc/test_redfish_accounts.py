@@ -171,6 +171,18 @@ def test_users_that_cannot_be_read_are_passed_over_and_never_taken_for_free_slot
     assert [one.user for one in slots.connect().accounts()] == ["admin"]
 
 
+@pytest.mark.fault("F24", "accounts")
+def test_who_may_be_behind_an_account_that_cannot_be_read_is_not_taken_for_gone(service, new_reply):
+    service.placed(3, "guest")
+    service.acts["GET", f"{USERS}/3"] = lambda _: new_reply(200, b"{broken")
+    machine = service.connect()
+    with pytest.raises(Busy, match="1 of its accounts cannot be read"):
+        machine.remove_account("guest")
+    with pytest.raises(Busy, match="guest is none of the others"):
+        machine.set_password("guest", Secret(NEW))
+    assert writes(service) == []
+
+
 @pytest.mark.quirk(60)
 def test_a_new_user_of_a_collection_is_posted_without_account_types(service):
     made = service.connect().add_account("anneal", Secret(NEW))

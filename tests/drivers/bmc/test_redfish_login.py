@@ -8,7 +8,7 @@ from http.client import HTTPSConnection
 import pytest
 
 from drivers.catalog import session
-from drivers.errors import Busy, Denied, IdentityChanged, Unreachable
+from drivers.errors import Busy, Denied, IdentityChanged, PasswordExpired, Unreachable
 from drivers.facts import PowerState
 from drivers.trust import Trust
 from inventory.secrets import Login, Secret
@@ -69,17 +69,31 @@ def test_a_root_that_wants_a_login_itself_gets_basic(lab, new_reply):
     assert lab.connect().power() is PowerState.OFF
 
 
+@pytest.mark.quirk(28)
+@pytest.mark.fault("F8", "discover")
 @pytest.mark.parametrize(("status", "code"), [(503, "RAC0218"), (400, "Base.1.8.SessionLimitExceeded")])
 def test_a_full_session_table_falls_back_to_basic(lab, new_reply, refusal, status, code):
-    lab.next("POST", SESSIONS, new_reply(status, refusal(code, "full")))
+    lab.next("POST", SESSIONS, *[new_reply(status, refusal(code, "full"))] * 100)
     machine = lab.connect()
     assert machine.power() is PowerState.OFF
     machine.close()
     assert lab.sent("DELETE") == []
+    assert 2 < len(lab.sent("POST", SESSIONS)) < 100
+
+
+@pytest.mark.quirk(28)
+@pytest.mark.fault("F8", "discover")
+def test_a_session_that_comes_free_in_time_is_taken(lab, new_reply, refusal):
+    lab.next("POST", SESSIONS, *[new_reply(503, refusal("RAC0218", "full"))] * 2)
+    machine = lab.connect()
+    assert len(lab.live) == 1
+    machine.close()
+    assert lab.live == set()
+    assert all("authorization" not in heard.headers for heard in lab.heard)
 
 
 def test_a_full_session_table_and_no_basic_is_busy_where_the_service_says_so(lab, new_reply, refusal):
-    lab.next("POST", SESSIONS, new_reply(503, refusal("Base.1.8.SessionLimitExceeded", "full")))
+    lab.next("POST", SESSIONS, *[new_reply(503, refusal("Base.1.8.SessionLimitExceeded", "full"))] * 100)
     lab.next("GET", "/redfish/v1/Systems", new_reply(503))
     with pytest.raises(Busy):
         lab.connect()
@@ -95,9 +109,10 @@ def test_a_wrong_password_is_sent_once(lab, has_sessions):
     assert len(told) == 1
 
 
+@pytest.mark.quirk(41)
 def test_a_password_that_must_be_changed_first_is_said_so(lab, new_reply, refusal):
     lab.next("POST", SESSIONS, new_reply(403, refusal("Base.1.18.PasswordChangeRequired", "change it")))
-    with pytest.raises(Denied, match="new password"):
+    with pytest.raises(PasswordExpired, match="new password"):
         lab.connect()
 
 

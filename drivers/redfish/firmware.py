@@ -1,0 +1,165 @@
+"""Firmware by Redfish: what runs, and one file sent once, by the best way that the UpdateService offers.
+
+Source: DSP0268, UpdateService and SoftwareInventory; DSP0266, software update.
+Supermicro X11 flashes by calls of its own, in a mode that a failed install does not leave (quirk 92). They are not
+used here; where somebody did, the BMC must be restarted first.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import BinaryIO
+
+from drivers.ability.firmware import Component, Package, UpdateMethod
+from drivers.ability.progress import Handle, Phase
+from drivers.errors import Busy, Refused, Transient, UnknownOutcome, Unsupported
+from drivers.redfish.job import Looked, begun, looked
+from drivers.redfish.keepers import kept_by
+from drivers.redfish.push import SIMPLE, Order, Sent, by_form, by_push, by_uri
+from drivers.redfish.resource import Resource
+from drivers.redfish.session import RedfishSession
+from drivers.redfish.storage import oem
+from drivers.redfish.tree import Tree
+from drivers.redfish.under_way import UnderWay, refuse_while
+
+# iDRAC lists what it could go back to, or has been given and not installed, beside what runs.
+_NOT_RUNNING = re.compile(r"(Previous|Available)-\d+-")
+_NETWORK = ("#NetworkAdapter.", "#NetworkInterface.", "#NetworkDeviceFunction.", "#EthernetInterface.")
+_AT_WORK = frozenset({"Uploading", "Verifying", "Writing", "Updating"})  # an iLO tells of an update there, by no task
+_WAYS: Mapping[UpdateMethod, Callable[[RedfishSession, Resource, Order], Sent]] = MappingProxyType(
+    {"multipart": by_form, "push": by_push, "simple": by_uri}
+)
+
+
+class RedfishFirmware:
+    """The firmware that the service knows, of the system at `path` and of the BMC itself."""
+
+    def __init__(self, session: RedfishSession, path: str) -> None:
+        self._session = session
+        self._path = path
+
+    def components(self) -> tuple[Component, ...]:
+        tree = Tree(self._session, self._session.root)
+        inventory = tree.at(self._session.root.link("UpdateService")).link("FirmwareInventory")
+        return tuple(_components(tree, inventory))
+
+    def methods(self) -> tuple[UpdateMethod, ...]:
+        """None where there is no UpdateService."""
+        return self._methods(self._service()) if self._session.root.link("UpdateService") else ()
+
+    def update(self, package: Package, targets: tuple[str, ...], *, on_reset: bool) -> Handle:
+        with _opened(self._session.who, package) as file:
+            service = self._service()
+            self._check_size(service, file)
+            before = self._at_rest(service)
+            order = Order(file, package.file.name, package.uri, targets, on_reset)
+            return self._sent(service, order, before)
+
+    def _service(self) -> Resource:
+        link = self._session.root.link("UpdateService")
+        if link is None:
+            raise Unsupported(self._session.who, "it has no UpdateService", "update its firmware by hand")
+        return self._session.get(link)
+
+    def _methods(self, service: Resource) -> tuple[UpdateMethod, ...]:
+        if service.flag("ServiceEnabled") is False:
+            return ()
+        raw = service.text("HttpPushUri") and self._family_pushes()
+        offered: dict[UpdateMethod, object] = {
+            "multipart": service.text("MultipartHttpPushUri"),
+            "push": raw,
+            "simple": service.text("Actions", SIMPLE, "target"),
+        }
+        return tuple(method for method, told in offered.items() if told)
+
+    def _family_pushes(self) -> bool:
+        system = self._session.get(self._path)
+        return kept_by(Tree(self._session, system), self._session.root, system)[0].raw_push
+
+    def _sent(self, service: Resource, order: Order, before: Looked) -> Handle:
+        """By the first method that the BMC knows: what it does not know (404, 405, 501) it has not taken."""
+        what = f"update firmware with {order.name}"
+        missing = Unsupported(self._session.who, "its UpdateService takes no update", "update it by hand")
+        for method in self._methods(service):
+            try:
+                sent = _WAYS[method](self._session, service, order)
+            except Unsupported as error:
+                missing = error
+            except Busy:
+                # A 5xx is no proof that it was not taken: a new task is one that it was.
+                handle = self._begun(Sent(None, staged=False), what, before, order.targets)
+                if handle.path is None:
+                    raise
+                return handle
+            else:
+                handle = self._begun(sent, what, before, order.targets)
+                if sent.answer is None and handle.path is None:
+                    lost = f"{what}: it was sent, and no word came of it"
+                    raise UnknownOutcome(self._session.who, lost, "read the versions before it is sent again")
+                return handle
+        raise missing
+
+    def _begun(self, sent: Sent, what: str, before: Looked, targets: tuple[str, ...]) -> Handle:
+        needs_reset = sent.staged
+        try:
+            needs_reset = sent.staged or self._network(targets)
+            return begun(self._session, sent.answer, what, before, needs_reset=needs_reset)
+        except Transient:
+            return Handle(what, None, datetime.now(UTC), needs_reset=needs_reset)
+
+    def _check_size(self, service: Resource, file: BinaryIO) -> None:
+        most = service.whole("MaxImageSizeBytes")
+        size = file.seek(0, 2)
+        if most and size > most:
+            what = f"the file has {size} bytes and it takes {most}"
+            raise Refused(self._session.who, what, "nothing was sent; look whether the file is for this machine")
+
+    def _at_rest(self, service: Resource) -> Looked:
+        """The tasks before the write. What waits for a reset may wait together: that saves reboots."""
+        system = self._session.get(self._path)
+        family, queues = kept_by(Tree(self._session, system), self._session.root, system)
+
+        word = next((word for place in oem(service) if (word := place.text("State")) in _AT_WORK), None)
+        if word:
+            raise Busy(self._session.who, f"its UpdateService is {word}", "nothing was sent; retry when it is idle")
+
+        def blocks(one: UnderWay) -> bool:
+            ours = (one.target or "").startswith(service.path)
+            return one.phase is Phase.RUNNING and (family.serial_jobs or ours)
+
+        before = looked(self._session, *queues)
+        refuse_while(self._session, before, blocks, "update firmware")
+        return before
+
+    def _network(self, targets: tuple[str, ...]) -> bool:
+        """Whether any is of a network card: it runs new firmware after a reset, whatever its task says (quirk 93)."""
+        tree = Tree(self._session, self._session.root)
+        related = [link for target in targets for link in tree.at(target).links("RelatedItem")]
+        return any((tree.at(link).text("@odata.type") or "").startswith(_NETWORK) for link in (*targets, *related))
+
+
+def _components(tree: Tree, inventory: str | None) -> Iterator[Component]:
+    for item in tree.members(inventory):
+        id_ = item.text("Id") or item.path.rstrip("/").rpartition("/")[2]
+        if not _NOT_RUNNING.match(id_):
+            version, updateable = item.text("Version"), item.flag("Updateable")
+            yield Component(item.path, item.text("Name") or id_, version, updateable)
+
+
+@contextmanager
+def _opened(who: str, package: Package) -> Iterator[BinaryIO]:
+    """The file, once it is what it should be. What was hashed is what is sent: it is opened once."""
+    try:
+        file = package.file.open("rb")
+    except OSError as error:
+        what = f"{package.file.name} cannot be read: {error.strerror}"
+        raise Refused(who, what, "nothing was flashed; look at the file") from error
+    with file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != package.sha256.strip().lower():
+            what = f"{package.file.name} has the SHA-256 {found[:16]}..., and {package.sha256[:16]}... is expected"
+            raise Refused(who, what, "nothing was flashed; fetch the file again")
+        yield file
