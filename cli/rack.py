@@ -48,16 +48,49 @@ State = Annotated[
 Chosen = Annotated[str | None, typer.Argument(metavar="[RACK]", help="Its name or its file.")]
 
 
+Switched = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[MACHINE:]NUMBER", help="Of a twin's BMC: switch on. Without MACHINE: of all."),
+]
+
+
 @app.command()
 def up(
-    file: Annotated[Path, typer.Argument(help="The rack file: kind qemu or kind twin.")], state: State = None
+    file: Annotated[Path, typer.Argument(help="The rack file: kind qemu or kind twin.")],
+    state: State = None,
+    twin: Annotated[bool, typer.Option("--twin", help="It is a twin, and nothing else is brought up.")] = False,
+    quirk: Switched = None,
+    fault: Switched = None,
 ) -> None:
     """Bring a rack up, its machines powered off. If anything fails, all of it is taken down again."""
     from drivers.virtual.rackfile import read
 
     with _answered(), _ended_by_signals():
         document = read(file)
-        _kind(document.kind).up(document, state or _STATES / document.name, _progress)
+        where = state or _STATES / document.name
+        if document.kind != "twin" and (twin or quirk or fault):
+            raise typer.BadParameter(f"{file} is of kind {document.kind}; --twin, --quirk and --fault are a twin's")
+        if document.kind == "twin":
+            from drivers.virtual.twin import process
+
+            process.up(document, where, _progress, quirk or (), fault or ())
+        else:
+            _kind(document.kind).up(document, where, _progress)
+
+
+@app.command()
+def quirks(output: Output = Format.TABLE) -> None:
+    """List the quirks and faults that a twin's BMC can be given, by number and by name."""
+    from drivers.virtual.twin.faults import NAMED, NUMBERED
+    from drivers.virtual.twin.quirks import QUIRKS
+
+    rows = [{"kind": "quirk", "number": str(number), "words": "", "says": says} for number, says in QUIRKS.items()]
+    rows += [
+        {"kind": "fault", "number": code, "words": " ".join(known.words), "says": known.says}
+        for code, known in NUMBERED.items()
+    ]
+    rows += [{"kind": "fault", "number": fault.value, "words": "", "says": says} for fault, says in NAMED.items()]
+    emit(rows, ("kind", "number", "says", "words"), output)
 
 
 @app.command()

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from drivers.virtual.twin import file, process
+from drivers.virtual.twin.switches import switched
 from drivers.virtual.twin.twin import Twin
 from inventory.errors import BadInventory
 
@@ -31,9 +32,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m drivers.virtual.twin", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--state", type=Path, help="keeps the BMCs' certificates, and says where the twin is")
+    parser.add_argument("--quirk", action="append", default=[], help="MACHINE:NUMBER, or NUMBER for all machines")
+    parser.add_argument("--fault", action="append", default=[], help="MACHINE:FAULT, or FAULT for all machines")
     given = parser.parse_args()
     try:
-        asyncio.run(serve(Twin(file.load(given.file), given.state), given.state))
+        spec = switched(file.load(given.file), given.quirk, given.fault)
+        asyncio.run(serve(Twin(spec, given.state), given.state))
     except (BadInventory, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -4,6 +4,7 @@ GET  /machines              name to counters, all machines
 GET  /machines/NAME         one machine, its log of writes included
 PUT  /machines/NAME/faults/FAULT      switch on
 DELETE /machines/NAME/faults/FAULT    switch off
+PUT  /machines/NAME/quirks/NUMBER     switch on, and DELETE: switch off
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from drivers.virtual.twin.faults import Fault
+from drivers.virtual.twin import quirks
 from drivers.virtual.twin.machine import Machine
 
 Json = dict[str, object]
@@ -34,7 +35,9 @@ def counters(machine: Machine) -> Json:
         "erases": len(machine.erases),
         "installs": len(machine.installs),
         "boots": list(machine.boots),
-        "faults": sorted(fault.value for fault in machine.faults),
+        "faults": machine.manners.named(),
+        "quirks": sorted(machine.quirks),
+        "flashes": len(machine.flashes),
     }
 
 
@@ -48,6 +51,15 @@ def details(machine: Machine) -> Json:
         "disks": [{"serial": disk.serial, "content": disk.content.value} for disk in machine.disks],
         "writes": [asdict(write) for write in machine.writes],
         "erase_log": [asdict(work) for work in machine.erases],
+        "flash_log": [asdict(work) for work in machine.flashes],
+        "bmc_restarts": machine.bmc_restarts,
+        "volumes": [
+            {"name": one.name, "raid": one.raid_type, "drives": list(one.drives)}
+            for one in machine.array.volumes.values()
+        ],
+        "in_flight_most": machine.in_flight_most,
+        "writing_most": machine.writing_most,
+        "personality": machine.personality.name,
         "install_log": [asdict(work) for work in machine.installs],
         "complaints": list(machine.complaints),
     }
@@ -71,12 +83,23 @@ class Admin:
                 return web.json_response(details(self._machines[name]))
             case ("PUT" | "DELETE") as method, ["machines", name, "faults", fault] if name in self._machines:
                 return await self._switch(name, fault, on=method == "PUT")
+            case ("PUT" | "DELETE") as method, ["machines", name, "quirks", quirk] if name in self._machines:
+                return self._switch_quirk(name, quirk, on=method == "PUT")
             case _:
                 return web.json_response({"error": f"{request.method} {request.path}: no such thing"}, status=404)
 
     async def _switch(self, name: str, fault: str, *, on: bool) -> web.StreamResponse:
-        if fault not in [known.value for known in Fault]:
-            known = ", ".join(Fault)
-            return web.json_response({"error": f"{fault}: no such fault. one of: {known}"}, status=404)
-        await self._machines[name].set_fault(Fault(fault), on=on)
+        try:
+            await self._machines[name].set_fault(fault, on=on)
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=404)
         return web.json_response(counters(self._machines[name]))
+
+    def _switch_quirk(self, name: str, quirk: str, *, on: bool) -> web.StreamResponse:
+        machine = self._machines[name]
+        try:
+            number = quirks.number(quirk)
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=404)
+        (machine.quirks.add if on else machine.quirks.discard)(number)
+        return web.json_response(counters(machine))

@@ -20,7 +20,8 @@ from drivers.virtual.twin.agent_errors import CallRefused, CommandFailed, invali
 from drivers.virtual.twin.agent_image import Installation, root_disk, wanted
 from drivers.virtual.twin.agent_parameters import Parameters
 from drivers.virtual.twin.faults import Fault
-from drivers.virtual.twin.machine import End, Machine, Work
+from drivers.virtual.twin.machine import End, Machine
+from drivers.virtual.twin.states import Work
 
 Json = dict[str, object]
 GOING_DOWN = timedelta(seconds=5)

@@ -9,7 +9,8 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from drivers.virtual.twin import agent_errors
-from drivers.virtual.twin.machine import Machine, Work
+from drivers.virtual.twin.machine import Machine
+from drivers.virtual.twin.states import Work
 
 Step = dict[str, object]
 ERASING = timedelta(seconds=15)

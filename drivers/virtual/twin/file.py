@@ -6,11 +6,21 @@ from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
 
 from drivers.virtual import rackfile
 from drivers.virtual.rackfile import Document, Keys, parse
-from drivers.virtual.twin.faults import Fault
+from drivers.virtual.twin import faults, quirks
+from drivers.virtual.twin.faults import Fault, Strike
 from inventory.address import EndpointField, HostPortField, MacField, Name
 from inventory.errors import BadInventory, Problem
 
@@ -30,6 +40,19 @@ def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
 BesideTheFile = Annotated[Path, AfterValidator(_beside_the_file)]
 
 
+def _fault(told: object) -> object:
+    return faults.parse(str(told)) if not isinstance(told, Fault | Strike) else told
+
+
+def _quirk(told: object) -> object:
+    return quirks.number(str(told))
+
+
+AnyFault = Annotated[Fault | Strike, BeforeValidator(_fault), PlainSerializer(str, return_type=str)]
+Quirk = Annotated[int, BeforeValidator(_quirk)]
+PersonalityName = Literal["idrac", "ilo", "supermicro", "xcc", "openbmc", "megarac", "generic"]
+
+
 class BmcSpec(Model):
     protocol: Literal["redfish", "ipmi"] = "redfish"
     address: HostPortField = Field(description="HOST:PORT on loopback; any of 127.0.0.0/8 needs no set-up.")
@@ -39,6 +62,13 @@ class BmcSpec(Model):
     sessions: int = Field(default=8, ge=1, description="How many Redfish or RMCP+ sessions it holds at one time.")
     tree: BesideTheFile | None = Field(
         default=None, description="A capture (directory or .tar.xz) to read from; power and boot come from the twin."
+    )
+
+    personality: PersonalityName | None = Field(
+        default=None, description="Whose BMC it is like; without it generic, or as the capture shows."
+    )
+    suites: tuple[Literal[17, 3], ...] = Field(
+        default=(17, 3), min_length=1, description="RMCP+ cipher suites, best first."
     )
 
     @model_validator(mode="after")
@@ -66,6 +96,15 @@ class DiskSpec(Model):
     label: str | None = Field(default=None, description="The label of that file system.")
 
 
+class VolumeSpec(Model):
+    """A volume that is there from the beginning; `drives` are serial numbers of disks."""
+
+    name: str
+    raid: Literal["RAID0", "RAID1", "RAID5", "RAID6", "RAID10"]
+    drives: tuple[str, ...] = Field(min_length=1)
+    content: Literal["blank", "data"] = "blank"
+
+
 class MachineSpec(Model):
     name: Name
     serial: str
@@ -76,7 +115,19 @@ class MachineSpec(Model):
     disks: tuple[DiskSpec, ...] = ()
     memory_mib: int = Field(default=65536, ge=256)
     cpus: int = Field(default=32, ge=1)
-    faults: tuple[Fault, ...] = ()
+    volumes: tuple[VolumeSpec, ...] = ()
+    faults: tuple[AnyFault, ...] = ()
+    quirks: tuple[Quirk, ...] = ()
+
+    @model_validator(mode="after")
+    def _drives_are_there(self) -> "MachineSpec":
+        used = [serial for volume in self.volumes for serial in volume.drives]
+        strange = set(used) - {disk.serial for disk in self.disks}
+        if strange or len(used) != len(set(used)):
+            raise ValueError(
+                f"a volume's drives are serials of disks, each in one volume: {', '.join(sorted(strange or used))}"
+            )
+        return self
 
     @property
     def system_uuid(self) -> UUID:

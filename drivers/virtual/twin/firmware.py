@@ -8,15 +8,18 @@ from drivers.virtual.twin.agent import Agent
 from drivers.virtual.twin.file import NicSpec, TwinSpec
 from drivers.virtual.twin.ipxe import Kernel, LocalBoot, Outcome, PowerDown, Stopped
 from drivers.virtual.twin.listeners import HttpListeners
-from drivers.virtual.twin.machine import End, Lasts, Machine, Stage, Target, until_unplugged
+from drivers.virtual.twin.machine import End, Machine, until_unplugged
 from drivers.virtual.twin.netboot import Netboot, client
 from drivers.virtual.twin.operating_system import OperatingSystem
+from drivers.virtual.twin.states import Lasts, Stage, Target
 from drivers.virtual.twin.wire import Wire
 
 POST = timedelta(seconds=30)
 DHCP = timedelta(seconds=5)
 NETBOOT_TRIES = 10
 NETBOOT_PAUSE = timedelta(seconds=20)
+_NETWORK = (Target.PXE, Target.HTTP)
+_MEDIA = (Target.CD, Target.USB_CD, Target.USB)  # what is on them is not played: the boot goes on as without them
 SHORTEST_PAUSE = timedelta(seconds=1)
 
 
@@ -31,11 +34,12 @@ class Firmware:
 
     async def run(self, machine: Machine) -> End:
         """Until what was booted ends by itself; with nothing to boot it waits for the power."""
-        machine.stage = Stage.POST
-        await machine.clock.lag(POST)
+        await _post(machine)
         target = _taken(machine)
+        if target in _MEDIA:
+            machine.boots.append("media")
         if target is not Target.SETUP:
-            for device in (self._network, self._disk) if target is Target.PXE else (self._disk, self._network):
+            for device in (self._network, self._disk) if target in _NETWORK else (self._disk, self._network):
                 end = None if target is Target.DISK and device == self._network else await device(machine)
                 if end is not None:
                     return end
@@ -86,6 +90,15 @@ class Firmware:
         machine.stage = Stage.AGENT
         async with client(nic) as session:
             return await Agent(machine, nic, parameters, session, self._listeners).run()
+
+
+async def _post(machine: Machine) -> None:
+    machine.stage, machine.discovered = Stage.POST, False
+    machine.post(begun=True)
+    await machine.clock.lag(POST * 0.8)
+    machine.discovered = True
+    await machine.clock.lag(POST * 0.2)
+    machine.post(begun=False)
 
 
 def _taken(machine: Machine) -> Target:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from drivers.virtual.twin.machine import Lasts, Machine, Override, Target
+from drivers.virtual.twin.machine import Machine
+from drivers.virtual.twin.states import Lasts, Override, Target
 
 FLAG_SECONDS = (
     60.0  # 28.12: the flags fall unless the machine is started in time; not scaled: drivers live in real time

@@ -12,7 +12,8 @@ from drivers.virtual.twin.ipmi_boot import BootOptions
 from drivers.virtual.twin.ipmi_crypto import AES_CBC_128, SUITES
 from drivers.virtual.twin.ipmi_message import Request
 from drivers.virtual.twin.ipmi_session import ADMINISTRATOR, Session, Sessions, guid_of
-from drivers.virtual.twin.machine import Machine, Power
+from drivers.virtual.twin.machine import Machine
+from drivers.virtual.twin.states import Power
 
 CHASSIS, APP, STORAGE = 0x00, 0x06, 0x0A
 INVALID_COMMAND, CUT, OUT_OF_RANGE, NOT_PRESENT, NOT_NOW = 0xC1, 0xC7, 0xC9, 0xCB, 0xD5

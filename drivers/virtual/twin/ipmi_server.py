@@ -4,7 +4,7 @@ import asyncio
 from typing import cast
 
 from drivers.virtual.twin import ipmi_crypto, ipmi_message
-from drivers.virtual.twin.faults import Fault
+from drivers.virtual.twin.faults import Fault, Strike
 from drivers.virtual.twin.ipmi_commands import Commands
 from drivers.virtual.twin.ipmi_message import Packet
 from drivers.virtual.twin.ipmi_session import OPEN_REQUEST, RAKP4, Sessions
@@ -82,6 +82,6 @@ class IpmiServer:
         if transport is not None:
             transport.close()
 
-    async def heed(self, fault: Fault) -> None:
+    async def heed(self, fault: Fault | Strike) -> None:
         if fault is Fault.BMC_UNREACHABLE:
             await (self.shut() if fault in self._machine.faults else self.open())

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 from drivers.virtual.twin import ipmi_crypto
+from drivers.virtual.twin.account_slots import Account
 from drivers.virtual.twin.faults import Fault
 from drivers.virtual.twin.ipmi_crypto import KEY_BYTES, Keys, Suite
 from drivers.virtual.twin.machine import Machine
@@ -98,12 +99,13 @@ class Sessions:
         session = self._sessions.get(session_id)
         if session is None:
             return struct.pack("<BBxxI", tag, _BAD_SESSION, 0)
-        if name != self._machine.user.encode():
+        account = self._machine.accounts.find(name.decode("latin-1"))
+        if account is None or not account.enabled or self._machine.accounts.is_locked(account.user):
             self._machine.logins_denied += 1
             self._sessions.pop(session_id)
             return struct.pack("<BBxxI", tag, _BAD_NAME, session.console)
         random, guid, suite = secrets.token_bytes(16), guid_of(self._machine), session.suite
-        password = self._password()
+        password = self._password(account)
         named = bytes((role, len(name))) + name
         ids = struct.pack("<II", session.console, session.id)
         code = ipmi_crypto.mac(suite, password, ids + console_random + random + guid + named)
@@ -127,10 +129,10 @@ class Sessions:
             self._machine.session_opened(f"{session.id:08x}")
         return struct.pack("<BBxxI", tag, _OK, session.console) + session.check
 
-    def _password(self) -> bytes:
+    def _password(self, account: Account) -> bytes:
         if Fault.BMC_WRONG_PASSWORD in self._machine.faults:
             return secrets.token_bytes(KEY_BYTES)
-        return self._machine.password.encode()[:KEY_BYTES].ljust(KEY_BYTES, b"\0")
+        return account.password.encode()[:KEY_BYTES].ljust(KEY_BYTES, b"\0")
 
 
 def guid_of(machine: Machine) -> bytes:

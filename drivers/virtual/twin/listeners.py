@@ -49,7 +49,9 @@ class HttpListeners:
         """Break the connections to an endpoint; it goes on listening."""
         for connection in list(self._server.connections):
             transport = connection.transport
-            if isinstance(transport, asyncio.Transport) and _called(transport) == endpoint:
+            if not isinstance(transport, asyncio.Transport) or transport.is_closing():
+                continue  # one that was aborted cannot even tell who was called
+            if _called(transport) == endpoint:
                 transport.abort()
 
     async def stop(self) -> None:
@@ -64,7 +66,8 @@ class HttpListeners:
         await self.stop()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        called = _called(request.transport) if request.transport is not None else None
+        transport = request.transport
+        called = _called(transport) if transport is not None and not transport.is_closing() else None
         answer = self._answers.get(called) if called is not None else None
         if answer is None:
             return web.Response(status=503)

@@ -2,83 +2,28 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 from functools import partial
 from typing import Never
 
+from drivers.virtual.twin.account_slots import LOCKED_AFTER, AccountSlots
+from drivers.virtual.twin.array import Array
 from drivers.virtual.twin.clock import Clock
-from drivers.virtual.twin.disk import Disk
-from drivers.virtual.twin.faults import Fault
+from drivers.virtual.twin.faults import Fault, Strike, parse
 from drivers.virtual.twin.file import MachineSpec, password
+from drivers.virtual.twin.manners import Manners, personality
+from drivers.virtual.twin.settings import Settings
+from drivers.virtual.twin.states import Entry, Lasts, Override, Power, Stage, Target, Work, Write
+from drivers.virtual.twin.work import Work as Tasks
 
 POWER_ON = timedelta(seconds=3)
 POWER_OFF = timedelta(seconds=3)
+SESSION_TIMEOUT = timedelta(minutes=30)
+SHORTEST_TIMEOUT = timedelta(seconds=30)  # DSP0268, SessionService.SessionTimeout
 SHUTDOWN = timedelta(seconds=20)  # an operating system that is asked to stop
-
-
-class Power(StrEnum):
-    """The values of Redfish's Resource.PowerState."""
-
-    ON = "On"
-    OFF = "Off"
-    POWERING_ON = "PoweringOn"
-    POWERING_OFF = "PoweringOff"
-
-
-class Stage(StrEnum):
-    """What a machine is about."""
-
-    OFF = "off"
-    POST = "post"
-    NETBOOT = "netboot"
-    AGENT = "agent"
-    OS = "os"
-    HUNG = "hung"  # nothing to boot, or what was booted does not come up
-
-
-class Target(StrEnum):
-    """Where an override boots from, in Redfish's words."""
-
-    NONE = "None"
-    PXE = "Pxe"
-    DISK = "Hdd"
-    SETUP = "BiosSetup"
-
-
-class Lasts(StrEnum):
-    DISABLED = "Disabled"
-    ONCE = "Once"
-    CONTINUOUS = "Continuous"
-
-
-@dataclass(frozen=True)
-class Override:
-    """The boot override. `mode` is UEFI or Legacy; `expires` is a monotonic time, IPMI's only."""
-
-    lasts: Lasts
-    target: Target
-    mode: str
-    expires: float | None = None
-
-
-@dataclass(frozen=True)
-class Write:
-    """Something asked of a BMC that changes a machine. `via` is redfish or ipmi."""
-
-    at: float
-    via: str
-    says: str
-
-
-@dataclass(frozen=True)
-class Work:
-    """An agent's erasure or installation, counted when it takes effect."""
-
-    at: float
-    says: str
 
 
 class End(Enum):
@@ -88,7 +33,9 @@ class End(Enum):
     OFF = auto()
 
 
-Heed = Callable[[Fault], Awaitable[None]]
+Heed = Callable[[Fault | Strike], Awaitable[None]]
+Restarting = Callable[[bool], Awaitable[None]]  # False: the BMC goes down; True: it is back
+LOG_KEPT = 200
 
 
 async def until_unplugged() -> Never:
@@ -105,16 +52,40 @@ class Machine:
         self.spec = spec
         self.name = spec.name
         self.clock = clock
-        self.user = spec.bmc.user
-        self.password = password(spec.bmc)
-        self.faults: set[Fault] = set(spec.faults)
-        self.disks = [Disk(disk, index) for index, disk in enumerate(spec.disks)]
+        self.personality = personality(spec.bmc)
+        self.manners = Manners(self.personality, spec)
+        self.faults = self.manners.faults
+        self.quirks = self.manners.quirks
+        self.accounts = AccountSlots(self.personality.users, spec.bmc.user, password(spec.bmc))
+        self.array = Array(spec.disks, spec.volumes)
+        self.disks = self.array.disks
+        self.boot_mode = "UEFI" if spec.firmware == "uefi" else "Legacy"
+        self.settings = Settings(self.personality, len(spec.nics))
+        self.work = Tasks(clock, lambda: 88 in self.quirks, self.note, self._mourn)
+        self.log: deque[Entry] = deque(maxlen=LOG_KEPT)
+        self.hearers: list[Callable[[Entry], None]] = []
         self.power = Power.OFF
         self.override = self.no_override()
         self.stage = Stage.OFF
+        self.session_seconds = int(clock.scaled(SESSION_TIMEOUT, SHORTEST_TIMEOUT))
+        self.discovered = False  # within POST: devices are found (iLO's InPostDiscoveryComplete)
+        self.powered_at = 0.0  # monotonic, of the last power action
+        self.bmc_up = True
+        self.bmc_restarts = 0
+        self._firmware = firmware
+        self._lives: list[asyncio.Task[None]] = []
+        self._heeds: list[Heed] = []
+        self._restarting: list[Restarting] = []
+        self._posts: list[Callable[[bool], None]] = []
+        self._restart: asyncio.Task[None] | None = None
+        self._count()
+
+    def _count(self) -> None:
+        """From nothing."""
         self.writes: list[Write] = []
         self.erases: list[Work] = []
         self.installs: list[Work] = []
+        self.flashes: list[Work] = []
         self.boots: list[str] = []  # what each boot came to: pxe, disk, nothing, reboot
         self.complaints: list[str] = []  # what its agent or OS would have logged as an error
         self.power_actions = 0
@@ -123,12 +94,11 @@ class Machine:
         self.sessions_expired = 0
         self.sessions_live: set[str] = set()
         self.logins_denied = 0
-        self._firmware = firmware
-        self._lives: list[asyncio.Task[None]] = []
-        self._heeds: list[Heed] = []
+        self.in_flight = self.in_flight_most = 0
+        self.writing = self.writing_most = 0
 
     def no_override(self) -> Override:
-        return Override(Lasts.DISABLED, Target.NONE, "UEFI" if self.spec.firmware == "uefi" else "Legacy")
+        return Override(Lasts.DISABLED, Target.NONE, self.boot_mode)
 
     def valid_override(self) -> Override:
         """The override as of now; one that has expired is gone."""
@@ -143,28 +113,47 @@ class Machine:
     def unheed(self, change: Heed) -> None:
         self._heeds.remove(change)
 
-    async def set_fault(self, fault: Fault, *, on: bool) -> None:
-        """Switch a fault; what it is now already stays untouched."""
-        if (fault in self.faults) is on:
-            return
-        if on:
-            self.faults.add(fault)
-        else:
-            self.faults.discard(fault)
-        for change in list(self._heeds):
-            await change(fault)
+    async def set_fault(self, fault: Fault | Strike | str, *, on: bool) -> None:
+        """Switch a fault; what it is now already stays untouched. `ValueError` for what is none."""
+        known = parse(fault) if isinstance(fault, str) and not isinstance(fault, Fault) else fault
+        if self.manners.switch(known, on=on):
+            for change in list(self._heeds):
+                await change(known)
+
+    async def heed_what_is_on(self) -> None:
+        """Let the numbered faults that the twin file switched on begin."""
+        for strike in list(self.manners.strikes.values()):
+            for change in list(self._heeds):
+                await change(strike)
 
     def lies(self) -> bool:
         return Fault.BMC_LIES in self.faults
 
     def admits(self, user: str, secret: str) -> bool:
         """Whether the BMC takes this login."""
-        good = user == self.user and secret == self.password and Fault.BMC_WRONG_PASSWORD not in self.faults
+        if self.manners.on("F7"):
+            self.accounts.missed(user, LOCKED_AFTER)
+            good = False
+        else:
+            good = self.accounts.admits(user, secret) is not None and Fault.BMC_WRONG_PASSWORD not in self.faults
         self.logins_denied += not good
         return good
 
-    def wrote(self, via: str, says: str) -> None:
-        self.writes.append(Write(time.time(), via, says))
+    def wrote(self, via: str, says: str, path: str = "") -> None:
+        self.writes.append(Write(time.time(), via, says, path))
+
+    def erased(self, says: str) -> None:
+        self.erases.append(Work(time.time(), says))
+
+    def flashed(self, says: str) -> None:
+        self.flashes.append(Work(time.time(), says))
+
+    def note(self, says: str, severity: str = "OK") -> None:
+        """Add to the BMC's event log, and tell whoever listens."""
+        entry = Entry(self.log[-1].number + 1 if self.log else 1, time.time(), severity, says)
+        self.log.append(entry)
+        for hear in list(self.hearers):
+            hear(entry)
 
     def session_opened(self, session: str) -> None:
         self.sessions_opened += 1
@@ -190,7 +179,7 @@ class Machine:
     def turn_on(self) -> None:
         """From off alone; otherwise nothing happens."""
         if self.is_off:
-            self.power_actions += 1
+            self._acted()
             if Fault.POWER_STUCK_OFF not in self.faults:
                 self.power = Power.POWERING_ON
                 self._live(partial(self._run, POWER_ON))
@@ -198,26 +187,83 @@ class Machine:
     def turn_off(self) -> None:
         """Pull the plug."""
         if not self.is_off:
-            self.power_actions += 1
+            self._acted()
             self._go_down(POWER_OFF)
 
     def shut_down(self) -> None:
         """Ask whatever runs to stop; a running OS does, anything else is not listening."""
-        if self.stage is Stage.OS:
-            self.power_actions += 1
+        deaf = 22 in self.quirks or self.manners.on("F22") is not None
+        if self.stage is Stage.OS and not deaf:
+            self._acted()
             self._go_down(SHUTDOWN)
 
     def restart(self) -> None:
         """Reset: the power never goes."""
         if not self.is_off:
-            self.power_actions += 1
+            self._acted()
             self._live(partial(self._run, timedelta(0)))
 
     def cycle(self) -> None:
         """Off and on again."""
         if not self.is_off:
-            self.power_actions += 1
+            self._acted()
             self._go_down(POWER_OFF, then_on=Fault.POWER_STUCK_OFF not in self.faults)
+
+    def lose_power(self) -> None:
+        """At once, and not by the BMC's doing."""
+        self.power, self.stage = Power.OFF, Stage.OFF
+        self.note("The host lost its power.", "Critical")
+        self.work.break_off("The host lost its power.")
+        self._live(partial(self._stop, timedelta(0), then_on=False))
+
+    def _acted(self) -> None:
+        self.power_actions += 1
+        self.powered_at = time.monotonic()
+
+    @property
+    def post_state(self) -> str:
+        """In iLO's words (Oem.Hpe.PostState)."""
+        if self.power is Power.OFF:
+            return "PowerOff"
+        if self.stage in (Stage.POST, Stage.OFF):
+            return "InPostDiscoveryComplete" if self.discovered else "InPost"
+        return "FinishedPost"
+
+    def heed_post(self, change: Callable[[bool], None]) -> None:
+        """Have `change` called as each POST begins (True) and ends (False), before a device is chosen."""
+        self._posts.append(change)
+
+    def post(self, *, begun: bool) -> None:
+        self.work.at_post(begun=begun)
+        for change in self._posts:
+            change(begun)
+
+    def heed_restart(self, change: Restarting) -> None:
+        self._restarting.append(change)
+
+    def restart_bmc(self, down: float, *, after: float = 0.0, relapse: float = 0.0) -> None:
+        """Take the BMC away for so many real seconds; with `relapse` it comes back, and goes and comes once more."""
+        if self._restart is None or self._restart.done():
+            self._restart = asyncio.create_task(self._restarted(down, after, relapse), name=f"twin:{self.name}:bmc")
+            self._restart.add_done_callback(self._mourn)
+
+    async def _restarted(self, down: float, after: float, relapse: float) -> None:
+        await asyncio.sleep(after)
+        self.bmc_restarts += 1
+        await self._set_bmc(up=False)
+        await asyncio.sleep(down)
+        await self._set_bmc(up=True)
+        if relapse:
+            await asyncio.sleep(relapse)
+            await self._set_bmc(up=False)
+            await asyncio.sleep(relapse)
+            await self._set_bmc(up=True)
+        self.note("The BMC was restarted.")
+
+    async def _set_bmc(self, *, up: bool) -> None:
+        self.bmc_up = up
+        for change in list(self._restarting):
+            await change(up)
 
     def _go_down(self, lag: timedelta, *, then_on: bool = False) -> None:
         self.power = Power.POWERING_OFF
@@ -226,6 +272,10 @@ class Machine:
     async def unplug(self) -> None:
         """End whatever runs, at once; for a twin that stops."""
         self.power, self.stage = Power.OFF, Stage.OFF
+        if self._restart is not None:
+            self._restart.cancel()
+            await asyncio.wait([self._restart])
+        await self.work.stop()
         await self._ended()
 
     async def _run(self, lag: timedelta) -> None:

@@ -76,12 +76,13 @@ class Netboot:
 
     def _settings(self) -> dict[str, str]:
         spec = self._machine.spec
+        uefi = self._machine.boot_mode == "UEFI"
         nic = {"mac": str(self._nic.mac), "ip": str(self._nic.address)}
         return {
             **nic,
             **{f"{device}/{name}": value for device in ("net0", "netX") for name, value in nic.items()},
-            "platform": "efi" if spec.firmware == "uefi" else "pcbios",
-            "buildarch": "x86_64" if spec.firmware == "uefi" else "i386",
+            "platform": "efi" if uefi else "pcbios",
+            "buildarch": "x86_64" if uefi else "i386",
             "uuid": str(spec.system_uuid),
             "serial": spec.serial,
             "manufacturer": "Twin",

@@ -15,9 +15,10 @@ from drivers.virtual.twin.certificates import client_context
 from drivers.virtual.twin.cloud_init import CloudInit, Unconfigured
 from drivers.virtual.twin.disk import Disk, Installed
 from drivers.virtual.twin.faults import Fault
-from drivers.virtual.twin.machine import Machine, Stage, until_unplugged
+from drivers.virtual.twin.machine import Machine, until_unplugged
 from drivers.virtual.twin.running import Running
 from drivers.virtual.twin.ssh_server import SshServer
+from drivers.virtual.twin.states import Stage
 from drivers.virtual.twin.wire import Port, Wire
 
 OS_BOOT = timedelta(seconds=45)

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -21,6 +21,7 @@ from drivers.virtual.qemu.layout import RACK_FILE
 from drivers.virtual.rackfile import Document
 from drivers.virtual.status import MachineStatus, RackStatus
 from drivers.virtual.twin import file
+from drivers.virtual.twin.switches import switched
 
 RUNNING, LOG = "twin.json", "twin.log"
 START_SECONDS = 120.0
@@ -68,12 +69,20 @@ def running(state: Path) -> Process | None:
     return process if process.lives() else None
 
 
-def up(document: Document, state: Path, say: Callable[[str], None]) -> None:
+def up(
+    document: Document,
+    state: Path,
+    say: Callable[[str], None],
+    quirks: Sequence[str] = (),
+    faults: Sequence[str] = (),
+) -> None:
     """All machines off, every BMC listening, or an error and nothing left behind.
+
+    `quirks` and `faults` are switched on besides those of the file: `MACHINE:62`, or `62` for all machines.
 
     `BadInventory` for the file; `InTheWay` where it is up already; `NotStarted` with the end of its log.
     """
-    spec = file.read(document)
+    spec = switched(file.read(document), quirks, faults)
     if running(state) is not None:
         raise InTheWay(spec.name, "is up", f"anneal rack down {spec.name}")
     if state.exists() and any(state.iterdir()) and not (state / RACK_FILE).exists():
@@ -84,6 +93,12 @@ def up(document: Document, state: Path, say: Callable[[str], None]) -> None:
     say(f"{spec.name}: {len(spec.machines)} machines and their BMCs, in one process")
     with (state / LOG).open("wb") as log:
         argv = [sys.executable, "-m", "drivers.virtual.twin", str(document.path.resolve()), "--state", str(state)]
+        argv += [
+            word
+            for option, words in (("--quirk", quirks), ("--fault", faults))
+            for one in words
+            for word in (option, one)
+        ]
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     try:
         _await(child, spec.name, state)

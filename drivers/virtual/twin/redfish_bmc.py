@@ -1,37 +1,28 @@
-"""A BMC's Redfish service without its socket: logins and sessions, reads with ETags, and the writes it allows.
+"""A BMC's Redfish service without its socket: reads with ETags, pages and expansion, and the writes its parts take.
 
-Source: DSP0266 1.20 sections 7 (operations) and 13 (security).
+Source: DSP0266 1.20 sections 7 (operations), 8 (error responses) and 12 (asynchronous operations).
 """
 
-import base64
 import hashlib
 import json
-import secrets
 import time
-from binascii import Error as BadBase64
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from drivers.virtual.twin.machine import Lasts, Machine, Override, Target
-from drivers.virtual.twin.redfish_capture import CapturedTree
-from drivers.virtual.twin.redfish_messages import (
-    Call,
-    Fail,
-    Reply,
-    Resource,
-    missing,
-    not_allowed,
-    read_object,
-    unauthorized,
-)
-from drivers.virtual.twin.redfish_tree import ROOT, SESSIONS, GenericTree, Tree, collection
+from drivers.virtual.twin.layout import ROOT, SESSIONS
+from drivers.virtual.twin.machine import Machine
+from drivers.virtual.twin.part import Change, Write
+from drivers.virtual.twin.redfish_messages import Call, Fail, Reply, Resource, busy, missing, not_allowed
+from drivers.virtual.twin.redfish_pages import asked_pages, expanded, paged
+from drivers.virtual.twin.redfish_parts import Parts
+from drivers.virtual.twin.redfish_sessions import RedfishSessions
+from drivers.virtual.twin.redfish_warp import Warp
+from drivers.virtual.twin.states import Stage
+from drivers.virtual.twin.work import Later
 
-SESSION_TIMEOUT = timedelta(minutes=30)
-SHORTEST_TIMEOUT = timedelta(seconds=30)  # DSP0268, SessionService.SessionTimeout
 _OPEN = frozenset({"/redfish", ROOT, f"{ROOT}/odata", f"{ROOT}/$metadata"})  # DSP0266 13.3.1: readable without login
-_MODES = ("UEFI", "Legacy")
 _READ = "GET, HEAD"
 _SERVICE: Resource = {"name": "Service", "kind": "Singleton", "url": f"{ROOT}/"}
 _DOCUMENTS: Mapping[str, Resource] = MappingProxyType(
@@ -44,202 +35,259 @@ _METADATA = (
     '<?xml version="1.0"?><edmx:Edmx xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx" Version="4.0">'
     "<edmx:DataServices/></edmx:Edmx>"
 )
-_RESETS: Mapping[str, Callable[[Machine], None]] = MappingProxyType(
-    {
-        "On": Machine.turn_on,
-        "ForceOn": Machine.turn_on,
-        "ForceOff": Machine.turn_off,
-        "GracefulShutdown": Machine.shut_down,
-        "GracefulRestart": Machine.restart,
-        "ForceRestart": Machine.restart,
-        "PowerCycle": Machine.cycle,
-    }
+_XHTML = (
+    '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title>Error</title></head><body/></html>'
 )
-
-
-@dataclass
-class Session:
-    id: str
-    user: str
-    used: float  # monotonic
-    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+_RATE, _SECOND = 30, 1.0  # quirk 46
+_EVERY = 4  # quirk 42
+_POSTING = ("boot", "bios")
 
 
 class RedfishBmc:
     """Answers calls; whatever it changes is the machine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, parts: Parts) -> None:
         self._machine = machine
-        self._timeout = machine.clock.scaled(SESSION_TIMEOUT, SHORTEST_TIMEOUT)
-        capture = machine.spec.bmc.tree
-        self._tree: Tree = CapturedTree(machine, capture) if capture else GenericTree(machine, int(self._timeout))
-        self._sessions: dict[str, Session] = {}  # by token
+        self._parts = parts
+        self._tree = parts.tree
+        self._sessions = RedfishSessions(machine, parts.tree.key)
+        self._warp = Warp(parts.context)
+        self._reads = 0
+        self._recent: deque[float] = deque(maxlen=_RATE)
+
+    def kind(self, call: Call) -> str:
+        """What a call is about: one of faults.KINDS."""
+        path = self._tree.key(call.path)
+        if path.startswith(self._tree.key(SESSIONS)) and call.method in ("POST", "DELETE"):
+            return "session"
+        write = self._parts.find(call.method, path) if call.method in ("POST", "PATCH", "DELETE", "PUT") else None
+        return write.kind if write is not None else "discover"
 
     def answer(self, call: Call) -> Reply:
+        kind = self.kind(call)
         try:
-            return self._answer(call, call.path.rstrip("/"))
+            return replace(self._answer(call, self._tree.key(call.path), kind), kind=kind)
         except Fail as fail:
-            return fail.reply
+            return replace(self._phrased(fail.reply), kind=kind)
 
-    def _answer(self, call: Call, path: str) -> Reply:
-        self._expire()
-        if path == SESSIONS and call.method == "POST":
-            return self._log_in(call)
+    def _answer(self, call: Call, path: str, kind: str) -> Reply:
+        self._sessions.expire()
+        redirect = self._refuse(call, kind)
+        if redirect is not None:
+            return redirect
+        if path == self._tree.key(SESSIONS) and call.method == "POST":
+            return self._sessions.log_in(call)
         if path not in _OPEN:
-            self._authenticate(call)
+            self._let_in(call, path)
         match call.method:
             case "GET" | "HEAD":
                 return self._get(call, path)
-            case "POST":
-                return self._act(call, path)
-            case "PATCH":
-                return self._patch(call, path)
-            case "DELETE":
-                return self._log_out(call, path)
+            case "DELETE" if path.startswith(f"{self._tree.key(SESSIONS)}/"):
+                return self._sessions.log_out(path, call)
+            case "POST" | "PATCH" | "DELETE" | "PUT":
+                return self._write(call, path)
             case _:
                 raise not_allowed(call.method, _READ)
 
-    def _expire(self) -> None:
-        now = time.monotonic()
-        for token, session in list(self._sessions.items()):
-            if now - session.used > self._timeout:
-                del self._sessions[token]
-                self._machine.session_expired(session.id)
+    def _refuse(self, call: Call, kind: str) -> Reply | None:
+        """`Fail` for what is wrong whatever is asked; a redirect where the service sends one."""
+        manners, quirks = self._machine.manners, self._machine.quirks
+        struck = manners.take("F9", kind)
+        if struck is not None:
+            raise Fail(503, "ServiceTemporarilyUnavailable", "Try again.", {"Retry-After": f"{struck.lasting():g}"})
+        if 46 in quirks:
+            now = time.monotonic()
+            if len(self._recent) == _RATE and now - self._recent[0] < _SECOND:
+                raise Fail(429, "RequestLimitExceeded", "Too many requests.", {"Retry-After": "1"})
+            self._recent.append(now)
+        if 36 in quirks and call.path == ROOT:
+            return Reply(308, headers={"Location": f"{ROOT}/"})
+        if (
+            36 in quirks
+            and call.path.endswith("/")
+            and call.path != f"{ROOT}/"
+            and not self._machine.personality.caseless
+        ):
+            raise missing(call.path)
+        return None
 
-    def _authenticate(self, call: Call) -> None:
-        session = self._sessions.get(call.headers.get("x-auth-token", ""))
-        if session is not None:
-            session.used = time.monotonic()
-            return
-        scheme, _, value = call.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "basic" or not self._machine.admits(*_basic(value)):
-            raise unauthorized(call.path)
+    def _let_in(self, call: Call, path: str) -> None:
+        user = self._sessions.user(call)
+        account = self._machine.accounts.find(user)
+        if account is not None and account.must_change and not self._parts.is_own_account(path, account):
+            raise Fail(403, "PasswordChangeRequired", "The password has to be changed before anything else.")
 
-    def _log_in(self, call: Call) -> Reply:
-        told = read_object(call.body)
-        user, secret = told.get("UserName"), told.get("Password")
-        if not isinstance(user, str) or not isinstance(secret, str):
-            raise Fail(400, "CreateFailedMissingReqProperties", "UserName and Password are required.")
-        if not self._machine.admits(user, secret):
-            raise unauthorized(call.path)
-        if len(self._sessions) >= self._machine.spec.bmc.sessions:
-            raise Fail(503, "SessionLimitExceeded", "The session limit of the implementation is reached.")
-        session, token = Session(secrets.token_hex(4), user, time.monotonic()), secrets.token_urlsafe(24)
-        self._sessions[token] = session
-        self._machine.session_opened(session.id)
-        path = f"{SESSIONS}/{session.id}"
-        return Reply(201, _session(session), headers={"Location": path, "X-Auth-Token": token})
-
-    def _log_out(self, call: Call, path: str) -> Reply:
-        token = next((token for token, known in self._sessions.items() if f"{SESSIONS}/{known.id}" == path), None)
-        if token is None:
-            raise not_allowed(call.method, _READ) if self._read(path) is not None else missing(call.path)
-        self._machine.session_closed(self._sessions.pop(token).id)
-        return Reply(204)
+    def _phrased(self, reply: Reply) -> Reply:
+        """Quirk 41: an error's shape is anything but the specification's."""
+        if 41 not in self._machine.quirks or reply.body is None:
+            return reply
+        if reply.status in (401, 403):
+            return replace(
+                reply, body=None, text=_XHTML, headers={**reply.headers, "Content-Type": "application/xhtml+xml"}
+            )
+        error = reply.body["error"]
+        told = error["@Message.ExtendedInfo"][0] if isinstance(error, dict) else {}
+        bare = {**told, "MessageId": str(told["MessageId"]).rpartition(".")[2]}
+        return replace(reply, body={"error": {"code": bare["MessageId"], "@Message.ExtendedInfo": bare}})
 
     def _get(self, call: Call, path: str) -> Reply:
         if path == f"{ROOT}/$metadata":
             return Reply(200, text=_METADATA, headers={"Content-Type": "application/xml"})
         if path in _DOCUMENTS:
             return Reply(200, dict(_DOCUMENTS[path]))
-        found = self._read(path)
+        self._reads += 1
+        if 42 in self._machine.quirks and self._reads % _EVERY == 0:
+            raise Fail(503, "IDRAC.2.5.SYS518", "The data sources are unavailable.", {"Retry-After": "1"})
+        monitored = self._parts.work.monitor(path)
+        if monitored is not None:
+            return monitored
+        found = self.read(path)
         if found is None:
             raise missing(call.path)
-        tag = _etag(found)
+        broken = self._warp.text(path)
+        if broken is not None:
+            return Reply(200, text=broken, headers={"Content-Type": "application/json"})
+        tag = self._etag(found)
         if call.headers.get("if-none-match") == tag:
             return Reply(304, headers={"ETag": tag})
-        return Reply(200, {**found, "@odata.etag": tag}, headers={"ETag": tag, "Allow": _READ})
+        shown = self._asked(call, {**found, "@odata.etag": tag})
+        sent = (
+            f'{tag[:-1]}-gzip"'
+            if 34 in self._machine.quirks and "gzip" in call.headers.get("accept-encoding", "")
+            else tag
+        )
+        return Reply(200, shown, headers={"ETag": sent, "Allow": _READ})
 
-    def _read(self, path: str) -> Resource | None:
-        sessions = {f"{SESSIONS}/{session.id}": session for session in self._sessions.values()}
-        if path in sessions:
-            return _session(sessions[path])
-        if path == SESSIONS:
-            return collection(SESSIONS, "Session", list(sessions))
-        return self._tree.read(path)
-
-    def _act(self, call: Call, path: str) -> Reply:
-        if path != self._reset_target():
-            raise not_allowed(call.method, _READ) if self._read(path) is not None else missing(call.path)
-        wanted = read_object(call.body).get("ResetType")
-        if wanted is None:
-            raise Fail(400, "ActionParameterMissing", "The action Reset requires the parameter ResetType.")
-        if wanted not in self._tree.resets():
-            says = f"The value {wanted!r} for the parameter ResetType of the action Reset is not in its list."
-            raise Fail(400, "ActionParameterValueNotInList", says)
-        self._machine.wrote("redfish", f"Reset {wanted}")
-        reset = _RESETS.get(str(wanted))
-        if reset is not None and not self._machine.lies():
-            reset(self._machine)
-        return Reply(204)
-
-    def _reset_target(self) -> str:
-        match self._tree.read(self._tree.system):
-            case {"Actions": {"#ComputerSystem.Reset": {"target": str(target)}}}:
-                return target.rstrip("/")
-            case _:
-                return f"{self._tree.system}/Actions/ComputerSystem.Reset"
-
-    def _patch(self, call: Call, path: str) -> Reply:
-        found = self._read(path)
-        if found is None:
-            raise missing(call.path)
-        if path != self._tree.system:
-            raise not_allowed(call.method, _READ)
-        wanted_tag = call.headers.get("if-match", "*")
-        if wanted_tag not in ("*", _etag(found)):
-            raise Fail(412, "PreconditionFailed", "The ETag does not match the resource's present one.")
-        told = read_object(call.body)
-        unknown = set(told) - {"Boot"}
+    def _asked(self, call: Call, found: Resource) -> Resource:
+        """As the query wants it."""
+        levels = self._machine.personality.expand_levels
+        unknown = (
+            {key for key in call.query if key.startswith("$")} - {"$skip", "$top"} - ({"$expand"} if levels else set())
+        )
         if unknown:
-            raise Fail(400, "PropertyNotWritable", f"The property {min(unknown)} is read-only or unknown.")
-        override = _override(self._machine.override, told.get("Boot"))
-        self._machine.wrote("redfish", f"Boot {json.dumps(told.get('Boot'), sort_keys=True)}")
-        if not self._machine.lies():
-            self._machine.override = override
-        return self._get(call, path)
+            raise Fail(501, "QueryNotSupported", f"The query parameter {min(unknown)} is not supported.")
+        if "$expand" in call.query:
+            found = expanded(found, call.query["$expand"], levels, self._expandable)
+        loops = self._machine.manners.on("F25") is not None
+        if loops or 48 in self._machine.quirks or "$skip" in call.query or "$top" in call.query:
+            pages = asked_pages(call.query, forced=loops or 48 in self._machine.quirks)
+            inline = self.read if 48 in self._machine.quirks else None
+            return paged(found, pages, loops=loops, inline=inline)
+        return found
+
+    def _expandable(self, path: str) -> Resource | None:
+        found = self.read(path)
+        return self._warp.thinned(found) if found is not None else None
+
+    def read(self, path: str) -> Resource | None:
+        """A resource as it shows now, whatever is wrong with it included."""
+        path = self._tree.key(path)
+        found = self._sessions.read(path) or self._parts.read(path)
+        return self._warp.warped(path, found) if found is not None else None
+
+    def _etag(self, found: Resource) -> str:
+        steady = {key: value for key, value in found.items() if key not in ("DateTime", "@odata.etag")}
+        tag = f'"{hashlib.sha256(json.dumps(steady, sort_keys=True).encode()).hexdigest()[:16]}"'
+        return f"W/{tag}" if self._machine.personality.weak_tags or 34 in self._machine.quirks else tag
+
+    def _write(self, call: Call, path: str) -> Reply:
+        write = self._parts.find(call.method, path)
+        if write is None:
+            raise not_allowed(call.method, _READ) if self.read(path) is not None else missing(call.path)
+        self._ready(write)
+        self._matches(write, call, path)
+        if 40 in self._machine.quirks and call.method == "POST" and not call.body:
+            raise Fail(415, "UnsupportedMediaType", "The request has no body.")
+        if write.action and not call.body:
+            call = replace(call, body=b"{}")
+        change = write.prepare(call)
+        reply = self._carried_out(write, change, path)
+        if reply.status == 200 and reply.body is None and call.method == "PATCH" and not reply.lost:
+            return self._get(replace(call, query={}), path)
+        return reply
+
+    def _ready(self, write: Write) -> None:
+        machine = self._machine
+        posting = 7 in machine.quirks and machine.stage is Stage.POST and write.kind in _POSTING
+        if posting or machine.manners.take("F12", write.kind):
+            registry = "iLO.2.29." if machine.personality.name == "ilo" else ""
+            raise Fail(
+                400, f"{registry}UnableToModifyDuringSystemPOST", "Unable to modify settings during system POST."
+            )
+        if write.kind in ("bios", "raid", "firmware") and any(task.foreign for task in machine.work.open()):
+            raise busy("Another job is pending; the Lifecycle Controller is in use.")
+        if write.kind in ("bios", "raid", "firmware") and self._parts.work.is_busy():
+            raise busy("The Lifecycle Controller is busy.")
+
+    def _matches(self, write: Write, call: Call, path: str) -> None:
+        """The precondition of a write. Source: DSP0266 7.1 (ETags)."""
+        told = call.headers.get("if-match")
+        if write.action or call.method == "POST":
+            if told is not None and 35 in self._machine.quirks:
+                raise Fail(412, "PreconditionFailed", "An action takes no If-Match.")
+            return
+        if self._machine.manners.take("F10", write.kind):
+            raise Fail(412, "PreconditionFailed", "The resource was changed in between.")
+        if told is None:
+            if 33 in self._machine.quirks and call.method == "PATCH":
+                raise Fail(self._machine.personality.no_match, "PreconditionRequired", "If-Match is required.")
+            return
+        tag = self._etag(self.read(path) or {})
+        fussy = 34 in self._machine.quirks
+        good = (
+            {tag.removeprefix("W/")}
+            if fussy
+            else {tag, "*"} | ({tag.removeprefix("W/")} if not tag.startswith("W/") else set())
+        )
+        if told not in good:
+            raise Fail(412, "PreconditionFailed", "The ETag does not match the resource's present one.")
+
+    def _carried_out(self, write: Write, change: Change, path: str) -> Reply:
+        machine, kind = self._machine, write.kind
+        manners = machine.manners
+        if kind == "discover":
+            return change.reply()
+        machine.wrote("redfish", change.says, path)
+        if manners.take("F11", kind):
+            if change.effect is not None:
+                change.effect()
+            raise Fail(409, "ResourceAlreadyExists", "The resource is in the requested state already.")
+        reply = self._done(write, change)
+        struck = manners.take("F20", kind)
+        if struck is not None:
+            machine.restart_bmc(struck.seconds or self._parts.context.soon(90, 0.5))
+            reply = replace(reply, lost=True)
+        if manners.take("F32", kind):
+            machine.lose_power()
+        return reply
+
+    def _done(self, write: Write, change: Change) -> Reply:
+        manners, kind = self._machine.manners, write.kind
+        lies = self._machine.lies() or manners.take("F17", kind) is not None
+        long, fails, nowhere = manners.take("F13", kind), manners.take("F16", kind), manners.take("F14", kind)
+        effect, later = change.effect, change.later
+        if later is None and (long or fails or nowhere):
+            later, effect = Later(change.says, kind, effect or _nothing, seconds=0.1), None
+        if effect is not None and not lies:
+            effect()
+        if later is None:
+            return change.reply()
+        if long is not None and not later.at_reset:
+            later = replace(later, seconds=long.seconds)
+        if lies:
+            later = replace(later, effect=_nothing)
+        return self._begun(later, change, fails=fails is not None, located=nowhere is None)
+
+    def _begun(self, later: Later, change: Change, *, fails: bool, located: bool) -> Reply:
+        """The reply to a write that goes on in a task."""
+        task = self._parts.work.begin(later)
+        task.false = 78 in self._machine.quirks and later.kind == "raid"
+        task.fails = fails and not task.false
+        status = 200 if change.later is not None and change.reply().status == 200 else 202
+        if not located:
+            return Reply(status)
+        return Reply(status, self._parts.work.shown(task), headers={"Location": self._parts.work.location(task)})
 
 
-def _basic(value: str) -> tuple[str, str]:
-    try:
-        user, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
-    except (BadBase64, UnicodeDecodeError):
-        return "", ""
-    return user, secret
-
-
-def _session(session: Session) -> Resource:
-    path = f"{SESSIONS}/{session.id}"
-    return {
-        "@odata.id": path,
-        "@odata.type": "#Session.v1_7_2.Session",
-        "Id": session.id,
-        "Name": "Session",
-        "UserName": session.user,
-        "CreatedTime": session.created.isoformat(timespec="seconds"),
-    }
-
-
-def _etag(found: Resource) -> str:
-    return f'"{hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]}"'
-
-
-def _override(before: Override, told: object) -> Override:
-    """The override after a PATCH of Boot; what it does not name stays."""
-    if not isinstance(told, dict):
-        raise Fail(400, "PropertyValueTypeError", "Boot is no object.")
-    known = {"BootSourceOverrideEnabled", "BootSourceOverrideTarget", "BootSourceOverrideMode"}
-    unknown = set(told) - known
-    if unknown:
-        raise Fail(400, "PropertyUnknown", f"The property {min(unknown)} is not in the schema of Boot.")
-    try:
-        lasts = Lasts(told.get("BootSourceOverrideEnabled", before.lasts))
-        target = Target(told.get("BootSourceOverrideTarget", before.target))
-    except ValueError as error:
-        raise Fail(400, "PropertyValueNotInList", str(error)) from error
-    mode = told.get("BootSourceOverrideMode", before.mode)
-    if mode not in _MODES:
-        raise Fail(400, "PropertyValueNotInList", f"{mode!r} is not UEFI or Legacy")
-    if lasts is Lasts.DISABLED:
-        target = Target.NONE
-    return replace(before, lasts=lasts, target=target, mode=str(mode))
+def _nothing() -> None:
+    """What a lie does."""

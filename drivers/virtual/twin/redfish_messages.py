@@ -18,16 +18,22 @@ class Call:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """`body` is sent as JSON; `text`, where there is one, as it is."""
+    """`body` is sent as JSON; `text`, where there is one, as it is. `kind` says what it was about (faults.KINDS).
+
+    `lost`: it is never sent, and the connection is reset.
+    """
 
     status: int
     body: Resource | None = None
     text: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "discover"
+    lost: bool = False
 
 
 class Fail(Exception):
@@ -37,7 +43,7 @@ class Fail(Exception):
         super().__init__(says)
         told: Resource = {
             "@odata.type": "#Message.v1_1_2.Message",
-            "MessageId": f"Base.1.18.{message}",
+            "MessageId": message if "." in message else f"Base.1.18.{message}",
             "Message": says,
             "Severity": "Critical",
             "MessageSeverity": "Critical",
@@ -56,6 +62,10 @@ class Fail(Exception):
 def unauthorized(path: str) -> Fail:
     says = f"While accessing the resource at {path}, the service received an authorization error."
     return Fail(401, "ResourceAtUriUnauthorized", says, {"WWW-Authenticate": 'Basic realm="twin"'})
+
+
+def busy(says: str, message: str = "ResourceInUse", status: int = 503) -> Fail:
+    return Fail(status, message, says)
 
 
 def missing(path: str) -> Fail:

@@ -1,16 +1,28 @@
 """The Redfish services of a twin's BMCs over TLS, each at its own address and with its own certificate."""
 
+import asyncio
+import contextlib
+import json
+import socket
 import ssl
+import struct
 from pathlib import Path
+from typing import cast
+from weakref import WeakSet
 
 from aiohttp import web
 
 from drivers.virtual.twin import certificates
-from drivers.virtual.twin.faults import Fault
-from drivers.virtual.twin.listeners import Answer, Endpoint, HttpListeners
+from drivers.virtual.twin.faults import Fault, Strike
+from drivers.virtual.twin.listeners import Endpoint, HttpListeners
 from drivers.virtual.twin.machine import Machine
+from drivers.virtual.twin.part_events import stream
 from drivers.virtual.twin.redfish_bmc import RedfishBmc
-from drivers.virtual.twin.redfish_messages import Call
+from drivers.virtual.twin.redfish_messages import Call, Reply
+from drivers.virtual.twin.redfish_parts import Parts
+
+_STANDARD = {"OData-Version": "4.0", "Cache-Control": "no-cache"}
+_READING = ("GET", "HEAD")
 
 
 class RedfishServer:
@@ -23,23 +35,69 @@ class RedfishServer:
         self._endpoint: Endpoint = (address.host, address.port or 443)
         self._pem = certificates.kept(state / "bmc", machine.name, address.host)
         self._context: ssl.SSLContext = certificates.server_context(self._pem)
-        self._answer: Answer = _answering(RedfishBmc(machine))
+        parts = Parts(machine, self._pem.read_text, self._use_certificate)
+        self._door = Door(machine, RedfishBmc(machine, parts), parts)
+        self._refuser: asyncio.Server | None = None
         machine.heed(self.heed)
+        machine.heed_restart(self._restarting)
 
     async def open(self) -> None:
         """Safe to call twice; an unreachable BMC stays shut."""
-        if Fault.BMC_UNREACHABLE not in self._machine.faults and not self._listeners.is_open(self._endpoint):
-            await self._listeners.open(self._endpoint, self._answer, self._context)
+        reachable = Fault.BMC_UNREACHABLE not in self._machine.faults and self._machine.bmc_up
+        if reachable and not self._listeners.is_open(self._endpoint) and self._refuser is None:
+            await self._listeners.open(self._endpoint, self._door.answer, self._context)
 
     async def shut(self) -> None:
         await self._listeners.shut(self._endpoint)
+        if self._refuser is not None:
+            self._refuser.close()
+            self._refuser = None
 
-    async def heed(self, fault: Fault) -> None:
+    async def heed(self, fault: Fault | Strike) -> None:
+        if isinstance(fault, Strike):
+            if fault.code == "F1":
+                await self._refuse(fault)
+            return
         on = fault in self._machine.faults
         if fault is Fault.BMC_UNREACHABLE:
             await (self.shut() if on else self.open())
         elif fault is Fault.BMC_NEW_CERTIFICATE and on:
             self._renew_certificate()
+
+    async def _restarting(self, up: bool) -> None:  # noqa: FBT001  a hook of Machine.heed_restart
+        if up:
+            await self.open()
+        else:
+            self._machine.work.forget()
+            await self.shut()
+
+    async def _refuse(self, fault: Strike) -> None:
+        """F1: reset so many connections before TLS, or listen to nobody for so many seconds; then be as before."""
+        await self.shut()
+        if self._machine.manners.on("F1") is None:
+            await self.open()
+        elif fault.seconds is not None:
+            asyncio.get_running_loop().call_later(fault.seconds, self._reopen)
+        else:
+            loop = asyncio.get_running_loop()
+            self._refuser = await loop.create_server(lambda: Refusal(self._turned_away), *self._endpoint)
+
+    def _turned_away(self) -> None:
+        self._machine.manners.take("F1")
+        if self._machine.manners.on("F1") is None:
+            self._reopen()
+
+    def _reopen(self) -> None:
+        self._machine.manners.strikes.pop("F1", None)
+        if self._refuser is not None:
+            self._refuser.close()
+            self._refuser = None
+        self._opening = asyncio.ensure_future(self.open())
+
+    def _use_certificate(self, pem: str) -> None:
+        """From the next connection on; the reply to whoever asked for it still goes out."""
+        self._pem.write_text(pem)
+        self._context.load_cert_chain(self._pem)
 
     def _renew_certificate(self) -> None:
         """Another key and certificate, from the next connection on."""
@@ -48,13 +106,100 @@ class RedfishServer:
         self._listeners.cut(self._endpoint)
 
 
-def _answering(bmc: RedfishBmc) -> Answer:
-    async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        reply = bmc.answer(Call(request.method, request.path, headers, await request.read()))
-        standard = {"OData-Version": "4.0", "Cache-Control": "no-cache"}
-        if reply.body is None:
-            return web.Response(status=reply.status, text=reply.text, headers={**standard, **reply.headers})
-        return web.json_response(reply.body, status=reply.status, headers={**standard, **reply.headers})
+class Refusal(asyncio.Protocol):
+    """A connection that is reset as soon as it is there."""
 
-    return answer
+    def __init__(self, then: "object") -> None:
+        self._then = then
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        made = cast("asyncio.Transport", transport)
+        made.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        made.abort()
+        if callable(self._then):
+            self._then()
+
+
+class Door:
+    """Between HTTP and the service: how many are in flight, and what happens to a request or a reply on its way."""
+
+    def __init__(self, machine: Machine, bmc: RedfishBmc, parts: Parts) -> None:
+        self._machine = machine
+        self._parts = parts
+        self._bmc = bmc
+        self._served: WeakSet[asyncio.BaseTransport] = WeakSet()  # connections that had their one request (quirk 32)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        machine, writes = self._machine, request.method not in _READING
+        machine.in_flight += 1
+        machine.writing += writes
+        machine.in_flight_most = max(machine.in_flight_most, machine.in_flight)
+        machine.writing_most = max(machine.writing_most, machine.writing)
+        try:
+            return await self._answer(request)
+        finally:
+            machine.in_flight -= 1
+            machine.writing -= writes
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        body = await request.read()
+        if 32 in self._machine.quirks and self._is_spent(request):
+            return _lost(request)
+        call = Call(request.method, request.path, headers, body, dict(request.query))
+        kind = self._bmc.kind(call)
+        if request.method == "GET" and self._parts.streams(request.path) and self._bmc.answer(call).status != 401:
+            return await stream(self._machine, request)
+        await self._hold(kind)
+        reply = self._bmc.answer(call)
+        manners = self._machine.manners
+        if reply.lost or manners.take("F3", reply.kind):
+            return _lost(request)
+        late = manners.take("F4", reply.kind)
+        if late is not None:
+            await asyncio.sleep(late.lasting())
+        if manners.take("F5", reply.kind) or (reply.status == 401 and 29 in self._machine.quirks):
+            return await _cut(request, reply)
+        return _response(reply)
+
+    async def _hold(self, kind: str) -> None:
+        slow = self._machine.manners.take("F30", kind)
+        if slow is not None:
+            await asyncio.sleep(slow.lasting())
+        if 43 in self._machine.quirks and kind not in ("discover", "session"):
+            await asyncio.sleep(max(2.0, self._machine.clock.speed and 70.0 / self._machine.clock.speed))
+
+    def _is_spent(self, request: web.BaseRequest) -> bool:
+        transport = request.transport
+        if transport is None or transport in self._served:
+            return True
+        self._served.add(transport)
+        return False
+
+
+def _response(reply: Reply) -> web.Response:
+    headers = {**_STANDARD, **reply.headers}
+    if reply.body is None:
+        return web.Response(status=reply.status, text=reply.text, headers=headers)
+    return web.json_response(reply.body, status=reply.status, headers=headers)
+
+
+def _lost(request: web.BaseRequest) -> web.Response:
+    """Reset the connection; what is returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+async def _cut(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    """The headers of the whole and half of the body."""
+    text = json.dumps(reply.body) if reply.body is not None else reply.text or '{"error": {}}'
+    whole = text.encode()
+    headers = {**_STANDARD, **reply.headers, "Content-Type": "application/json", "Content-Length": str(len(whole))}
+    response = web.StreamResponse(status=reply.status if reply.status != 204 else 200, headers=headers)
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write(whole[: len(whole) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response

@@ -4,7 +4,7 @@ import asyncio
 
 import asyncssh
 
-from drivers.virtual.twin.faults import Fault
+from drivers.virtual.twin.faults import Fault, Strike
 from drivers.virtual.twin.running import Running
 from drivers.virtual.twin.shell import Shell
 
@@ -63,7 +63,7 @@ class SshServer:
                 acceptor.close()
                 await acceptor.wait_closed()
 
-    async def heed(self, fault: Fault) -> None:
+    async def heed(self, fault: Fault | Strike) -> None:
         if fault is Fault.SSH_REFUSED:
             await (self.shut() if fault in self._running.machine.faults else self.open())
 

@@ -3,14 +3,16 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType, TracebackType
 from typing import Self
 
+from drivers.virtual.twin import quirks
 from drivers.virtual.twin.admin import Admin
 from drivers.virtual.twin.clock import Clock
-from drivers.virtual.twin.faults import Fault
+from drivers.virtual.twin.faults import Fault, Strike
 from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.firmware import Firmware
 from drivers.virtual.twin.ipmi_server import IpmiServer
@@ -75,14 +77,19 @@ class Twin:
         if self._temporary is not None:
             self._temporary.cleanup()
 
-    def set_fault(self, name: str, fault: Fault) -> None:
-        self._switch(name, fault, on=True)
+    def set_fault(self, name: str, fault: Fault | Strike | str) -> None:
+        """By name, or by number as in `F6x2`. `ValueError` for what is none."""
+        self._in_loop(self.machine(name).set_fault(fault, on=True))
 
-    def clear_fault(self, name: str, fault: Fault) -> None:
-        self._switch(name, fault, on=False)
+    def clear_fault(self, name: str, fault: Fault | Strike | str) -> None:
+        self._in_loop(self.machine(name).set_fault(fault, on=False))
 
-    def _switch(self, name: str, fault: Fault, *, on: bool) -> None:
-        self._in_loop(self.machine(name).set_fault(fault, on=on))
+    def set_quirk(self, name: str, quirk: int) -> None:
+        """`ValueError` for a number that is none."""
+        self.do(partial(self.machine(name).quirks.add, quirks.number(str(quirk))))
+
+    def clear_quirk(self, name: str, quirk: int) -> None:
+        self.do(partial(self.machine(name).quirks.discard, quirks.number(str(quirk))))
 
     def do(self, change: Callable[[], None]) -> None:
         """Do something to a machine, `twin.do(machine.turn_on)`, in the thread that may."""
@@ -109,6 +116,7 @@ class Twin:
             bmc = RedfishServer(machine, self._listeners, self._state) if redfish else IpmiServer(machine)
             self._bmcs.append(bmc)
             await bmc.open()
+            await machine.heed_what_is_on()
         self.admin = await self._listeners.open(self.admin, Admin(self.spec.name, self.machines).answer)
 
     async def close(self) -> None:

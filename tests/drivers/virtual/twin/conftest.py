@@ -16,12 +16,14 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pycdlib
 import pytest
 
 from drivers.virtual.twin.certificates import public_part, self_signed, server_context_once
 from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.stand_in import write
+from drivers.virtual.twin.states import Stage
 from drivers.virtual.twin.twin import Twin
 
 UUID = "13755398-4c85-4189-82c9-54a9e249d962"
@@ -303,3 +305,84 @@ def drive(user_data: str, network: object, label: str = "config-2", *, joliet: b
 @pytest.fixture
 def config_drive():
     return drive
+
+
+@dataclass
+class Bmc:
+    """One simulated BMC heard over TLS by httpx, which knows nothing of it but its certificate and its login."""
+
+    twin: Twin
+    machine: object
+    address: str
+    auth: tuple[str, str] | None = ("admin", "Canary-1")
+
+    def client(self, **more: object) -> httpx.Client:
+        host, _, port = self.address.partition(":")
+        context = ssl.create_default_context(cadata=ssl.get_server_certificate((host, int(port))))
+        return httpx.Client(base_url=f"https://{self.address}", verify=context, timeout=10, auth=self.auth, **more)
+
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
+        """One request on a connection of its own. `If_Match` stands for If-Match."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        with self.client() as client:
+            raw = {"content": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
+            return client.request(method, path, headers=sent, **raw)
+
+    def get(self, path: str) -> dict[str, object]:
+        reply = self.call("GET", path)
+        assert reply.status_code == 200, f"{path}: {reply.status_code} {reply.text}"
+        return reply.json()
+
+    def post(self, path: str, body: object = None) -> httpx.Response:
+        return self.call("POST", path, {} if body is None else body)
+
+    def patch(self, path: str, body: object) -> httpx.Response:
+        """With the ETag that a read before it gave."""
+        tag = self.call("GET", path).headers.get("etag")
+        return self.call("PATCH", path, body, **({"If_Match": tag} if tag else {}))
+
+    def at(self, *names: str) -> str:
+        """Where links lead from the root, by their names; `0` is the first member."""
+        path = "/redfish/v1/"
+        for name in names:
+            told = self.get(path)
+            for key in name.split("."):
+                told = told["Members" if key.isdigit() else key]
+                told = told[int(key)] if key.isdigit() else told[0] if isinstance(told, list) else told
+            path = told["@odata.id"]
+        return path
+
+    @property
+    def system(self) -> str:
+        return self.at("Systems", "0")
+
+    @property
+    def manager(self) -> str:
+        return self.at("Managers", "0")
+
+    def boots(self, within: Callable[..., object]) -> None:
+        """Power on, and wait for the end of POST."""
+        self.machine_on()
+        within(lambda: self.machine.stage not in (Stage.OFF, Stage.POST))
+
+    def machine_on(self) -> None:
+        self.twin.do(self.machine.turn_on)
+
+    def messages(self, reply: httpx.Response) -> str:
+        told = reply.json()["error"]["@Message.ExtendedInfo"]
+        return " ".join(f"{one['MessageId']} {one['Message']}" for one in (told if isinstance(told, list) else [told]))
+
+
+@pytest.fixture
+def bmc_of(rack_of, machine_of):
+    """A BMC of a personality, with quirks and faults."""
+
+    def made(personality: str = "generic", quirks=(), faults=(), speed: float = 0, bmc=None, **machine: object) -> Bmc:
+        body = machine_of(
+            1, bmc={"personality": personality, **(bmc or {})}, quirks=list(quirks), faults=list(faults), **machine
+        )
+        twin = rack_of(body, speed=speed)
+        one = twin.machine("n1")
+        return Bmc(twin, one, str(one.spec.bmc.address))
+
+    return made

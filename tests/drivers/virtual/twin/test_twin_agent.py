@@ -8,8 +8,8 @@ import pytest
 
 from drivers.virtual.twin.disk import Content
 from drivers.virtual.twin.faults import Fault
-from drivers.virtual.twin.machine import Power, Stage
 from drivers.virtual.twin.partition import Partition
+from drivers.virtual.twin.states import Power, Stage
 
 MAC = "52:54:00:01:01:00"
 UUID = "13755398-4c85-4189-82c9-54a9e249d962"

@@ -10,7 +10,7 @@ from drivers.catalog import session
 from drivers.facts import BootTarget, PowerState
 from drivers.patience import Patience
 from drivers.trust import Trust
-from drivers.virtual.twin.machine import Power, Target
+from drivers.virtual.twin.states import Power, Target
 from inventory.model import Bmc
 from inventory.secrets import Login, Secret
 

@@ -10,7 +10,7 @@ from pyghmi.ipmi.command import Command
 
 from drivers.virtual.twin.faults import Fault
 from drivers.virtual.twin.ipmi_boot import BootOptions
-from drivers.virtual.twin.machine import Lasts, Power, Target
+from drivers.virtual.twin.states import Lasts, Power, Target
 
 PORT = 6230
 needs_ipmitool = pytest.mark.skipif(shutil.which("ipmitool") is None, reason="needs ipmitool (Debian package)")

@@ -13,8 +13,8 @@ import pytest
 
 from drivers.virtual.twin.disk import Image
 from drivers.virtual.twin.faults import Fault
-from drivers.virtual.twin.machine import Stage
 from drivers.virtual.twin.partition import Partition
+from drivers.virtual.twin.states import Stage
 
 PORT = 22022
 USER_DATA = """#cloud-config
