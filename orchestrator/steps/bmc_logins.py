@@ -18,7 +18,7 @@ from drivers.facts import Identity
 from drivers.passwords import new_password
 from drivers.redfish.family import family_of
 from drivers.redfish.resource import Resource
-from drivers.rotation import Defaults, Works, default_dead
+from drivers.rotation import MOST_TRIES, Defaults, Works, default_dead
 from drivers.rotation import rotate as exchange
 from inventory.errors import SecretMissing
 from inventory.secrets import Login, Secret
@@ -108,7 +108,7 @@ def strangers(
     declared = _declared(world, job)
     known = dict.fromkeys((*([declared] if declared else []), *factory))
     others = [pair for pair in known if _login(pair) != ours and (all_ or pair[0] != ours.user)]
-    told = [_tried(world, job, [pair for pair in others if pair[0] == user], users) for user in dict(others)]
+    told = [_tried(world, job, _of(user, others, ours), users) for user in dict(others)]
     alive = [user for one in told for user in one.alive]
     alive += [pair[0] for pair in factory if _login(pair) == ours]
     verdict: Literal["ours", "let in", "refused", "unknown"] = "unknown"
@@ -116,6 +116,12 @@ def strangers(
         verdict = "ours" if _login(declared) == ours else "let in" if declared[0] in alive else "refused"
     refused = [user for one in told for user in one.refused]
     return Strangers(tuple(dict.fromkeys(alive)), tuple(refused), tuple(u for one in told for u in one.absent), verdict)
+
+
+def _of(user: str, pairs: Sequence[Pair], ours: Login) -> Sequence[Pair]:
+    """A user's. Of our own as many as it takes no harm from: it has one password, and that is none of these."""
+    own = [pair for pair in pairs if pair[0] == user]
+    return own[:MOST_TRIES] if user == ours.user else own
 
 
 def factory_logins(identity: Identity) -> Sequence[Pair]:
