@@ -52,4 +52,9 @@ def _wanted(inputs: Inputs) -> dict[str, JsonValue]:
     return settings if isinstance(settings, dict) else {}
 
 
-KIND = Kind(ROLE, _lacks, _stage, _unsent, timedelta(minutes=25))
+def _judged(machine: Machine, job: Job) -> bool:
+    state = bios(machine, job).bios()
+    return not state.pending and not state.jobs
+
+
+KIND = Kind(ROLE, _lacks, _stage, _unsent, _judged, timedelta(minutes=25))

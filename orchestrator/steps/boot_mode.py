@@ -109,4 +109,9 @@ def _wanted(inputs: Inputs) -> BootWanted:
     return BootWanted.model_validate(inputs["boot"])
 
 
-KIND = Kind(ROLE, _lacks, _stage, _unsent, timedelta(minutes=25))
+def _judged(_machine: Machine, _job: Job) -> bool:
+    """Nothing tells but the job, where there is one."""
+    return False
+
+
+KIND = Kind(ROLE, _lacks, _stage, _unsent, _judged, timedelta(minutes=25))

@@ -79,4 +79,9 @@ def _item(inputs: Inputs, piece: Piece) -> FirmwareWanted:
     return FIRMWARE.validate_python(inputs["firmware"])[int(piece.name)]
 
 
-KIND = Kind(ROLE, _lacks, _stage, _unsent, timedelta(minutes=60))
+def _judged(_machine: Machine, _job: Job) -> bool:
+    """Nothing tells but the job, where there is one."""
+    return False
+
+
+KIND = Kind(ROLE, _lacks, _stage, _unsent, _judged, timedelta(minutes=60))

@@ -32,11 +32,12 @@ class Kind:
 
     `lacks` tells, by piece, why each that does not hold does not. `stage` gets the site's directory. `unsent` tells,
     of a piece that was about to be staged when we stopped, whether it may be staged (again); it raises where nobody
-    can tell.
+    can tell. `judged`: whether nothing is pending any more, so that what is not in force now will not come by itself.
     """
 
     role: str
     lacks: Callable[[Machine, Job, Inputs], Mapping[Piece, str]]
     stage: Callable[[Machine, Job, Inputs, Piece, Path], Handle | None]
     unsent: Callable[[Machine, Job, Inputs, Piece], bool]
+    judged: Callable[[Machine, Job], bool]
     within: timedelta

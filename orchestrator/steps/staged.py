@@ -29,6 +29,7 @@ from orchestrator.work import Job, Park
 # In the order in which they are staged.
 KINDS: Mapping[str, Kind] = MappingProxyType({kind.role: kind for kind in (firmware.KIND, boot_mode.KIND, bios.KIND)})
 _UNDER_WAY = frozenset({"blocked", "todo", "transition"})
+JUDGED = timedelta(minutes=2)  # after a BMC says that it is over, until what it did shows
 _LEFT = "left"  # a piece of another role that could not be staged along: that role says why itself
 
 Rounds = tuple[tuple[Piece, ...], ...]
@@ -148,10 +149,10 @@ class _Round:
     def _in_force(self) -> Park | None:
         """None once all of it is, or where the time for another role's is up. Our own fails by its reasons then."""
         spent = waited(self.job, self.key("in force"))
-        lacking = self._look()
+        lacking, over = self._look()
         if not lacking and not self._on_its_way():
             return None
-        if spent < self._within:
+        if spent < self._within and not (over and spent > JUDGED):
             what = "; ".join(f"{piece} to be in force" for piece in lacking) or "the ramdisk's agent to call"
             return look_later(self.job, self.key("in force"), what, self._within)
         own = [f"{piece}: {why}" for piece, why in lacking.items() if piece.role == self.job.role]
@@ -160,18 +161,28 @@ class _Round:
             raise StepFailed(self.job.node.name, what, "see what the BMC says of it, then plan the node again")
         return None
 
-    def _look(self) -> dict[Piece, str]:
-        """What is not in force yet, and why; what was given up by its role does not count."""
+    def _look(self) -> tuple[dict[Piece, str], bool]:
+        """What is not in force yet and why, and whether all of that is over and judged, so that it never will be.
+
+        What its role gave up does not count.
+        """
         with self.world.bmcs.open(self.job.node) as machine:
             handles = {piece: self._staged(machine, piece) for piece in self.pieces}
-            ended = {
-                piece
+            phases = {
+                piece: self._phase(machine, piece, handle)
                 for piece, handle in handles.items()
-                if handle and handle.path and self._phase(machine, piece, handle) is Phase.FAILED
+                if handle is not None and handle.path is not None
             }
-            lacking = self._lacking(machine)
-        left = {piece for piece in self.pieces if self._was_left(piece)}
-        return {piece: why for piece, why in lacking.items() if piece in self.pieces and piece not in ended | left}
+            given_up = {piece for piece in self.pieces if phases.get(piece) is Phase.FAILED or self._was_left(piece)}
+            lacking = {
+                piece: why
+                for piece, why in self._lacking(machine).items()
+                if piece in self.pieces and piece not in given_up
+            }
+            over = all(
+                phases.get(piece) is Phase.DONE or KINDS[piece.role].judged(machine, self.job) for piece in lacking
+            )
+        return lacking, bool(lacking) and over
 
     def _was_left(self, piece: Piece) -> bool:
         return piece.role != self.job.role and _told(self.job, self.key(f"{piece}")) == _LEFT
