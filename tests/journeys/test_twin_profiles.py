@@ -126,15 +126,14 @@ def test_each_has_a_password_of_its_own_and_the_first_one_is_refused(rack, state
     assert len({*made.values(), PASSWORD}) == 3
 
 
-def test_a_bmc_that_takes_a_new_password_and_keeps_the_old_never_becomes_configured(rack, states):
+def test_a_bmc_that_takes_a_new_password_and_keeps_the_old_never_becomes_configured(states):
     row = states[NO_ACCOUNTS, "bmc-configured"]
     assert row["state"] == "error"
     assert "its password was to be changed, and old works now" in row["says"]
     assert states[NO_ACCOUNTS, "bios-configured"]["state"] == "blocked"
 
 
-def test_a_bmc_that_takes_bios_settings_and_does_nothing_never_becomes_configured(rack, states):
-    _, twin, _ = rack
+def test_a_bmc_that_takes_bios_settings_and_does_nothing_never_becomes_configured(states):
     assert states[NO_BIOS, "bios-configured"]["state"] == "error", states[NO_BIOS, "bios-configured"]
     assert states[NO_BIOS, "boot-mode"]["state"] == "active"
     assert states[NO_BIOS, "agent-inspect"]["state"] == "blocked"
@@ -147,7 +146,7 @@ def test_firmware_is_brought_in_order_each_package_once(rack, states):
 
 
 def test_a_volume_with_data_stops_at_the_gate_and_is_named(rack, states):
-    anneal, twin, _ = rack
+    _, twin, _ = rack
     row = states[OTHER, "raid-configured"]
     assert row["state"] == "gated", row
     assert re.search(
