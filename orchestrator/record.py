@@ -1,12 +1,13 @@
 """What a site wants and what is recorded of it: plans and answers come from here, with nothing running."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from drivers import catalog
 from inventory.load import Loaded
 from orchestrator import disks
 from orchestrator.agent.client import Agents
@@ -53,6 +54,9 @@ class Record:
         if unsettled:
             told = "\n".join(f"{one.node}: it has no profile: {one.says}" for one in unsettled)
             raise Impossible(f"{told}. Name its profile: at the node, or give the terms other scores")
+        lacking = [fault for one in self.bound.values() if one.node.name in targets for fault in _lacks(one)]
+        if lacking:
+            raise Impossible("\n".join(lacking))
         return make_plan(self.world(targets), targets, now())
 
     def profiles(self) -> Mapping[str, Choice]:
@@ -139,3 +143,14 @@ class Record:
             elif seen.inspection.disk_reports is not None:
                 found[node] = disks.contents(seen.inspection.disk_reports)
         return found
+
+
+def _lacks(one: Bound) -> Iterator[str]:
+    """What its BMC's protocol cannot do that the role needs: said by the plan, and not in the middle of the night."""
+    protocol = one.node.bmc.protocol
+    missing = [ability for ability in one.role.abilities if ability not in catalog.offers(catalog.DRIVERS[protocol])]
+    if missing:
+        yield (
+            f"{one.node.name}: {one.role.role} needs {', '.join(missing)}, which {protocol} does not offer. "
+            "Reach its BMC by redfish, or give the node a profile without that"
+        )

@@ -90,6 +90,9 @@ class Role(_Model):
     inputs: Mapping[str, Input] = Field(default_factory=dict)
     apply: Means | None = None
     verify: Means | None = None
+    abilities: tuple[str, ...] = Field(
+        default=(), description="What the BMC's driver must offer, as drivers/catalog.py."
+    )
     reboots: bool = False
     staged: bool = Field(default=False, description="What it sets takes effect at a reboot, which others may share.")
     erases: bool = False

@@ -194,3 +194,13 @@ def test_a_plan_is_refused_for_a_node_that_no_profile_fits_and_for_no_other(reco
     assert works.plan(["n2"]).undecided == ()
     with pytest.raises(Impossible, match="n1: it has no profile: none fits: a score nothing"):
         works.plan(["n1", "n2"])
+
+
+def test_a_plan_that_the_bmcs_protocol_cannot_carry_out_is_refused(lab, site_directory, tmp_path):
+    path = site_directory / "site.yaml"
+    ipmi = path.read_text().replace("{address: 10.78.0.11}", "{address: 10.78.0.11, protocol: ipmi}")
+    path.write_text(ipmi + "profiles:\n  a: {match: [{rack: r1}], bios: {X: 'On'}}\n")
+    works = Record(load(site_directory), tmp_path / "state")
+    with pytest.raises(Impossible, match="n1: bios-configured needs bios, which ipmi does not offer"):
+        works.plan(["n1", "n2"])
+    assert "bios-configured" in {step.role for step in works.plan(["n2"]).steps}
