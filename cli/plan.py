@@ -7,7 +7,7 @@ import typer
 
 from cli.exits import Exit
 from cli.output import Format, Output
-from cli.site import SiteDirectory
+from cli.site import SiteDirectory, count
 from cli.targets import Targets, chosen_nodes
 from cli.works import StateDirectory, open_record
 
@@ -47,27 +47,36 @@ def show(plan: "Plan", output: Format) -> None:
         return
     for node in plan.targets:
         _show_node(plan, node)
-    reboots = sum(step.reboots for step in plan.steps)
     erasing = sorted({step.node for step in plan.steps if step.erases})
     nodes = len({step.node for step in plan.steps})
+    reboots = count(len(plan.reboots), "reboot")
     typer.echo(
-        f"plan: {len(plan.steps)} steps on {nodes} of {len(plan.targets)} nodes; {reboots} of them may reboot; "
+        f"plan: {len(plan.steps)} steps on {nodes} of {len(plan.targets)} nodes; {reboots} at most; "
         f"{len(erasing)} nodes are erased" + (f" ({', '.join(erasing)})" if erasing else "")
     )
 
 
 def _show_node(plan: "Plan", node: str) -> None:
     steps = [step for step in plan.steps if step.node == node]
-    typer.echo(f"{node}: {'nothing to do' if not steps else ''}".rstrip())
+    typer.echo(f"{node}: {_reboots(plan, node) if steps else 'nothing to do'}".rstrip())
     for step in steps:
         marks = " [reboots]" if step.reboots else ""
         marks += " [ERASES]" if step.erases else ""
         typer.echo(f"  {step.role:<16} {step.says}{marks}")
         for erasure in step.erases:
             need = "; needs --confirm-erase " + node if erasure.needs_consent else ""
-            typer.echo(f"  {'':<16} disk {erasure.serial}: {erasure.holds}{need}")
+            typer.echo(f"  {'':<16} {erasure.kind} {erasure.serial}: {erasure.holds}{need}")
         if step.waits_for:
             typer.echo(f"  {'':<16} after {', '.join(step.waits_for)}")
+    if node in plan.undecided:
+        typer.echo(f"  {'':<16} its profile hangs on what this finds out: plan it again then")
+
+
+def _reboots(plan: "Plan", node: str) -> str:
+    """`reboots: 2 (1: boot-mode, bios-configured, agent-inspect together; 2: os-install)`."""
+    own = [one.roles for one in plan.reboots if one.node == node]
+    told = [f"{number}: {', '.join(roles)}{' together' * (len(roles) > 1)}" for number, roles in enumerate(own, 1)]
+    return f"reboots: {len(own)}" + (f" ({'; '.join(told)})" if told else "")
 
 
 def _consents(plan: "Plan") -> str:

@@ -21,6 +21,7 @@ from orchestrator.engine import status
 from orchestrator.engine.loop import Engine
 from orchestrator.engine.vertex import Limits, Vertex
 from orchestrator.image.store import ImageStore
+from orchestrator.passwords import Passwords
 from orchestrator.pins import PinTable
 from orchestrator.plan import Plan, check_fresh
 from orchestrator.record import Record
@@ -40,7 +41,8 @@ class Annealer(Record):
 
     def __init__(self, loaded: Loaded, directory: Path, state: Path) -> None:
         super().__init__(loaded, state)
-        self.bmcs = Bmcs(Vaults(directory), PinTable(self.store), SessionTable(self.store))
+        passwords = Passwords(self.state / "secrets")
+        self.bmcs = Bmcs(Vaults(directory), PinTable(self.store), SessionTable(self.store), passwords)
         self._engine: Engine | None = None
 
     def apply(self, plan: Plan, consented: Collection[str], by: str) -> None:
@@ -54,7 +56,8 @@ class Annealer(Record):
         engine.submit([_vertex(one) for one in wanted], [(need, one.key) for one in wanted for need in one.needs], run)
         for step in plan.steps:
             if step.node in consented and any(erasure.needs_consent for erasure in step.erases):
-                engine.consent(step.node, step.role, by, disks.covered(world.disks.get(step.node, ())))
+                found = world.at_stake(self.bound[step.node, step.role]) or ()
+                engine.consent(step.node, step.role, by, disks.covered(found))
 
     def release(self, node: str) -> None:
         """Let a node netboot again that looped."""
@@ -102,10 +105,14 @@ class Annealer(Record):
             services=services,
             playbooks=playbooks,
             standing=self._states_of,
+            on_node=self._rows_of,
         )
 
     def _states_of(self, role: str) -> Mapping[str, str]:
         return status.states_of(self.store, role)
+
+    def _rows_of(self, node: str) -> Mapping[str, status.Row]:
+        return status.rows_of(self.store, node)
 
 
 def _vertex(one: Bound) -> Vertex:
@@ -123,13 +130,14 @@ def _vertex(one: Bound) -> Vertex:
         resources=(f"bmc:{one.node.bmc.address}",) if _talks_to_bmc(role) else (),
         mutates=role.apply is not None,
         erases=role.erases,
-        idempotent=role.reversible,
+        idempotent=role.reversible and not role.staged,
     )
 
 
 def _talks_to_bmc(role: Role) -> bool:
     means = [one for one in (role.apply, role.verify) if one]
-    return any(one.kind == "netboot" or one.verb.startswith("bmc.") or one.verb == "write-image" for one in means)
+    ours = any(one.kind == "driver" and not one.verb.startswith("host.") for one in means)
+    return ours or any(one.kind == "netboot" or one.verb == "write-image" for one in means)
 
 
 def _can_look(role: Role) -> bool:

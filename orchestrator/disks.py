@@ -48,13 +48,13 @@ def covered(found: Sequence[DiskContent]) -> str:
 
 def at_stake(found: Sequence[DiskContent]) -> AtStake:
     """What an erasure would destroy, told so that `gated` can read it back."""
-    says = "; ".join(f"disk {one.serial}: {one.holds}" for one in found)
+    says = "; ".join(f"{one.kind} {one.serial}: {one.holds}" for one in found)
     detail: dict[str, JsonValue] = {"disks": [asdict(one) for one in found]}
     return AtStake(empty=all(one.empty for one in found), says=says, digest=digest(found), detail=detail)
 
 
 def gated(rows: Iterable[RoleStatus]) -> dict[str, tuple[DiskContent, ...]]:
-    """By node, what its disks held when a role stopped at its gate just now."""
+    """By node, what its disks or volumes held when a role stopped at its gate just now."""
     details = ((row.node, row.stake["detail"]) for row in rows if row.state == GATED and row.stake)
     told = {node: detail.get("disks") for node, detail in details if isinstance(detail, dict)}
     return {node: _DISKS.validate_python(listed) for node, listed in told.items() if listed}

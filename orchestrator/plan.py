@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from orchestrator.binding import Bound, Key
 from orchestrator.errors import StalePlan
+from orchestrator.reboots import Due, reboots
 
 SHOWN = 120  # characters of a value
 Why = Literal["new", "changed", "failed", "drifted", "stale", "unfinished"]
@@ -46,22 +47,27 @@ class Standing:
 
 @dataclass(frozen=True)
 class DiskContent:
-    """What is on a disk, in words. `empty` only where that was proven, `read` where the disk itself was looked at."""
+    """What is on a disk, in words. `empty` only where that was proven, `read` where the disk itself was looked at.
+
+    A volume of a RAID controller goes by its id in place of a serial number.
+    """
 
     serial: str
     bytes: int
     holds: str
     empty: bool
     read: bool = True
+    kind: Literal["disk", "volume"] = "disk"
 
 
 class Erasure(_Model):
-    """A disk that a step would erase, with the evidence of what is on it."""
+    """A disk or volume that a step would erase, with the evidence of what is on it."""
 
     serial: str
     bytes: int
     holds: str
     needs_consent: bool
+    kind: Literal["disk", "volume"] = "disk"
 
 
 class Step(_Model):
@@ -76,6 +82,13 @@ class Step(_Model):
     waits_for: tuple[str, ...]
 
 
+class Reboot(_Model):
+    """One reboot of a node at most, and the roles that need it."""
+
+    node: str
+    roles: tuple[str, ...]
+
+
 class Plan(_Model):
     """Steps in an order that respects every need."""
 
@@ -85,6 +98,7 @@ class Plan(_Model):
     observed: str
     made_at: datetime
     steps: tuple[Step, ...]
+    reboots: tuple[Reboot, ...] = ()
     undecided: tuple[str, ...] = ()  # nodes whose profile hangs on what these steps find out; the rest comes then
 
     @property
@@ -101,7 +115,13 @@ class World:
     bound: Mapping[Key, Bound]
     standing: Mapping[Key, Standing]
     disks: Mapping[str, tuple[DiskContent, ...]]  # node -> what was last seen on them; absent: never inspected
+    volumes: Mapping[str, tuple[DiskContent, ...]] = field(default_factory=dict)  # node -> what a RAID change destroys
+    firmware: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)  # node -> component -> version
     undecided: frozenset[str] = frozenset()  # nodes whose profile is not known yet
+
+    def at_stake(self, one: Bound) -> tuple[DiskContent, ...] | None:
+        """What is known of what an erasing role would destroy; None where nobody has looked."""
+        return (self.volumes if one.role.through_bmc else self.disks).get(one.node.name)
 
 
 def make_plan(world: World, targets: Collection[str], made_at: datetime) -> Plan:
@@ -115,6 +135,7 @@ def make_plan(world: World, targets: Collection[str], made_at: datetime) -> Plan
         observed=observed_hash(world, targets),
         made_at=made_at,
         steps=steps,
+        reboots=_reboots(world, due),
         undecided=tuple(sorted(world.undecided & set(targets))),
     )
 
@@ -189,15 +210,28 @@ def _step(world: World, one: Bound, why: Why, says: str, due: Mapping[Key, tuple
     )
 
 
+def _reboots(world: World, due: Mapping[Key, tuple[Why, str]]) -> tuple[Reboot, ...]:
+    by_node: dict[str, list[Due]] = {}
+    for key, (why, _) in due.items():
+        by_node.setdefault(key[0], []).append(Due(world.bound[key], first=why == "new"))
+    return tuple(
+        Reboot(node=node, roles=roles)
+        for node, steps in by_node.items()
+        for roles in reboots(steps, world.firmware.get(node))
+    )
+
+
 def _erasures(world: World, one: Bound, due: Mapping[Key, tuple[Why, str]]) -> tuple[Erasure, ...]:
     """What this step itself destroys. After another erasing step that it waits for, nothing is left to consent to."""
     first = not any(world.bound[need].role.erases and need in due for need in one.needs)
-    disks = world.disks.get(one.node.name)
-    if disks is None:
-        unknown = Erasure(serial="unknown", bytes=0, holds="not inspected yet: counts as data", needs_consent=first)
-        return (unknown,)
+    found = world.at_stake(one)
+    if found is None:
+        kind: Literal["disk", "volume"] = "volume" if one.role.through_bmc else "disk"
+        says = "not inspected yet: counts as data"
+        return (Erasure(serial="unknown", bytes=0, holds=says, needs_consent=first, kind=kind),)
     return tuple(
-        Erasure(serial=d.serial, bytes=d.bytes, holds=d.holds, needs_consent=first and not d.empty) for d in disks
+        Erasure(serial=d.serial, bytes=d.bytes, holds=d.holds, needs_consent=first and not d.empty, kind=d.kind)
+        for d in found
     )
 
 

@@ -1,10 +1,13 @@
 """What a site wants and what is recorded of it: plans and answers come from here, with nothing running."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from drivers import catalog
 from inventory.load import Loaded
 from orchestrator import disks
 from orchestrator.agent.client import Agents
@@ -20,6 +23,7 @@ from orchestrator.roles import read_roles
 from orchestrator.store import Store, now
 from orchestrator.why import Because, State, why
 
+FIRMWARE = TypeAdapter(dict[str, str | None])
 POLL = 0.25  # seconds between two looks at the record while waiting
 WATCHED = 20  # of a large record, watching takes at most one part in so many of the time
 Watch = Callable[[tuple[RoleStatus, ...]], None]
@@ -50,6 +54,9 @@ class Record:
         if unsettled:
             told = "\n".join(f"{one.node}: it has no profile: {one.says}" for one in unsettled)
             raise Impossible(f"{told}. Name its profile: at the node, or give the terms other scores")
+        lacking = [fault for one in self.bound.values() if one.node.name in targets for fault in _lacks(one)]
+        if lacking:
+            raise Impossible("\n".join(lacking))
         return make_plan(self.world(targets), targets, now())
 
     def profiles(self) -> Mapping[str, Choice]:
@@ -104,9 +111,22 @@ class Record:
         rows = status.statuses(self.store)
         given = status.inputs(self.store, targets)
         standing = {row.key: Standing(row.state, row.input_hash, row.says, given.get(row.key, {})) for row in rows}
-        seen = self._disks(targets) | disks.gated(rows)
-        undecided = frozenset(name for name, one in self.choices.items() if one.verdict is Verdict.OPEN)
-        return World(self.site.name, self.bound, standing, seen, undecided)
+        of_volumes = {name for name, role in self.roles.items() if role.erases and role.through_bmc}
+        return World(
+            self.site.name,
+            self.bound,
+            standing,
+            self._disks(targets) | disks.gated(row for row in rows if row.role not in of_volumes),
+            volumes=disks.gated(row for row in rows if row.role in of_volumes),
+            firmware=self._firmware(),
+            undecided=frozenset(name for name, one in self.choices.items() if one.verdict is Verdict.OPEN),
+        )
+
+    def _firmware(self) -> dict[str, dict[str, str | None]]:
+        """Component to version, of those nodes whose profile asks for some."""
+        asking = {node for node, role in self.bound if role == "firmware-baseline"}
+        told = status.newest(self.store, "hardware-facts", asking) if asking else {}
+        return {node: FIRMWARE.validate_python(value.get("firmware", {})) for node, value in told.items()}
 
     def _disks(self, targets: Collection[str]) -> dict[str, tuple[DiskContent, ...]]:
         """What was last seen on each node's disks: by its ramdisk or, later, by a system that called home."""
@@ -123,3 +143,14 @@ class Record:
             elif seen.inspection.disk_reports is not None:
                 found[node] = disks.contents(seen.inspection.disk_reports)
         return found
+
+
+def _lacks(one: Bound) -> Iterator[str]:
+    """What its BMC's protocol cannot do that the role needs: said by the plan, and not in the middle of the night."""
+    protocol = one.node.bmc.protocol
+    missing = [ability for ability in one.role.abilities if ability not in catalog.offers(catalog.DRIVERS[protocol])]
+    if missing:
+        yield (
+            f"{one.node.name}: {one.role.role} needs {', '.join(missing)}, which {protocol} does not offer. "
+            "Reach its BMC by redfish, or give the node a profile without that"
+        )

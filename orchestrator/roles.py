@@ -90,6 +90,9 @@ class Role(_Model):
     inputs: Mapping[str, Input] = Field(default_factory=dict)
     apply: Means | None = None
     verify: Means | None = None
+    abilities: tuple[str, ...] = Field(
+        default=(), description="What the BMC's driver must offer, as drivers/catalog.py."
+    )
     reboots: bool = False
     staged: bool = Field(default=False, description="What it sets takes effect at a reboot, which others may share.")
     erases: bool = False
@@ -114,6 +117,11 @@ class Role(_Model):
     def milestone(self) -> bool:
         """Nothing to do or look at by itself: it holds when its needs do."""
         return self.verify is None
+
+    @property
+    def through_bmc(self) -> bool:
+        """What it erases is seen by the BMC: volumes; a role that is seen from the ramdisk erases disks."""
+        return self.verify is not None and self.verify.kind == "driver"
 
     @cached_property
     def same_node(self) -> tuple[str, ...]:

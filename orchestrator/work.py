@@ -7,7 +7,7 @@ it does to the world goes through `Job.once`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
@@ -30,8 +30,8 @@ class Park:
     """Give the thread back until a signal comes or the time is up.
 
     `seen` is the signal's count read BEFORE the condition was checked: a signal that came in between is not lost.
-    With `again`, what is waited for sends no signal: `act` is entered anew after that span, and `within` is what is
-    left of the whole wait. One that has nothing left fails.
+    With `again`, what is waited for sends no signal: `act` is entered anew after that span, until `within` is over,
+    counted from `since`, when the wait began; then it fails.
     """
 
     signal: str
@@ -39,6 +39,7 @@ class Park:
     waiting_for: str
     within: timedelta
     again: timedelta | None = None
+    since: datetime | None = None
 
 
 class Job(Protocol):
@@ -90,13 +91,15 @@ class Task(Protocol):
 class AtStake:
     """What an irreversible step would destroy. `digest` names that content: a consent is bound to it.
 
-    `empty`: proven that nothing is there; then no consent is needed.
+    `empty`: proven that nothing is there; then no consent is needed. `named`: only a consent to just this counts, not
+    one to whatever may be there.
     """
 
     empty: bool
     says: str
     digest: str
     detail: Mapping[str, JsonValue] = field(default_factory=dict)
+    named: bool = False
 
 
 @runtime_checkable

@@ -30,8 +30,18 @@ def write(path: Path, content: bytes, *, replace: bool) -> None:
             fresh.replace(path)
         else:
             _link(fresh, path)
+        _name_is_kept(path.parent)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _name_is_kept(directory: Path) -> None:
+    """A new name survives a loss of power only once its directory is written, too."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _link(fresh: Path, path: Path) -> None:

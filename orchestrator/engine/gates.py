@@ -40,9 +40,8 @@ def gate(connection: Connection, ledger: Ledger, row: NodeRole, stake: AtStake) 
 
 def consume(connection: Connection, row: NodeRole, stake: AtStake) -> str | None:
     """Use up a consent to just this, if there is one; who gave it."""
-    wanted = select(CONSENT.c.id, CONSENT.c.given_by).where(
-        *_unused(row), CONSENT.c.bound_to.in_([stake.digest, WHATEVER])
-    )
+    covering = [stake.digest] if stake.named else [stake.digest, WHATEVER]
+    wanted = select(CONSENT.c.id, CONSENT.c.given_by).where(*_unused(row), CONSENT.c.bound_to.in_(covering))
     found = connection.execute(wanted.order_by(CONSENT.c.id).limit(1)).one_or_none()
     if found is None:
         return None

@@ -43,6 +43,7 @@ class NodeRole:
     seen: int | None
     waiting_for: str | None
     due: float | None
+    ends: float | None
     act_by: float | None
     verify_by: float | None
     cancelled: bool
@@ -90,6 +91,7 @@ UNPARKED: Mapping[str, object] = {
     "seen": None,
     "waiting_for": None,
     "due": None,
+    "ends": None,
 }
 
 

@@ -1,6 +1,7 @@
 """Where each node role stands, read from the tables; any process may ask."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
@@ -23,8 +24,7 @@ def statuses(store: Store) -> tuple[RoleStatus, ...]:
             NODE_ROLE.c.since,
             NODE_ROLE.c.due,
             NODE_ROLE.c.act_by,
-            NODE_ROLE.c.verify_by,
-            NODE_ROLE.c.signal,
+            NODE_ROLE.c.ends,
             EVIDENCE.c.digest,
             EVIDENCE.c.at,
         )
@@ -36,9 +36,7 @@ def statuses(store: Store) -> tuple[RoleStatus, ...]:
             RoleStatus(
                 **{name: row[index] for index, name in enumerate(_COLUMNS)},
                 since=datetime.fromtimestamp(row.since, UTC),
-                deadline=_moment(row.due if row.signal else row.verify_by or row.act_by or row.due)
-                if row.state == TRANSITION
-                else None,
+                deadline=_moment(row.ends or row.due or row.act_by) if row.state == TRANSITION else None,
                 evidence_digest=row.digest,
                 evidence_at=_moment(row.at),
             )
@@ -66,6 +64,21 @@ def states_of(store: Store, role: str) -> Mapping[str, str]:
     with store.engine.connect() as connection:
         asked = select(NODE_ROLE.c.node, NODE_ROLE.c.state).where(NODE_ROLE.c.role == role)
         return {row.node: row.state for row in connection.execute(asked)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A role of a node as it stands, and what it was last asked for."""
+
+    state: str
+    inputs: Mapping[str, JsonValue]
+
+
+def rows_of(store: Store, node: str) -> Mapping[str, Row]:
+    """By role."""
+    with store.engine.connect() as connection:
+        asked = select(NODE_ROLE.c.role, NODE_ROLE.c.state, NODE_ROLE.c.inputs).where(NODE_ROLE.c.node == node)
+        return {row.role: Row(row.state, row.inputs) for row in connection.execute(asked)}
 
 
 def settled(store: Store, run: str) -> bool:

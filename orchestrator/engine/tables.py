@@ -35,6 +35,7 @@ NODE_ROLE = Table(
     Column("seen", Integer),
     Column("waiting_for", String),
     Column("due", Float),  # when a parked row is looked at again, signal or not
+    Column("ends", Float),  # when a wait of many looks is over
     Column("act_by", Float),
     Column("verify_by", Float),
     Column("cancelled", Boolean, nullable=False),

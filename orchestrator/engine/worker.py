@@ -185,11 +185,11 @@ class Worker:
             self._ledger.settle(connection, fresh, proven(seen, proof))
 
     def _park(self, row: NodeRole, park: Park) -> None:
-        moment = now().timestamp()
-        due = moment + park.within.total_seconds()
+        began = (park.since or now()).timestamp()
+        due = began + park.within.total_seconds()
         due = min(due, row.act_by) if row.act_by else due
         if park.again is not None:
-            self._look_later(row, park, moment, due)
+            self._look_later(row, park, began, due)
             return
         with self._ledger.store.decide() as connection:
             fresh = self._counting(connection, row)
@@ -209,25 +209,24 @@ class Worker:
             if came > park.seen:
                 self._ledger.resume(connection, self._ledger.row(connection, row.id), f"{park.signal} came")
 
-    def _look_later(self, row: NodeRole, park: Park, moment: float, ends: float) -> None:
-        """Park until the next look at what nobody signals. `ends` bounds the whole wait, over all its looks."""
-        if moment >= ends or park.again is None:
+    def _look_later(self, row: NodeRole, park: Park, began: float, ends: float) -> None:
+        """Park until the next look at what nobody signals."""
+        look = now().timestamp() + (park.again or timedelta()).total_seconds()
+        if now().timestamp() >= ends:
             raise StepFailed(
                 row.node,
                 f"{row.role} waited in vain for {park.waiting_for}",
                 "Look at the machine's console and its BMC's log, then plan it again",
             )
-        sets = {"phase": row.phase, "act_by": row.act_by}
-        self._sleep(row, min(ends, moment + park.again.total_seconds()), park.waiting_for, sets, ends)
+        sets = {"phase": row.phase, "act_by": row.act_by, "since": began, "ends": ends}
+        self._sleep(row, min(ends, look), park.waiting_for, sets)
 
-    def _sleep(
-        self, row: NodeRole, until: float, waiting_for: str, sets: Mapping[str, object], ends: float | None = None
-    ) -> None:
-        """Park until a moment. `ends`: of the whole wait, where that is told."""
+    def _sleep(self, row: NodeRole, until: float, waiting_for: str, sets: Mapping[str, object]) -> None:
+        """Park until a moment."""
         with self._ledger.store.decide() as connection:
             fresh = self._counting(connection, row)
-            parked = {**UNPARKED, **sets, "parked": True, "waiting_for": waiting_for, "due": until}
-            data: dict[str, JsonValue] = {"waiting_for": waiting_for, "deadline": _iso(ends or until)}
+            parked = {**UNPARKED, "parked": True, "waiting_for": waiting_for, "due": until, **sets}
+            data: dict[str, JsonValue] = {"waiting_for": waiting_for, "deadline": _iso(until)}
             self._ledger.move(
                 connection, fresh, Move("role.waiting", TRANSITION, f"waiting for {waiting_for}", data, parked)
             )

@@ -19,7 +19,9 @@ def login(world: World, job: Job) -> Observation:
         "certificate_sha256": world.bmcs.pins.fingerprint(address),
     }
     what = " ".join(word for word in (identity.vendor, identity.model, identity.serial) if word) or "an unnamed machine"
-    return Observation(holds=True, says=f"{what} lets {job.node.bmc.user} in", witness=_who(job), value=value)
+    return Observation(
+        holds=True, says=f"{what} lets {world.bmcs.login(job.node).user} in", witness=_who(job), value=value
+    )
 
 
 def facts(world: World, job: Job) -> Observation:

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from drivers.ability.machine import Machine
 from drivers.facts import BootMode, BootTarget, PowerState
+from inventory.model import Node
 from orchestrator.agent.client import Agent, CommandResult, CommandStatus
 from orchestrator.errors import StepFailed
 from orchestrator.steps.world import World
@@ -57,15 +58,7 @@ def ensure_agent(world: World, job: Job) -> Park | None:
         return None
 
     def boot() -> None:
-        intents = world.services.intents
-        intents.check(job.node.name)
-        with world.store.begin() as connection:
-            intents.drop(connection, job.node.name)
-        with world.bmcs.open(job.node) as machine:
-            machine.turn(PowerState.OFF)
-            with world.store.begin() as connection:
-                intents.arm(connection, job.node.name, job.node.boot_nic.mac, "agent", CALLS_WITHIN)
-            start_from(machine, BootTarget.PXE, job.node.boot_mode)
+        boot_ramdisk(world, job.node)
 
     job.once("boot-ramdisk", boot, again)
     armed = world.services.intents.uncalled(job.node.name)
@@ -75,6 +68,19 @@ def ensure_agent(world: World, job: Job) -> Park | None:
     if gone:
         raise StepFailed(job.node.name, gone, "Look at its console, then plan the node again", retryable=True)
     return Park(f"agent:{job.node.name}", seen, "the ramdisk's agent to call", CALLS_WITHIN)
+
+
+def boot_ramdisk(world: World, node: Node) -> None:
+    """Restart the machine into the ramdisk. `StepFailed` for a node in quarantine."""
+    intents = world.services.intents
+    intents.check(node.name)
+    with world.store.begin() as connection:
+        intents.drop(connection, node.name)
+    with world.bmcs.open(node) as machine:
+        machine.turn(PowerState.OFF)
+        with world.store.begin() as connection:
+            intents.arm(connection, node.name, node.boot_nic.mac, "agent", CALLS_WITHIN)
+        start_from(machine, BootTarget.PXE, node.boot_mode)
 
 
 def start_from(machine: Machine, target: BootTarget, mode: BootMode) -> None:

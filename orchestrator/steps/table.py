@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from orchestrator.errors import BadRole
 from orchestrator.roles import Means, Role, Roles
-from orchestrator.steps import bmc, host, install, netboot, ramdisk
+from orchestrator.steps import bios, bmc, bmc_setup, boot_mode, firmware, host, install, netboot, raid, ramdisk, staged
 from orchestrator.steps.world import World
 from orchestrator.work import AtStake, Job, Observation, Park, Task
 
@@ -17,6 +17,11 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
     {
         ("driver", "bmc.login"): bmc.login,
         ("driver", "bmc.facts"): bmc.facts,
+        ("driver", "bmc.configured"): bmc_setup.configured,
+        ("driver", "firmware.baseline"): firmware.baseline,
+        ("driver", "boot.mode"): boot_mode.configured,
+        ("driver", "bios.settings"): bios.configured,
+        ("driver", "raid.volumes"): raid.configured,
         ("agent", "inspection"): ramdisk.inspection,
         ("agent", "cables"): ramdisk.cables,
         ("agent", "disks"): ramdisk.disks,
@@ -28,6 +33,9 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
 )
 ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
     {
+        ("driver", "bmc.configure"): bmc_setup.configure,
+        ("driver", "staged.bring"): staged.bring,
+        ("driver", "raid.make"): raid.make,
         ("netboot", "agent"): netboot.ensure_agent,
         ("netboot", "look-again"): ramdisk.look_again,
         ("agent", "erase-metadata"): ramdisk.erase_metadata,
@@ -101,5 +109,8 @@ def _act(means: Means) -> Act | None:
 
 
 def _look(role: Role) -> Callable[[World, Job], AtStake | Park]:
-    """The installer comes after the cleaner, by whose proof nothing that is known is left on the disks."""
+    """Volumes are looked at through the BMC, disks from the ramdisk. The installer comes after the cleaner, by whose
+    proof nothing that is known is left on the disks."""
+    if role.through_bmc:
+        return raid.at_stake
     return install.at_stake if "disks-clean" in role.same_node else ramdisk.disks_at_stake

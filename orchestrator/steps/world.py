@@ -16,6 +16,7 @@ from orchestrator.boot.configdrive import USER
 from orchestrator.boot.phonehome import Home
 from orchestrator.boot.services import Services
 from orchestrator.cabling import Cable
+from orchestrator.engine.status import Row
 from orchestrator.errors import StepFailed
 from orchestrator.image.store import ImageStore
 from orchestrator.store import Store
@@ -23,7 +24,7 @@ from orchestrator.store import Store
 
 @dataclass(frozen=True)
 class World:
-    """`standing` gives, for a role, each node's state now."""
+    """`standing` gives, for a role, each node's state now; `on_node`, for a node, each role's state and inputs."""
 
     site: Site
     store: Store
@@ -32,6 +33,7 @@ class World:
     services: Services
     playbooks: Playbooks
     standing: Callable[[str], Mapping[str, str]]
+    on_node: Callable[[str], Mapping[str, Row]]
 
     @cached_property
     def cables(self) -> tuple[Cable, ...]:

@@ -132,6 +132,33 @@ def test_a_matched_profile_that_boots_otherwise_than_the_node_is_impossible(lab)
         bind(site, read_roles())
 
 
+def test_settings_come_into_the_graph_before_the_first_boot_and_only_what_is_set(lab):
+    site = with_profiles(lab, a={"match": [{"rack": "r1"}], "bios": {"X": "On"}, "bmc": {"ntp": ["10.0.0.9"]}})
+    bound = bind(site, read_roles())
+    added = {role for node, role in bound if node == "n1"} - {
+        role for node, role in bind(lab, read_roles()) if node == "n1"
+    }
+    assert added == {"bmc-configured", "bios-configured"}
+    assert ("n1", "bmc-configured") in bound["n1", "bios-configured"].needs
+    assert ("n1", "managed") in bound["n1", "bmc-configured"].needs
+    assert {("n1", "bios-configured"), ("n1", "bmc-configured")} <= set(bound["n1", "agent-inspect"].needs)
+
+
+def test_an_edited_setting_makes_its_role_due_and_no_other(lab):
+    def digests(value):
+        body = {"match": [{"rack": "r1"}], "bios": {"X": value}, "bmc": {"ntp": ["10.0.0.9"]}}
+        return {key: one.digest for key, one in bind(with_profiles(lab, a=body), read_roles()).items()}
+
+    before, after = digests("On"), digests("Off")
+    changed = {role for (node, role), digest in before.items() if node == "n1" and digest != after[node, role]}
+    assert changed == {"bios-configured"}
+
+
+def test_boot_mode_follows_the_node_where_the_profile_leaves_it_out(lab):
+    site = with_profiles(lab, a={"match": [{"rack": "r1"}], "boot": {"secure_boot": True}})
+    assert bind(site, read_roles())["n1", "boot-mode"].inputs["boot"]["mode"] == "uefi"
+
+
 @pytest.fixture
 def record(lab, site_directory, tmp_path):
     """The record of the lab with one profile, by model; and a way to tell what a BMC said."""
@@ -157,7 +184,7 @@ def test_a_plan_before_the_facts_is_short_and_says_whose_rest_comes_later(record
     tell("n1", "PowerEdge R750")
     plan = works.plan(["n1", "n2"])
     assert plan.undecided == ("n2",)
-    assert {"os-install"} <= {step.role for step in plan.steps if step.node == "n1"}
+    assert {"bios-configured", "os-install"} <= {step.role for step in plan.steps if step.node == "n1"}
 
 
 def test_a_plan_is_refused_for_a_node_that_no_profile_fits_and_for_no_other(record):
@@ -167,3 +194,13 @@ def test_a_plan_is_refused_for_a_node_that_no_profile_fits_and_for_no_other(reco
     assert works.plan(["n2"]).undecided == ()
     with pytest.raises(Impossible, match="n1: it has no profile: none fits: a score nothing"):
         works.plan(["n1", "n2"])
+
+
+def test_a_plan_that_the_bmcs_protocol_cannot_carry_out_is_refused(lab, site_directory, tmp_path):
+    path = site_directory / "site.yaml"
+    ipmi = path.read_text().replace("{address: 10.78.0.11}", "{address: 10.78.0.11, protocol: ipmi}")
+    path.write_text(ipmi + "profiles:\n  a: {match: [{rack: r1}], bios: {X: 'On'}}\n")
+    works = Record(load(site_directory), tmp_path / "state")
+    with pytest.raises(Impossible, match="n1: bios-configured needs bios, which ipmi does not offer"):
+        works.plan(["n1", "n2"])
+    assert "bios-configured" in {step.role for step in works.plan(["n2"]).steps}

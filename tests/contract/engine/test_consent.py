@@ -107,3 +107,17 @@ def test_a_gated_role_can_be_cancelled(bench, wipe):
     assert bench.status(wipe.key).state == "proposed"
     bench.engine.consent(*wipe.key, "ada", DATA.digest)
     assert bench.status(wipe.key).state == "proposed"
+
+
+def test_a_consent_to_whatever_is_there_does_not_cover_what_must_be_named(bench):
+    wipe = bench.vertex(bench.node(), "wipe", erases=True)
+    volume = AtStake(empty=False, says="volume 6000AA", digest="v1", named=True)
+    bench.thing(wipe).stake = volume
+    bench.engine.submit([wipe], [], "named")
+    bench.until(wipe.key, "gated")
+    bench.engine.consent(wipe.node.name, "wipe", "ops", WHATEVER)
+    assert bench.engine.wait("named", 10 * SECONDS)
+    assert (bench.until(wipe.key, "gated").state, bench.metal.acted[wipe.key]) == ("gated", 0)
+    bench.engine.consent(wipe.node.name, "wipe", "ops", "v1")
+    assert bench.until(wipe.key, "active").state == "active"
+    assert bench.metal.acted[wipe.key] == 1

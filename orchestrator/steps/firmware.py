@@ -1,0 +1,87 @@
+"""Firmware: what a baseline asks for and the BMC's inventory does not show, brought in order and read back."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from drivers.ability.firmware import Package
+from drivers.ability.machine import Machine
+from drivers.ability.progress import Handle
+from inventory.profile import FirmwareWanted
+from orchestrator.errors import OutcomeUnknown, StepFailed
+from orchestrator.reboots import FIRMWARE
+from orchestrator.steps.ability import firmware
+from orchestrator.steps.piece import Inputs, Kind, Piece
+from orchestrator.steps.world import World
+from orchestrator.versions import falls_short, is_unclear
+from orchestrator.work import Job, Observation
+
+ROLE = "firmware-baseline"
+
+
+def baseline(world: World, job: Job) -> Observation:
+    """The versions that the BMC's inventory shows. What is not told, or cannot be compared, does not hold."""
+    wanted = FIRMWARE.validate_python(job.inputs["firmware"])
+    with world.bmcs.open(job.node) as machine:
+        present = _present(machine, job)
+    faults = [fault for item in wanted if (fault := falls_short(item, present))]
+    says = "; ".join(faults) or f"{len(wanted)} components are at the baseline"
+    value: dict[str, JsonValue] = {"firmware": dict(present)}
+    return Observation(
+        holds=not faults, says=says, witness=f"firmware inventory of {job.node.bmc.address}", value=value
+    )
+
+
+def _present(machine: Machine, job: Job) -> dict[str, str | None]:
+    """Version by component; those of one name are told apart by the end of their path."""
+    listed = firmware(machine, job).components()
+    names = [one.name for one in listed]
+    return {
+        one.name if names.count(one.name) == 1 else f"{one.name} {one.path.rstrip('/').rpartition('/')[2]}": one.version
+        for one in listed
+    }
+
+
+def _lacks(machine: Machine, job: Job, inputs: Inputs) -> Mapping[Piece, str]:
+    present = _present(machine, job)
+    wanted = FIRMWARE.validate_python(inputs["firmware"])
+    found = {index: fault for index, item in enumerate(wanted) if (fault := falls_short(item, present))}
+    return {Piece(ROLE, str(index), fence=wanted[index].fence): fault for index, fault in found.items()}
+
+
+def _stage(machine: Machine, job: Job, inputs: Inputs, piece: Piece, site: Path) -> Handle:
+    item = _item(inputs, piece)
+    present = _present(machine, job)
+    if is_unclear(item, present):
+        why = falls_short(item, present) or "it holds already"
+        raise StepFailed(job.node.name, f"nothing was flashed: {why}", "mend component or version in its profile")
+    file = site / item.package
+    if not file.is_file():
+        raise StepFailed(job.node.name, f"there is no file {file}", "bring the package there, or mend its profile")
+    return firmware(machine, job).update(Package(file, item.sha256), on_reset=True)
+
+
+def _unsent(machine: Machine, job: Job, inputs: Inputs, piece: Piece) -> bool:
+    """A file whose sending was cut off is not sent again before the version tells (fault matrix F3, F35)."""
+    why = falls_short(_item(inputs, piece), _present(machine, job))
+    if why is None:
+        return False
+    raise OutcomeUnknown(
+        job.node.name,
+        f"a firmware file was being sent when Anneal stopped, and {why}",
+        "see in the BMC's jobs whether it is at work; when it is not, plan the node again",
+    )
+
+
+def _item(inputs: Inputs, piece: Piece) -> FirmwareWanted:
+    return FIRMWARE.validate_python(inputs["firmware"])[int(piece.name)]
+
+
+def _judged(_machine: Machine, _job: Job) -> bool:
+    """Nothing tells but the job, where there is one."""
+    return False
+
+
+KIND = Kind(ROLE, _lacks, _stage, _unsent, _judged, timedelta(minutes=60))

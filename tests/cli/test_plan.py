@@ -1,0 +1,42 @@
+"""`anneal plan` as people read it: how often a node reboots and why, and what waits for the facts."""
+
+import json
+
+import pytest
+
+from cli.main import run
+
+
+@pytest.fixture
+def plan(site_directory, tmp_path, capsys):
+    def called(profiles, *words):
+        path = site_directory / "site.yaml"
+        path.write_text(path.read_text() + profiles)
+        code = run(["plan", "n1", "--site", str(site_directory), "--state", str(tmp_path / "state"), *words])
+        return code, capsys.readouterr().out
+
+    return called
+
+
+def test_a_node_without_a_profile_reboots_for_the_ramdisk_and_for_its_system(plan):
+    code, said = plan("")
+    assert code == 0
+    assert said.startswith("n1: reboots: 2 (1: agent-inspect; 2: os-install)\n")
+    assert "plan: 13 steps on 1 of 1 nodes; 2 reboots at most; 1 nodes are erased (n1)" in said
+
+
+def test_roles_that_share_a_reboot_are_named_together(plan):
+    _, said = plan("profiles:\n  a: {match: [{rack: r1}], bios: {X: 'On'}, boot: {secure_boot: true}}\n")
+    assert "n1: reboots: 2 (1: boot-mode, bios-configured, agent-inspect together; 2: os-install)" in said
+
+
+def test_a_node_whose_profile_is_not_known_yet_says_to_plan_again(plan):
+    _, said = plan("profiles:\n  a: {match: [{model: R750}], bios: {X: 'On'}}\n")
+    assert said.startswith("n1: reboots: 0\n")
+    assert "its profile hangs on what this finds out: plan it again then" in said
+
+
+def test_programs_read_the_reboots_and_the_undecided(plan):
+    told = json.loads(plan("", "-o", "json")[1])
+    assert told["reboots"] == [{"node": "n1", "roles": ["agent-inspect"]}, {"node": "n1", "roles": ["os-install"]}]
+    assert told["undecided"] == []
