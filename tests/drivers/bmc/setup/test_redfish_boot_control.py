@@ -225,6 +225,15 @@ def test_a_boot_mode_of_an_idrac_is_a_job(idrac, machine):
     assert machine.follow(machine.set_boot_mode("bios")).phase is Phase.SCHEDULED
 
 
+@pytest.mark.fault("F19", "boot")
+def test_a_boot_mode_waits_for_settings_of_somebody_else(lab, firmware, machine):
+    firmware.staged = {"Sriov": "Enabled"}
+    firmware.show()
+    with pytest.raises(Busy, match="Sriov=Enabled"):
+        machine.set_boot_mode("bios")
+    assert lab.sent("PATCH") == []
+
+
 NAMES = [
     ("BootModeSelect_00A5", ["LEGACY", "UEFI", "DUAL"], "LEGACY", "UEFI"),
     ("BootModes_SystemBootMode", ["LegacyMode", "UEFIMode"], "LegacyMode", "UEFIMode"),
