@@ -620,6 +620,21 @@ def test_many_commands_are_one_session(bmc):
     assert len(bmc.opened) == 1
 
 
+@pytest.mark.quirk(104)
+def test_nothing_that_we_do_touches_a_serial_console(bmc):
+    logs(bmc, {1: record(1)})
+    machine = enter(bmc)
+    machine.facts()
+    machine.card()
+    machine.boot_once(BootTarget.PXE)
+    machine.add_account("anneal", Secret(NEW))
+    machine.sensors()
+    machine.log()
+    machine.close()
+    payloads = {0x48, 0x49}  # activate, deactivate
+    assert {command for netfn, command, _ in bmc.heard if netfn == APP} & payloads == set()
+
+
 @pytest.mark.quirk(106)
 def test_where_nobody_answers_by_ipmi_the_remedy_names_ipmi_over_lan(bmc):
     bmc.silent = True
