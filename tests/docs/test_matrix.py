@@ -10,7 +10,7 @@ REFERENCE = ROOT / "docs" / "reference"
 
 
 def marks(name: str) -> Iterator[tuple[object, ...]]:
-    """The arguments of each `pytest.mark.NAME(...)` in the tests of drivers. Those of the twin show the quirk itself."""
+    """The arguments of each `pytest.mark.NAME(...)`, but in tests of the twin: those show the quirk itself."""
     twins = ROOT / "tests" / "drivers" / "virtual"
     for path in sorted(path for path in (ROOT / "tests").rglob("*.py") if twins not in path.parents):
         for node in ast.walk(ast.parse(path.read_text())):
