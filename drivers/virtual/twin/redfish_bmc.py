@@ -263,7 +263,7 @@ class RedfishBmc:
 
     def _done(self, write: Write, change: Change) -> Reply:
         manners, kind = self._machine.manners, write.kind
-        lies = self._machine.lies() or manners.take("F17", kind) is not None
+        lies = self._machine.pretends(kind)
         long, fails, nowhere = manners.take("F13", kind), manners.take("F16", kind), manners.take("F14", kind)
         effect, later = change.effect, change.later
         if later is None and (long or fails or nowhere):
