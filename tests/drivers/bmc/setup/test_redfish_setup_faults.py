@@ -192,7 +192,7 @@ def test_a_login_that_stays_refused_is_denied_and_not_tried_a_third_time(case, n
 @pytest.mark.quirk(28)
 @pytest.mark.parametrize("ability", cells("F8"))
 def test_a_bmc_out_of_sessions_is_spoken_to_without_one(case, new_reply, refusal):
-    case.lab.next("POST", SESSIONS, new_reply(503, refusal("IDRAC.2.8.RAC0218", "too many")))
+    case.lab.next("POST", SESSIONS, *[new_reply(503, refusal("IDRAC.2.8.RAC0218", "too many"))] * 99)
     assert case.run() is None
     assert (case.lab.made, case.writes(), case.came()) == (0, 1, True)
 
