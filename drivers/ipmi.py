@@ -6,7 +6,6 @@ Source: IPMI v2.0 rev. 1.1: chapters 20 and 22 (device), 28 (chassis), 34 (FRU).
 import contextlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
@@ -136,7 +135,7 @@ class Ipmi:
             return
         try:
             asked = self._control(_SOFT_OFF, PowerState.OFF)
-            prove_power(self._wire.who, asked, PowerState.OFF, self.power, replace(self._patience, power=within))
+            prove_power(self._wire.who, asked, PowerState.OFF, self.power, self._patience.for_power(within))
         except (Busy, NotApplied, Refused, UnknownOutcome, Unsupported) as error:
             if force:
                 self.turn(PowerState.OFF)
