@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from pydantic import JsonValue
@@ -22,7 +22,7 @@ from drivers.errors import DriverError, Garbled, IdentityChanged, UnknownOutcome
 from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.trust import Trust
-from drivers.wire.origin import NeverSent, Odd, OneOrigin
+from drivers.wire.origin import Lean, NeverSent, Odd, OneOrigin
 from drivers.wire.parcel import Parcel
 from drivers.wire.tls import by_authorities, by_fingerprint, changed, fingerprint, pinned
 from inventory.address import HostPort
@@ -32,6 +32,7 @@ Json = Mapping[str, JsonValue]
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 _LONGEST_PATH = 4096
+_SAFE = "!#$%&'()*+,/:;=?@[]~"  # what is not to be quoted again (RFC 3986 2.2)
 
 # At DEBUG the library logs the headers of each request and answer, session tokens among them.
 logging.getLogger("redfish.rest.v1").addFilter(lambda _record: False)
@@ -78,13 +79,9 @@ class Https:
             base_url=f"https://{self.who}/",
             max_retry=0,
             check_connectivity=False,
-            https_adapter=self._origin,
             default_prefix="/redfish/v1/",
         )
-        session = self._client._session  # noqa: SLF001  the library offers no other way to its settings
-        session.mount("http://", self._origin)
-        session.trust_env = False  # a .netrc would replace our login
-        del session.headers["Accept-Encoding"]  # compression changes the ETags of some BMCs
+        self._client._session = Lean(self._origin)  # noqa: SLF001  the library offers no other way
 
     @property
     def cost(self) -> Cost:
@@ -201,7 +198,7 @@ class Https:
         local = f"{parts.path}?{parts.query}" if parts.query else parts.path
         if not (local.startswith("/") and local.isprintable() and len(local) <= _LONGEST_PATH):
             raise Garbled(self.who, f"{method} {plain(path)!r}: that is no path", "update its firmware")
-        return local
+        return local if local.isascii() and " " not in local else quote(local, safe=_SAFE)
 
 
 def _object(raw: bytes) -> Json | None:

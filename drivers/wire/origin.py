@@ -17,7 +17,7 @@ import time
 import zlib
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -33,7 +33,8 @@ from inventory.address import HostPort
 _LARGEST = 16 << 20  # bytes of one answer's body; the largest registries of real BMCs are near 5 MiB
 _HEADERS = 1 << 20  # bytes until the body begins, with whatever is said in between
 _REDIRECTS = 3
-_MOVED = (301, 302, 307, 308)
+_MOVED = (301, 302, 303, 307, 308)
+_AGENT = "anneal"
 _ZIPPED = ("gzip", "x-gzip", "deflate")
 _ANY_ZIP = zlib.MAX_WBITS | 32  # zlib tells gzip from deflate by itself
 
@@ -44,6 +45,31 @@ class Odd(requests.RequestException):
 
 class NeverSent(requests.ConnectionError):
     """No connection stood, so that nothing can have been accepted."""
+
+
+class Lean(requests.Session):
+    """As much of a session as the library calls. The rest of what requests does takes longer than the request itself:
+    cookies, proxies, hooks, and settings merged anew each time, none of which a BMC needs.
+    """
+
+    def __init__(self, origin: "OneOrigin") -> None:
+        super().__init__()
+        self.trust_env = False  # a .netrc would replace our login
+        self.mount("https://", origin)
+        self.mount("http://", origin)
+        self._origin = origin
+
+    def request(self, method: str, url: str, *how: Any, **asked: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401  the library's words
+        body = asked.get("data")
+        if how or not isinstance(body, str | bytes | None):
+            return super().request(method, url, *how, **asked)
+        sent = requests.PreparedRequest()
+        sent.method, sent.url = method, url
+        sent.body = body.encode() if isinstance(body, str) else body
+        sent.headers = CaseInsensitiveDict({"User-Agent": _AGENT, **asked["headers"]})
+        if method != "GET":
+            sent.headers["Content-Length"] = str(len(sent.body or b""))
+        return self._origin.send(sent)
 
 
 class OneOrigin(BaseAdapter):
@@ -62,7 +88,8 @@ class OneOrigin(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_how: object, **_asked: object) -> requests.Response:
         """Trust, timeouts and proxies are this class's; what the library asks for is not heard.
 
-        A redirect keeps method and body, and the library must not follow it: it would send the token to any host.
+        A redirect keeps method and body; what a 303 names is read. The library must not follow any: it would send the
+        token to whatever host is named.
         An upload is sent once, and so is not redirected at all.
         """
         for _ in range(_REDIRECTS):
@@ -73,6 +100,9 @@ class OneOrigin(BaseAdapter):
             if response.status_code not in _MOVED or location is None or isinstance(request.body, Parcel):
                 return response
             request = request.copy()
+            if response.status_code == HTTPStatus.SEE_OTHER:
+                request.method, request.body = "GET", None
+                request.headers.pop("Content-Length", None)
             try:
                 request.url = urljoin(request.url or "", location)
             except ValueError as error:
