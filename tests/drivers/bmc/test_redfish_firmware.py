@@ -568,6 +568,10 @@ def test_a_file_is_not_sent_on_to_where_it_is_redirected(lab, machine, service, 
     lab.acts["POST", FORM] = lambda _heard: new_reply(307, {}, {"Location": PUSH})
     with pytest.raises(Refused, match="307"):
         machine.update(package)
+    lab.acts["POST", FORM] = lambda _heard: new_reply(303, {}, {"Location": PUSH})
+    lab.heard.clear()
+    with pytest.raises(UnknownOutcome):
+        machine.update(package)
     assert (len(lab.sent("POST", FORM)), lab.sent("POST", PUSH)) == (1, [])
 
 

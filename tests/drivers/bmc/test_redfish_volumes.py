@@ -522,6 +522,22 @@ def test_a_5xx_to_what_was_done_all_the_same_is_success(lab, machine, array, vol
     assert len(array.deleted) == 1
 
 
+@pytest.mark.fault("F5", "raid")
+def test_an_answer_that_is_none_is_settled_by_the_list_or_left_unknown(lab, machine, array, volume, new_reply):
+    astray = new_reply(307, {}, {"Location": "https://10.9.9.9/"})
+
+    def half(heard):
+        array.create(heard)
+        return astray
+
+    lab.acts["POST", VOLUMES] = half
+    machine.create_volume(WANTED)
+    lab.acts["DELETE", volume.path] = lambda _heard: astray
+    with pytest.raises(UnknownOutcome):
+        machine.delete_volume(volume)
+    assert (len(array.asked), len(array.deleted)) == (1, 1)
+
+
 @pytest.mark.fault("F20", "raid")
 def test_a_bmc_that_restarts_after_it_took_the_volume_is_waited_for(lab, machine, array, new_reply):
     def restart(heard):
