@@ -64,7 +64,11 @@ class RedfishErase:
         before = self._rest.check(tree, what, found, *touched)
         staged = apply_time(times_of(found.inner("Actions", _ERASE))) == LATER
         once = Once(self._session, self._patience, what, before, staged=staged, shows=False)
-        return once.send(lambda: self._now(self._meant(drive, serial), names[method]), lambda: self._begins(drive))
+        return once.send(
+            lambda: self._asked(found, names[method]),
+            lambda: self._begins(drive),
+            lambda: self._meant(drive, serial),
+        )
 
     def _meant(self, drive: str, serial: str) -> Resource:
         found = self._session.get(drive)
@@ -74,7 +78,7 @@ class RedfishErase:
             raise IdentityChanged(self._session.who, what, "nothing was sent; read its storage again")
         return found
 
-    def _now(self, drive: Resource, word: str | None) -> Answer:
+    def _asked(self, drive: Resource, word: str | None) -> Answer:
         action = drive.inner("Actions", _ERASE)
         time = apply_time(times_of(action))
         body: dict[str, JsonValue] = {_TYPE: word} if word else {}

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from drivers.ability.media import Slot
 from drivers.ability.progress import Phase
-from drivers.errors import Busy, DriverError, NotApplied, Refused, Transient, UnknownOutcome, Unsupported
+from drivers.errors import Busy, DriverError, Garbled, NotApplied, Refused, Transient, UnknownOutcome, Unsupported
 from drivers.redfish.answer import error_of, fine
 from drivers.redfish.host import Host
 from drivers.redfish.insertion import Forms, trouble, without
@@ -128,7 +128,7 @@ class RedfishMedia:
         while True:
             try:
                 answer = self._session.offer(method, path, forms.body())
-            except UnknownOutcome:
+            except (UnknownOutcome, Garbled):
                 return None
             if fine(answer) or not _amendable(answer) or not forms.refused(answer):
                 return answer
@@ -162,7 +162,7 @@ class RedfishMedia:
         for _ in self._patience.looks(self._patience.media):
             try:
                 answer = self._offered_empty(media.path, action)
-            except UnknownOutcome:
+            except (UnknownOutcome, Garbled):
                 return True
             if fine(answer):
                 self._wait(answer, doing, media.text("Image") or "")

@@ -77,7 +77,9 @@ class RedfishRaid:
         before = self._rest.check(tree, what, owner, collection, present, *drives)
         time = apply_time(times_of(present) or times_of(collection))
         once = Once(self._session, self._patience, what, before, staged=time == LATER)
-        return once.send(lambda: self._deleted(volume, time), lambda: self._gone(volume))
+        return once.send(
+            lambda: self._deleted(volume.path, time), lambda: self._gone(volume), lambda: self._meant(volume)
+        )
 
     def convert(self, controller: str, drives: Sequence[str], *, raid: bool) -> Handle:
         tree, system = self._rest.tree()
@@ -124,14 +126,13 @@ class RedfishRaid:
             raise IdentityChanged(self._session.who, what, "nothing was sent; read its storage again")
         return present
 
-    def _deleted(self, volume: Volume, time: str | None) -> Answer:
-        self._meant(volume)
+    def _deleted(self, path: str, time: str | None) -> Answer:
         if time is None:
-            return self._session.delete(volume.path)
+            return self._session.delete(path)
         try:
-            return self._session.delete(volume.path, {APPLY: time})
+            return self._session.delete(path, {APPLY: time})
         except (Refused, Unsupported):
-            return self._session.delete(volume.path)  # quirk 79
+            return self._session.delete(path)  # quirk 79
 
     def _timed(self, body: Json, time: str | None, send: Callable[[Json], Answer]) -> Answer:
         if time is None:
