@@ -270,6 +270,19 @@ def test_the_bmc_restarts_in_the_middle_of_a_write_and_its_sessions_are_lost(bmc
     assert (bmc.machine.override.target.value, bmc.machine.bmc_restarts) == ("Pxe", 1)
 
 
+@pytest.mark.fault("F20", "raid")
+@pytest.mark.parametrize(("name", "known"), [("idrac", True), ("generic", False)])
+def test_what_ran_is_done_after_the_bmcs_restart_and_only_a_job_can_still_be_asked_for(bmc_of, within, name, known):
+    bmc = bmc_of(name, speed=1, disks=[{"serial": "D1", "gib": 1}])
+    controller = bmc.at("Systems", "0", "Storage", "0")
+    body = {"RAIDType": "RAID0", "Links": {"Drives": bmc.get(controller)["Drives"]}}
+    task = f"/redfish/v1/TaskService/Tasks/{bmc.post(f'{controller}/Volumes', body).json()['Id']}"
+    bmc.twin.do(lambda: bmc.machine.restart_bmc(0.2))
+    within(lambda: bmc.machine.bmc_restarts == 1 and bmc.machine.bmc_up)
+    assert (bmc.call("GET", task).status_code == 200) == known
+    assert len(bmc.machine.array.volumes) == 1
+
+
 @pytest.mark.fault("F21", "accounts")
 def test_a_factory_reset_leaves_the_vendors_login_which_has_to_be_changed(bmc_of):
     bmc = bmc_of("idrac")
