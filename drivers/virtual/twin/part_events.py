@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 from datetime import UTC, datetime
+from functools import cached_property
 
 import aiohttp
 from aiohttp import web
@@ -29,7 +30,7 @@ class EventPart:
         self._sending: set[asyncio.Task[None]] = set()
         context.machine.hearers.append(self._hear)
 
-    @property
+    @cached_property
     def _collection(self) -> str | None:
         return self._places.to(self._places.events, "Subscriptions")
 

@@ -203,7 +203,7 @@ class RedfishBmc:
         change = write.prepare(call)
         reply = self._carried_out(write, change, path)
         if reply.status == 200 and reply.body is None and call.method == "PATCH" and not reply.lost:
-            return self._get(replace(call, query={}), path)
+            return self._get(replace(call, query={}), path) if self.read(path) is not None else Reply(204)
         return reply
 
     def _ready(self, write: Write) -> None:

@@ -6,6 +6,8 @@ import json
 import socket
 import ssl
 import struct
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 from weakref import WeakSet
@@ -23,6 +25,7 @@ from drivers.virtual.twin.redfish_parts import Parts
 
 _STANDARD = {"OData-Version": "4.0", "Cache-Control": "no-cache"}
 _READING = ("GET", "HEAD")
+_HELD, _HELD_AT_LEAST = timedelta(seconds=70), timedelta(seconds=2)  # quirk 43
 
 
 class RedfishServer:
@@ -69,7 +72,7 @@ class RedfishServer:
         if up:
             await self.open()
         else:
-            self._machine.work.forget()
+            self._machine.work.forget(all_of_it=not self._machine.personality.firmware.jobs)
             await self.shut()
 
     async def _refuse(self, fault: Strike) -> None:
@@ -110,15 +113,14 @@ class RedfishServer:
 class Refusal(asyncio.Protocol):
     """A connection that is reset as soon as it is there."""
 
-    def __init__(self, then: "object") -> None:
+    def __init__(self, then: Callable[[], None]) -> None:
         self._then = then
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         made = cast("asyncio.Transport", transport)
         made.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         made.abort()
-        if callable(self._then):
-            self._then()
+        self._then()
 
 
 class Door:
@@ -182,7 +184,7 @@ class Door:
         if slow is not None:
             await asyncio.sleep(slow.lasting())
         if 43 in self._machine.quirks and kind not in ("discover", "session"):
-            await asyncio.sleep(max(2.0, self._machine.clock.speed and 70.0 / self._machine.clock.speed))
+            await self._machine.clock.lag(_HELD, _HELD_AT_LEAST)
 
     def _is_spent(self, request: web.BaseRequest) -> bool:
         transport = request.transport

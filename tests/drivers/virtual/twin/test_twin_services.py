@@ -282,6 +282,14 @@ def test_where_accounts_are_slots_an_empty_one_is_filled_and_emptied(bmc_of, nam
     assert bmc.call("GET", collection).status_code == 401
 
 
+def test_a_user_of_an_openbmc_who_is_renamed_has_another_path(bmc_of):
+    bmc = bmc_of("openbmc")
+    body = {"UserName": "anneal", "Password": "Canary-New-1", "RoleId": "Operator"}
+    path = bmc.post(bmc.at("AccountService", "Accounts"), body).headers["location"]
+    assert bmc.patch(path, {"UserName": "temper"}).status_code == 204
+    assert bmc.get(path.replace("anneal", "temper"))["RoleId"] == "Operator"
+
+
 def test_an_idracs_first_slot_is_reserved(bmc_of):
     bmc = bmc_of("idrac")
     assert bmc.patch("/redfish/v1/AccountService/Accounts/1", {"UserName": "x"}).status_code == 400
