@@ -65,12 +65,19 @@ class Images:
     def url(self, artefact: Artefact, role: str = "disk") -> str:
         """Publish one file of an artefact: from now on it is served, under the digest of its content."""
         file = artefact.files[role]
-        name = _name(role, file)
+        return self._publish(_name(role, file), file.path)
+
+    def offer(self, file: Path, sha256: str) -> str:
+        """Publish a file that is not of the store, as a firmware package for a BMC that fetches it itself."""
+        ending = file.suffix[1:].lower()
+        return self._publish(f"{sha256}.{ending if ending.isalpha() and ending.isascii() else 'bin'}", file)
+
+    def _publish(self, name: str, path: Path) -> str:
         link = self._directory / name
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not link.exists():
             fresh = self._directory / f".{name}-{threading.get_ident()}"
-            fresh.symlink_to(file.path.resolve())
+            fresh.symlink_to(path.resolve())
             fresh.replace(link)
         return f"{self._root}/images/{name}"
 

@@ -117,6 +117,12 @@ class BootIntents:
         with self._store.engine.connect() as connection:
             return connection.execute(_UNCALLED.where(BOOT.c.node == node).with_only_columns(BOOT.c.armed_at)).scalar()
 
+    def under_way(self, node: str) -> bool:
+        """Whether the node has a boot at all: armed, loading or called in. A crash just before arming leaves none."""
+        with self._store.engine.connect() as connection:
+            asked = select(BOOT.c.id).where(BOOT.c.node == node, BOOT.c.ended_at.is_(None)).limit(1)
+            return connection.scalar(asked) is not None
+
     def wake(self) -> None:
         """Have whoever waits for an agent that has not called look again, by the agent's signal."""
         with self._store.begin() as connection:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -10,7 +9,7 @@ from drivers.ability.bios import not_in_force
 from drivers.ability.machine import Machine
 from drivers.ability.progress import Handle
 from orchestrator.steps.ability import bios
-from orchestrator.steps.piece import Inputs, Kind, Piece
+from orchestrator.steps.piece import Inputs, Kind, Pack, Piece
 from orchestrator.steps.world import World
 from orchestrator.work import Job, Observation
 
@@ -38,7 +37,7 @@ def _lacks(machine: Machine, job: Job, inputs: Inputs) -> Mapping[Piece, str]:
     return {} if why is None else {_SETTINGS: why}
 
 
-def _stage(machine: Machine, job: Job, inputs: Inputs, _piece: Piece, _site: Path) -> Handle | None:
+def _stage(machine: Machine, job: Job, inputs: Inputs, _piece: Piece, _pack: Pack) -> Handle | None:
     return bios(machine, job).stage_bios(_wanted(inputs))
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -13,7 +12,7 @@ from drivers.ability.progress import Handle
 from inventory.profile import BootWanted
 from orchestrator.errors import StepFailed
 from orchestrator.steps.ability import boot_control, secure_boot
-from orchestrator.steps.piece import Inputs, Kind, Piece
+from orchestrator.steps.piece import Inputs, Kind, Pack, Piece
 from orchestrator.steps.world import World
 from orchestrator.work import Job, Observation
 
@@ -84,7 +83,7 @@ def first_ids(wanted: Sequence[str], present: Sequence[BootOption]) -> list[str]
     return ids
 
 
-def _stage(machine: Machine, job: Job, inputs: Inputs, piece: Piece, _site: Path) -> Handle | None:
+def _stage(machine: Machine, job: Job, inputs: Inputs, piece: Piece, _pack: Pack) -> Handle | None:
     wanted = _wanted(inputs)
     if piece == _MODE and wanted.mode is not None:
         return boot_control(machine, job).set_boot_mode(wanted.mode)

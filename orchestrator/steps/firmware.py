@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
 from pydantic import JsonValue
 
-from drivers.ability.firmware import Package
 from drivers.ability.machine import Machine
 from drivers.ability.progress import Handle
 from inventory.profile import FirmwareWanted
 from orchestrator.errors import OutcomeUnknown, StepFailed
 from orchestrator.reboots import FIRMWARE
 from orchestrator.steps.ability import firmware
-from orchestrator.steps.piece import Inputs, Kind, Piece
+from orchestrator.steps.piece import Inputs, Kind, Pack, Piece
 from orchestrator.steps.world import World
 from orchestrator.versions import falls_short, is_unclear
 from orchestrator.work import Job, Observation
@@ -51,16 +49,16 @@ def _lacks(machine: Machine, job: Job, inputs: Inputs) -> Mapping[Piece, str]:
     return {Piece(ROLE, str(index), fence=wanted[index].fence): fault for index, fault in found.items()}
 
 
-def _stage(machine: Machine, job: Job, inputs: Inputs, piece: Piece, site: Path) -> Handle:
+def _stage(machine: Machine, job: Job, inputs: Inputs, piece: Piece, pack: Pack) -> Handle:
     item = _item(inputs, piece)
     present = _present(machine, job)
     if is_unclear(item, present):
         why = falls_short(item, present) or "it holds already"
         raise StepFailed(job.node.name, f"nothing was flashed: {why}", "mend component or version in its profile")
-    file = site / item.package
-    if not file.is_file():
-        raise StepFailed(job.node.name, f"there is no file {file}", "bring the package there, or mend its profile")
-    return firmware(machine, job).update(Package(file, item.sha256), on_reset=True)
+    package = pack(item.package, item.sha256)
+    if not package.file.is_file():
+        raise StepFailed(job.node.name, f"there is no file {package.file}", "bring it there, or mend its profile")
+    return firmware(machine, job).update(package, on_reset=True)
 
 
 def _unsent(machine: Machine, job: Job, inputs: Inputs, piece: Piece) -> bool:

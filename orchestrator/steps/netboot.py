@@ -62,7 +62,7 @@ def ensure_agent(world: World, job: Job) -> Park | None:
 
     job.once("boot-ramdisk", boot, again)
     armed = world.services.intents.uncalled(job.node.name)
-    if armed is not None and armed < world.services.began:
+    if not world.services.intents.under_way(job.node.name) or (armed is not None and armed < world.services.began):
         job.once(f"boot-ramdisk since {world.services.began:%Y%m%dT%H%M%S.%f}", boot, again)
     gone = world.services.agents.gone(job.node.name)
     if gone:

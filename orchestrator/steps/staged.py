@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from drivers.ability.firmware import Steady
+from drivers.ability.firmware import Package, Steady
 from drivers.ability.machine import Machine
 from drivers.ability.progress import Handle, Phase, handle_from
 from drivers.errors import Denied, DriverError, IdentityChanged, Transient
@@ -114,10 +114,9 @@ class _Round:
 
     def _staged(self, machine: Machine, piece: Piece) -> Handle | None:
         kind, inputs = KINDS[piece.role], self.asked[piece.role]
-        site = self.world.bmcs.vaults.root
 
         def send() -> JsonValue:
-            handle = kind.stage(machine, self.job, inputs, piece, site)
+            handle = kind.stage(machine, self.job, inputs, piece, self._pack)
             return handle.as_json() if handle else None
 
         def unsent() -> bool:
@@ -125,6 +124,10 @@ class _Round:
 
         told = sent(self.job, self.key(f"{piece}"), send if piece.role == self.job.role else _along(send), unsent)
         return handle_from(told) if told not in (None, _LEFT) else None
+
+    def _pack(self, name: str, sha256: str) -> Package:
+        file = self.world.bmcs.vaults.root / name
+        return Package(file, sha256, self.world.services.images.offer(file, sha256) if file.is_file() else None)
 
     def _phase(self, machine: Machine, piece: Piece, handle: Handle) -> Phase:
         """`StepFailed` where our own has failed; another role's tells that itself."""

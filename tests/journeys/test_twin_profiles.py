@@ -50,13 +50,13 @@ def fill(directory: Path, net: int) -> None:
     (directory / "twin.yaml").write_text(yaml.safe_dump(twin))
     site = yaml.safe_load((directory / "site" / "site.yaml").read_text())
     profiles = {name: {**EVERYWHERE, **body} for name, body in PROFILES.items()}
-    profiles["full"]["firmware"] = [_package(directory / "site", *one) for one in PACKAGES.items()]
+    profiles["full"]["firmware"] = [package(directory / "site", *one) for one in PACKAGES.items()]
     site["profiles"] = profiles
     site["nodes"][OTHER]["root_disk"] = {"serial": "VD1-DISK-03"}
     (directory / "site" / "site.yaml").write_text(yaml.safe_dump(site, sort_keys=False))
 
 
-def _package(site: Path, component: str, version: str) -> dict[str, object]:
+def package(site: Path, component: str, version: str) -> dict[str, object]:
     content = f"TWIN-FIRMWARE {component} {version}\n".encode() * 100
     (site / f"{component}.bin").write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -73,7 +73,7 @@ def heard(twin: Twin) -> dict[str, dict[str, object]]:
 def rack(anneal_on):
     """The command, the rack, and how `anneal ready` ended."""
     anneal = anneal_on()
-    fill(anneal.directory, 35)
+    fill(anneal.directory, 45)
     with Twin(file.load(anneal.directory / "twin.yaml")) as twin:
         done = anneal("ready", "r1", "--wait", within=WAIT)
         yield anneal, twin, done

@@ -95,3 +95,13 @@ def arguments(pid):
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     return []
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"), [("BIOS_1.12.EXE", "exe"), ("bmc.bin", "bin"), ("fw.d9", "bin"), ("fw", "bin")]
+)
+def test_a_firmware_package_is_served_under_its_digest_and_a_plain_ending(served, tmp_path, name, ending):
+    (tmp_path / name).write_bytes(b"firmware")
+    url = served.offer(tmp_path / name, "a" * 64)
+    assert url.endswith(f"/images/{'a' * 64}.{ending}")
+    assert httpx.get(url).content == b"firmware"
