@@ -84,7 +84,7 @@ class Users:
         elif operation == 2:
             self.passwords[number] = raw.rstrip(b"\0")[: self.longest]
             if number == 2:
-                self.bmc.machine.password = self.passwords[2].decode()
+                self.bmc.machine.accounts.first.password = self.passwords[2].decode()
         elif not self.tests:
             return 0xC1, b""
         else:

@@ -516,6 +516,7 @@ def test_a_tree_of_odd_shape_has_fewer_slots_and_raises_nothing(lab, machine, ba
 def test_slots_of_another_machines_manager_are_not_ours(lab, machine, bay):
     bay()
     lab.resources["/redfish/v1/Managers"]["Members"].append({"@odata.id": "/redfish/v1/Managers/2"})
+    lab.resources["/redfish/v1/Managers/2"] = {"ManagerType": "BMC"}
     assert machine.slots() == ()
     lab.resources[SYSTEM]["Links"] = {"ManagedBy": [{"@odata.id": MANAGER}]}
     assert len(machine.slots()) == 1
