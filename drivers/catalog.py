@@ -8,7 +8,7 @@ from drivers.ability.accounts import Accounts
 from drivers.ability.bios import Bios
 from drivers.ability.boot import BootControl, SecureBoot
 from drivers.ability.firmware import FirmwareUpdate, Steady
-from drivers.ability.health import Events, Health
+from drivers.ability.health import Events, Health, Subscriptions
 from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify, Machine, Power
 from drivers.ability.management import Management
 from drivers.ability.media import VirtualMedia
@@ -23,7 +23,7 @@ from drivers.redfish import card as redfish_card
 from drivers.redfish.driver import Redfish
 from drivers.trust import Trust
 from inventory.model import Bmc
-from inventory.secrets import Login
+from inventory.secrets import Login, Secret
 
 DRIVERS: Mapping[str, type[Redfish] | type[Ipmi]] = MappingProxyType({"redfish": Redfish, "ipmi": Ipmi})
 _PROBES: Mapping[str, Callable[[Bmc, Login, Trust, Patience], Card]] = MappingProxyType(
@@ -44,6 +44,7 @@ _ABILITIES = MappingProxyType(
         "management": Management,
         "health": Health,
         "events": Events,
+        "subscriptions": Subscriptions,
         "firmware": FirmwareUpdate,
         "steady": Steady,
         "raid": Raid,
@@ -106,6 +107,17 @@ def probe(
         raise silent[0]
     tried = "; ".join(f"by {protocol}: {error.what}" for protocol, error in zip(protocols, silent, strict=True))
     raise Unreachable(str(bmc.address), f"no BMC answers ({tried})", "check its power, cable and address")
+
+
+def renew(bmc: Bmc, login: Login, password: Secret, trust: Trust, patience: Patience = _PATIENCE) -> None:
+    """Set a new password with a login that is good for nothing else (`PasswordExpired`). `Unsupported` by IPMI.
+
+    `UnknownOutcome` where the answer was lost: a login with the new one tells.
+    """
+    if bmc.protocol != "redfish":
+        what = f"{login.user} cannot be given a new password by {bmc.protocol} before it logs in"
+        raise Unsupported(str(bmc.address), what, "change it by Redfish or on its own page")
+    Redfish.renew(bmc, login, password, trust, patience)
 
 
 def _check_serial(machine: Machine, who: str, expected: str) -> None:

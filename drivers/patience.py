@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 _FIRST_PAUSE = 1 / 20  # of the longest: most machines answer at once, and a slow BMC must not be asked all the time
 _GROWTH = 1.6
+_LOOKS = 30  # of a long wait
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,13 @@ class Patience:
     upload: timedelta = timedelta(minutes=10)  # a BMC may judge a firmware file before it answers
     steady: timedelta = timedelta(minutes=10)  # until a BMC that restarts answers well again and again
     poll: timedelta = timedelta(seconds=5)  # the longest pause between two looks
+
+    def for_power(self, within: timedelta) -> "Patience":
+        """For a power state that may take `within`: the longer the wait, the seldomer it looks.
+
+        Some BMCs fall silent where their power state is asked for all the time (quirk 27).
+        """
+        return replace(self, power=within, poll=max(self.poll, within / _LOOKS))
 
     def looks(self, within: timedelta) -> Iterator[None]:
         """Yield at once and then after each pause, the last time when `within` is over. Pauses grow to `poll`."""

@@ -64,8 +64,11 @@ def not_in_force(state: BiosState, wanted: Mapping[str, JsonValue]) -> str | Non
 
 
 def same(left: JsonValue, right: JsonValue) -> bool:
-    """Equal as JSON: true is not 1."""
-    return isinstance(left, bool) == isinstance(right, bool) and left == right
+    """Equal as JSON, where true is not 1; and a number is itself in quotes, in which some BMCs tell it."""
+    kinds = {type(left), type(right)}
+    if kinds == {int, str}:
+        return str(left) == str(right)
+    return (bool not in kinds or len(kinds) == 1) and left == right
 
 
 def shown(value: JsonValue) -> str:

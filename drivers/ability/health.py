@@ -36,3 +36,12 @@ class Health(Protocol):
 class Events(Protocol):
     def events(self, within: timedelta) -> Iterator[LogEntry]:
         """What happens from now on: as a stream where the BMC offers one, else by looking at its log now and then."""
+
+
+@runtime_checkable
+class Subscriptions(Protocol):
+    def subscribe(self, url: str) -> str:
+        """Have events sent to this listener; the place of the subscription. Ours to any other listener are ended."""
+
+    def unsubscribe(self, place: str) -> None:
+        """Return once it is gone."""

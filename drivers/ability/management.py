@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from drivers.ability.progress import Handle
+from drivers.facts import Finding
 from inventory.address import Mac
 
 
@@ -21,6 +22,7 @@ class BmcState:
     addresses: tuple[str, ...] = ()
     dhcp: bool | None = None
     ipmi_enabled: bool | None = None
+    findings: tuple[Finding, ...] = ()  # "clock-off" where its clock is over a day from ours
 
 
 @runtime_checkable

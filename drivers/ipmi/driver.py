@@ -6,7 +6,6 @@ Source: IPMI v2.0 rev. 1.1: chapters 20 and 22 (device), 28 (chassis), 34 (FRU).
 import contextlib
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
@@ -19,6 +18,7 @@ from drivers.errors import Busy, Garbled, NotApplied, Refused, UnknownOutcome, U
 from drivers.facts import Boot, BootMode, BootTarget, Finding, HardwareFacts, Identity, PowerState
 from drivers.ipmi.log import IpmiLog
 from drivers.ipmi.sensors import IpmiSensors
+from drivers.ipmi.suites import suites_of
 from drivers.ipmi.users import IpmiUsers
 from drivers.patience import Patience
 from drivers.proof import prove_power
@@ -52,6 +52,7 @@ _NO_CARD = (
     "IPMI tells no BIOS settings, reset types, boot targets, NICs, processors, memory, drives, volumes, virtual media, "
     "update methods, password lengths, session timeout or Secure Boot"
 )
+_OPEN = "it lists cipher suite 0, which lets in who knows a user's name: switch it off"
 _NO_LIST = "IPMI tells no processors, memory, NICs or drives; the agent reads them in the machine"
 
 
@@ -112,6 +113,7 @@ class Ipmi:
             "UUID": identity.uuid,
         }
         untold = [name for name, value in named.items() if value is None]
+        findings += self._weak()
         if untold:
             findings.append(Finding("not-told", "ipmi", f"its FRU tells no {', '.join(untold)}"))
         return Card(
@@ -146,7 +148,7 @@ class Ipmi:
             return
         try:
             asked = self._control(_SOFT_OFF, PowerState.OFF)
-            prove_power(self._wire.who, asked, PowerState.OFF, self.power, replace(self._patience, power=within))
+            prove_power(self._wire.who, asked, PowerState.OFF, self.power, self._patience.for_power(within))
         except (Busy, NotApplied, Refused, UnknownOutcome, Unsupported) as error:
             if force:
                 self.turn(PowerState.OFF)
@@ -214,6 +216,11 @@ class Ipmi:
         yield Finding("not-told", "ipmi", _NO_LIST)
         if self._wire.privilege < _ADMINISTRATOR:
             yield Finding("ipmi-operator", "ipmi", _LESS)
+
+    def _weak(self) -> Iterator[Finding]:
+        """What makes this BMC's IPMI open to whoever can reach it. Asks for a list, and tries no login."""
+        if 0 in suites_of(self._wire):
+            yield Finding("ipmi-suite-0", "ipmi", _OPEN)
 
     def _arm(self, target: BootTarget, mode: BootMode | None) -> Boot:
         # Optional, and refused by some (OpenBMC): then the flags live for 60 s.

@@ -4,6 +4,7 @@ Source: DSP0268, AccountService, ManagerAccount and Role; DSP0266, password mana
 """
 
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from itertools import chain, count
 
 from drivers.ability.accounts import Account, PasswordRules
@@ -22,7 +23,7 @@ from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.tree import Tree
 from drivers.redfish.users import Users, account_of, last_of, name_of, role_of, rules_of, users_of
-from drivers.wire.https import Json
+from drivers.wire.https import Answer, Json
 from inventory.quantity import in_words
 from inventory.secrets import Secret
 
@@ -33,13 +34,17 @@ _IN_ORDER = (("UserName", "Password"), ("RoleId",), ("Enabled",))  # quirk 101
 
 
 class RedfishAccounts:
-    """The users of one service. The family says which slots are reserved, and which service lies about being one."""
+    """The users of one service, for one change.
+
+    The family says which slots are reserved, and where a collection that seems to grow does not.
+    """
 
     def __init__(self, session: RedfishSession, family: Family, patience: Patience) -> None:
         self._session = session
         self._family = family
         self._lowest = max(family.first_slot, _LOWEST_SLOT)
         self._patience = patience
+        self._settles = patience.settle
 
     def read(self) -> tuple[Account, ...]:
         return tuple(account_of(one) for one in users_of(self._session).members if name_of(one))
@@ -80,6 +85,8 @@ class RedfishAccounts:
             else:
                 self._make(users, wanted)
         except UnknownOutcome as error:
+            if present is not None:
+                raise  # all that reads back was there before, and the password does not
             lost = error
         return self._kept(user, role, lost)
 
@@ -94,10 +101,10 @@ class RedfishAccounts:
             self._drop(users, account)
         except UnknownOutcome as error:
             lost = error
-        for _ in self._patience.looks(self._patience.settle):
+        for _ in self._patience.looks(self._settles):
             if self._gone(account, user):
                 return
-        what = f"it agreed to remove {user}, who is still there after {in_words(self._patience.settle)}"
+        what = f"it agreed to remove {user}, who is still there after {in_words(self._settles)}"
         raise lost or NotApplied(self._session.who, what, "remove it by hand, or update its firmware")
 
     def _named(self, users: Users, user: str) -> Resource | None:
@@ -154,7 +161,8 @@ class RedfishAccounts:
             return
         try:
             self._first_taken(
-                lambda form: self._session.post(users.place, form, secret=True), *self._forms(users, wanted)
+                lambda form: self._session.post(users.place, form, secret=True),
+                *self._forms(users, wanted),
             )
         except (Refused, Unsupported):
             if not free:
@@ -184,18 +192,18 @@ class RedfishAccounts:
         """In one write; where that is refused name and password first, what they may do next, and enabled last."""
         steps = [step for keys in _IN_ORDER if (step := {key: wanted[key] for key in keys if key in wanted})]
         try:
-            self._session.patch(path, wanted, secret=True)
+            self._taken(self._session.patch(path, wanted, secret=True))
         except Refused:
             if len(steps) == 1:
                 raise
             for step in steps:
-                self._session.patch(path, step, secret=True)
+                self._taken(self._session.patch(path, step, secret=True))
 
     def _drop(self, users: Users, account: Resource) -> None:
         """Deleted; emptied where it is a slot, which some BMCs allow only with the role that a free slot shows."""
         if self._family.accounts == "collection":
             try:
-                self._session.delete(account.path)
+                self._taken(self._session.delete(account.path))
             except Unsupported:
                 if self._session.find(account.path) is None:
                     return
@@ -209,12 +217,17 @@ class RedfishAccounts:
             self._session.patch(account.path, {"Enabled": False})
             self._session.patch(account.path, {"UserName": ""})
 
-    def _first_taken(self, send: Callable[[Json], object], *forms: Json) -> None:
+    def _taken(self, answer: Answer) -> None:
+        """A task behind it (DSP0266, 202) may take as long as a power action; the user itself tells when it is over."""
+        if answer.status == HTTPStatus.ACCEPTED:
+            self._settles = self._patience.power
+
+    def _first_taken(self, send: Callable[[Json], Answer], *forms: Json) -> None:
         """Send the first form; the next where that was refused and so changed nothing."""
         refusals: list[Refused] = []
         for form in forms:
             try:
-                send(form)
+                self._taken(send(form))
             except Refused as error:
                 refusals.append(error)
             else:
@@ -225,7 +238,7 @@ class RedfishAccounts:
         place: str | None = None
         held = "nowhere"
         enabled_ourselves = False
-        for _ in self._patience.looks(self._patience.settle):
+        for _ in self._patience.looks(self._settles):
             seen = self._look(lambda: self._found(place, user))  # noqa: B023  called before the next turn
             if seen is None:
                 continue
@@ -236,7 +249,7 @@ class RedfishAccounts:
             if enabled is False and not enabled_ourselves:
                 enabled_ourselves = True
                 self._session.patch(place, {"Enabled": True})
-        what = f"it took the user {user} and shows it {held} after {in_words(self._patience.settle)}"
+        what = f"it took the user {user} and shows it {held} after {in_words(self._settles)}"
         raise lost or NotApplied(self._session.who, what, "look at its users; update its firmware")
 
     def _found(self, place: str | None, user: str) -> Resource | None:

@@ -100,12 +100,13 @@ class RedfishBios:
     def _registry(self, bios: Resource) -> Mapping[str, Attribute]:
         return registry_of(Tree(self._session, bios), self._session.root, bios)
 
-    def _reading(self) -> _Reading:
+    def _reading(self, known: Queue | None = None) -> _Reading:
+        """`known`: the jobs as they were a moment ago. Some BMCs keep a hundred, each a request."""
         system = self._host.system()
         bios = self._bios(system)
         settings = settings_of(self._session, bios)
         current = _attributes(bios)
-        queue = queue_of(self._host, settings.path if settings else None)
+        queue = known or queue_of(self._host, settings.path if settings else None)
         state = BiosState(
             version=system.text("BiosVersion"),
             current=current,
@@ -173,11 +174,13 @@ class RedfishBios:
         except UnknownOutcome:
             answer = None
         except Refused as error:
+            if self._host.queue() is not None and (late := self._reading()).jobs:
+                raise self._occupied(f"settings wait{_by(late.jobs)} that were staged meanwhile") from error
             raise self._in_registry_terms(error, reading, missing) from error
         handle = self._with_job(reading, self._begun(reading, answer, missing))
         # A host that is started before its job waits for that starts without it (quirk 11).
         until_over(self._session, handle, self._host.patience, self._host.patience.settle)
-        return self._proven(handle, wanted)
+        return self._proven(handle, wanted, reading.queue)
 
     def _begun(self, reading: _Reading, answer: Answer | None, values: Values) -> Handle:
         """The lists are asked only where a job must be there or may be: what is new may be somebody else's."""
@@ -191,22 +194,34 @@ class RedfishBios:
             return handle
         try:
             answer: Answer | None = self._session.post(queue, {"TargetSettingsURI": reading.settings.path})
-        except (Refused, UnknownOutcome):
+        except (Refused, Unsupported, UnknownOutcome):
             answer = None  # "already committed" means that there is one
         made = begun(self._session, answer, handle.what, reading.queue.looked, needs_reset=True)
         return made if made.path is not None else handle
 
-    def _proven(self, handle: Handle, wanted: Values) -> Handle | None:
+    def _proven(self, handle: Handle, wanted: Values, before: Queue) -> Handle | None:
         """None where all of it is in force by now. `NotApplied` where it is neither in force nor staged."""
-        for reading in self._host.readings(self._reading, handle.what):
-            if not reading.lacks(wanted):
+
+        def look() -> _Reading:
+            reading = self._reading(before)
+            return reading if reading.lacks(wanted) else self._reading()
+
+        for reading in self._host.readings(look, handle.what):
+            if not reading.lacks(wanted) and not self._idle(reading, handle):
                 done = handle.path is None and in_force(reading.state, wanted) and not reading.state.pending
                 return None if done else handle
-        if handle.path is not None and any(_name(job.handle) == _name(handle) for job in reading.jobs):
+        jobs = self._reading().jobs
+        if handle.path is not None and any(_name(job.handle) == _name(handle) for job in jobs):
             return handle  # it does not show what is staged, and its job waits
         lost = ", ".join(f"{name} reads {shown(reading.effective.get(name))}" for name in reading.lacks(wanted))
+        lost = lost or "no job takes up what is staged"
         what = f"{handle.what} was sent, and after {in_words(self._host.patience.settle)} {lost}"
         raise NotApplied(self._session.who, what, "look for what these settings depend on; update its firmware")
+
+    def _idle(self, reading: _Reading, handle: Handle) -> bool:
+        """Whether settings lie where nothing will ever apply them: staged, in a BMC of jobs, without one."""
+        made = handle.path is not None or bool(reading.jobs)
+        return bool(reading.state.pending) and not made and self._host.queue() is not None
 
     def _in_registry_terms(self, error: Refused, reading: _Reading, values: Values) -> Refused:
         """A refusal, with what the refused values depend on: some are read-only until others are set (quirk 73)."""

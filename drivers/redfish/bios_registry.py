@@ -4,7 +4,7 @@ Source: DSP0268, AttributeRegistry, MessageRegistryFile.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from pydantic import JsonValue
@@ -14,6 +14,7 @@ from drivers.redfish.resource import Resource
 from drivers.redfish.tree import Tree
 
 _LANGUAGE = "en"
+_NAMED, _DISPLAYED = "ValueName", "ValueDisplayName"
 _ANOTHER = 3
 _VERSION = re.compile(r"\.?v?\d+(?:[._]\d+)+(?:\.json)?$")
 _KINDS: Mapping[str, type[object]] = MappingProxyType(
@@ -28,10 +29,10 @@ def registry_of(tree: Tree, root: Resource, bios: Resource) -> Mapping[str, Attr
         return {}
     for location in _locations(tree, root, name):
         found = tree.at(location)
-        attributes = tuple(found.objects("RegistryEntries", "Attributes"))
+        attributes = tuple(one for one in found.objects("RegistryEntries", "Attributes") if one.text("AttributeName"))
         if attributes:
-            parents = _parents(found)
-            return dict(_attribute(one, parents) for one in attributes if one.text("AttributeName"))
+            parents, words = _parents(found), _words(attributes, bios.inner("Attributes"))
+            return dict(_attribute(one, parents, words) for one in attributes)
     return {}
 
 
@@ -40,7 +41,12 @@ def objections(
 ) -> list[str]:
     """What speaks against each value. Without a registry: what the present values tell."""
     if registry:
-        return [text for name, value in wanted.items() for text in _against(registry.get(name), name, value)]
+        absent = wanted.keys() - current.keys() if current else set()
+        return [
+            text
+            for name, value in wanted.items()
+            for text in (*_against(registry.get(name), name, value), *_missing(registry.get(name), name, absent))
+        ]
     return [text for name, value in wanted.items() for text in _unlike(current, name, value)]
 
 
@@ -78,12 +84,23 @@ def _last(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
 
 
-def _attribute(entry: Resource, parents: Mapping[str, tuple[str, ...]]) -> tuple[str, Attribute]:
+def _words(attributes: Iterable[Resource], current: Resource) -> str:
+    """Which of its two words a value goes by. Supermicro's BIOS speaks in those that a registry has for people."""
+    seen = [(one, value) for one in attributes if (value := current.text(one.text("AttributeName") or ""))]
+    counts = {key: sum(value in _values(one, key) for one, value in seen) for key in (_NAMED, _DISPLAYED)}
+    return _DISPLAYED if counts[_DISPLAYED] > counts[_NAMED] else _NAMED
+
+
+def _values(entry: Resource, key: str) -> tuple[str, ...]:
+    return tuple(value for one in entry.objects("Value") if (value := one.text(key)))
+
+
+def _attribute(entry: Resource, parents: Mapping[str, tuple[str, ...]], words: str) -> tuple[str, Attribute]:
     name = entry.text("AttributeName") or ""
     return name, Attribute(
         name=name,
         type=entry.text("Type"),
-        values=tuple(value for one in entry.objects("Value") if (value := one.text("ValueName"))),
+        values=_values(entry, words),
         lower=_bound(entry, "LowerBound"),
         upper=_bound(entry, "UpperBound"),
         read_only=bool(entry.flag("ReadOnly") or entry.flag("Immutable")),
@@ -108,6 +125,17 @@ def _parents(registry: Resource) -> Mapping[str, tuple[str, ...]]:
     return {child: tuple(dict.fromkeys(names)) for child, names in found.items()}
 
 
+def _missing(attribute: Attribute | None, name: str, absent: Container[str]) -> Iterator[str]:
+    """A registry may serve several models: what this one does not show could never be proven."""
+    if attribute is not None and name in absent and attribute.type != "Password":
+        yield f"{name}: the registry knows it, and this BIOS does not have it{_depends(attribute)}"
+
+
+def _depends(attribute: Attribute) -> str:
+    on = ", ".join(attribute.depends_on)
+    return f" (it depends on {on}: set that, reset, then this)" if on else ""
+
+
 def _against(attribute: Attribute | None, name: str, value: JsonValue) -> Iterator[str]:
     if attribute is None:
         yield f"{name}: the registry knows no such attribute"
@@ -116,8 +144,7 @@ def _against(attribute: Attribute | None, name: str, value: JsonValue) -> Iterat
         yield f"{name}: it is a password, which is set by an action and never reads back"
         return
     if attribute.read_only:
-        on = f" (it depends on {', '.join(attribute.depends_on)}: set that, reset, then this)"
-        yield f"{name}: it is read-only{on if attribute.depends_on else ''}"
+        yield f"{name}: it is read-only{_depends(attribute)}"
     kind = _KINDS.get(attribute.type or "")
     if kind is not None and type(value) is not kind:
         yield f"{name}: {shown(value)} is no {attribute.type}"

@@ -53,12 +53,11 @@ def targets_of(*places: Resource) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in lists for name in names))
 
 
-def writable(session: RedfishSession, system: Resource, key: str | None = None) -> Resource:
-    """The settings resource where that holds Boot, with `key` in it; some BMCs have one without it (quirk 5)."""
+def writable(session: RedfishSession, system: Resource, key: str = "BootSourceOverride") -> Resource:
+    """The settings resource where its Boot holds what begins with `key`; some BMCs have one without it (quirk 5)."""
     settings = settings_of(session, system)
-    if settings is None or not settings.inner("Boot").body:
-        return system
-    return settings if key is None or key in settings.inner("Boot").body else system
+    holds = settings is not None and any(name.startswith(key) for name in settings.inner("Boot").body)
+    return settings if settings is not None and holds else system
 
 
 class RedfishBoot:

@@ -44,7 +44,7 @@ class RedfishBootControl:
             mode=override.mode or mode_of(self._bios.attributes(system)),
             targets=targets_of(system, place),
             order=self._options(system),
-            http_uri=place.text("Boot", "HttpBootUri") or system.text("Boot", "HttpBootUri"),
+            http_uri=_uri(place) or _uri(system),
         )
 
     def set_mode(self, mode: BootMode) -> Handle | None:
@@ -80,7 +80,7 @@ class RedfishBootControl:
         """Without the location kept, the host would start from whatever DHCP names: disarmed then."""
         boot = self._once.once(BootTarget.HTTP, "uefi", uri)
         place = writable(self._session, self._host.system())
-        kept = place.text("Boot", "HttpBootUri")
+        kept = _uri(place)
         if kept == uri:
             return boot
         with contextlib.suppress(DriverError):
@@ -117,6 +117,12 @@ class RedfishBootControl:
         span = in_words(self._host.patience.settle)
         what = f"{handle.what} was sent, and after {span} it reads {', '.join(_tokens(place)) or 'nothing'}"
         raise NotApplied(self._session.who, what, "finish or clear its pending settings; update its firmware")
+
+
+def _uri(resource: Resource) -> str | None:
+    """Some say "None" where there is none."""
+    told = resource.text("Boot", "HttpBootUri")
+    return told if told and "://" in told else None
 
 
 def _option(entry: str, option: Resource | None) -> BootOption:

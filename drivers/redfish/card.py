@@ -105,7 +105,7 @@ def _with_host(tree: Tree, root: Resource, system: Resource, manager: Resource, 
         processors=processors_of(tree, system),
         memory_mib=memory_mib_of(tree, system),
         drives=tuple(storage.unique_drives.values()),
-        volumes=storage.volumes,
+        volumes=storage.volumes(),
         virtual_media=slots(tree, card.bmc.family, system, manager),
         secure_boot=secure_boot(tree, system),
     )

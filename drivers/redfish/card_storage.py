@@ -5,7 +5,6 @@ Source: DSP0268: Storage, Drive, Volume, SimpleStorage; HPE's SmartStorage, whic
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from drivers.card import VolumeCard
 from drivers.facts import Drive
@@ -32,21 +31,26 @@ class _Volume:
 
 
 class StorageReading:
-    """What one reading of a host's tree tells of its storage. Drives and volumes by path, each once."""
+    """What one reading of a host's tree tells of its storage. Drives by path, each once.
+
+    No `cached_property`: in Python 3.11 one lock is held by all instances while one of them waits for its BMC.
+    """
 
     def __init__(self, tree: Tree, system: Resource) -> None:
         self._tree = tree
         self._system = system
+        self._storages = tuple(tree.members(system.link("Storage"), *_STORAGE))
+        self._arrays = self._smart_arrays()
+        self.drives = self._every_drive()
+        self.unique_drives = self._unique_drives()
 
-    @cached_property
-    def drives(self) -> dict[str, Drive]:
+    def _every_drive(self) -> dict[str, Drive]:
         """By Storage and the vendor's own; SimpleStorage, which knows no serials, only where those tell of none."""
         found = {link: _drive(drive, link) for link, drive in self._listed() if _present(drive)}
         serials = {drive.serial for drive in found.values() if drive.serial}
         found |= {path: drive for path, drive in self._array_drives() if drive.serial not in serials}
         return found or dict(self._simple())
 
-    @cached_property
     def volumes(self) -> tuple[VolumeCard, ...]:
         """By Storage; the vendor's own only where that tells of none."""
         found = tuple(self._volumes()) or tuple(self._array_volumes())
@@ -63,15 +67,10 @@ class StorageReading:
             for one in found
         )
 
-    @cached_property
-    def unique_drives(self) -> dict[str, Drive]:
+    def _unique_drives(self) -> dict[str, Drive]:
         """Short ids collide between controllers: those that do give way to the path."""
         doubled = _doubled(drive.id for drive in self.drives.values())
         return {path: replace(drive, id=path) if drive.id in doubled else drive for path, drive in self.drives.items()}
-
-    @cached_property
-    def _storages(self) -> tuple[Resource, ...]:
-        return tuple(self._tree.members(self._system.link("Storage"), *_STORAGE))
 
     def _listed(self) -> Iterator[tuple[str, Resource]]:
         seen: set[str] = set()
@@ -110,8 +109,7 @@ class StorageReading:
                     drives=volume.links("Links", "Drives"),
                 )
 
-    @cached_property
-    def _arrays(self) -> tuple[Resource, ...]:
+    def _smart_arrays(self) -> tuple[Resource, ...]:
         """HPE's array controllers."""
         smart = self._tree.at(_of_hpe(self._system, "SmartStorage"))
         link = _either(smart, "ArrayControllers")

@@ -10,12 +10,11 @@ from pydantic import JsonValue
 
 from drivers.ability.progress import Handle
 from drivers.errors import Refused, Unsupported
-from drivers.patience import Patience
 from drivers.redfish.fitness import owner_of, raid_state
+from drivers.redfish.host import Host
 from drivers.redfish.once import Once, holds_already
 from drivers.redfish.resource import Resource
 from drivers.redfish.rest import Rest
-from drivers.redfish.session import RedfishSession
 from drivers.redfish.storage import Subsystem
 from drivers.redfish.tree import Tree
 
@@ -25,9 +24,9 @@ _NAMES = MappingProxyType({True: "ConvertToRAID", False: "ConvertToNonRAID"})
 class Conversion:
     """Of the drives of one controller; `raid`: to RAID, else from it."""
 
-    def __init__(self, session: RedfishSession, patience: Patience, sub: Subsystem, *, raid: bool) -> None:
-        self._session = session
-        self._patience = patience
+    def __init__(self, host: Host, sub: Subsystem, *, raid: bool) -> None:
+        self._session = host.session
+        self._patience = host.patience
         self._sub = sub
         self._raid = raid
 
@@ -42,7 +41,7 @@ class Conversion:
         if target is None:
             remedy = "set it in the controller's own set-up, or by its vendor's tools"
             raise Unsupported(self._session.who, f"it has no action {_NAMES[self._raid]} for drives", remedy)
-        before = rest.check(tree, system, what, self._sub.storage, self._sub.collection, *self._sub.drives)
+        before = rest.check(tree, what, self._sub.storage, self._sub.collection, *self._sub.drives)
         ids: list[JsonValue] = [drive.text("Id") for drive in left]
         once = Once(self._session, self._patience, what, before)
         return once.send(lambda: self._session.post(target, {"PDArray": ids}), lambda: self._read_so(left))

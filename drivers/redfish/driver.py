@@ -3,7 +3,7 @@
 Source: DMTF DSP0266 (protocol), DSP0268 (data model).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Self
 
@@ -13,6 +13,8 @@ from drivers.ability.accounts import Account, PasswordRules
 from drivers.ability.bios import Attribute, BiosState
 from drivers.ability.boot import BootSettings, SecureBootState
 from drivers.ability.firmware import Component, Package, UpdateMethod
+from drivers.ability.health import LogEntry, Sensor
+from drivers.ability.management import BmcState
 from drivers.ability.media import Slot
 from drivers.ability.progress import Handle, Progress
 from drivers.ability.storage import Controller, EraseMethod, Volume, VolumeWanted
@@ -23,17 +25,23 @@ from drivers.redfish.accounts import RedfishAccounts
 from drivers.redfish.bios import RedfishBios
 from drivers.redfish.boot import RedfishBoot
 from drivers.redfish.boot_control import RedfishBootControl
+from drivers.redfish.certificate import RedfishCertificate
 from drivers.redfish.erase import RedfishErase
+from drivers.redfish.eventlog import RedfishLog
+from drivers.redfish.events import RedfishEvents
 from drivers.redfish.facts import facts_of, identity_of
 from drivers.redfish.firmware import RedfishFirmware
 from drivers.redfish.host import Host
 from drivers.redfish.job import RedfishFollow
+from drivers.redfish.management import RedfishManagement
 from drivers.redfish.media import RedfishMedia
 from drivers.redfish.places import hosts, place_of
 from drivers.redfish.power import RedfishPower
 from drivers.redfish.secure_boot import RedfishSecureBoot
+from drivers.redfish.sensing import sensors_of
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.steady import steady
+from drivers.redfish.subscriptions import RedfishSubscriptions
 from drivers.redfish.tree import Tree
 from drivers.redfish.users import renew
 from drivers.redfish.volumes import RedfishRaid
@@ -50,16 +58,16 @@ class Redfish:
         self._system = system
         self._patience = patience
         self._power = RedfishPower(session, system, patience)
-        self._firmware = RedfishFirmware(session, system)
-        self._raid = RedfishRaid(session, system, patience)
-        self._erase = RedfishErase(session, system, patience)
-        self._media = RedfishMedia(session, system, patience)
         self._host = Host(session, system, patience)
         self._jobs = RedfishFollow(session)
         self._bios = RedfishBios(self._host)
         self._boot = RedfishBoot(self._host)
         self._boot_control = RedfishBootControl(self._host, self._boot, self._bios)
         self._secure_boot = RedfishSecureBoot(self._host, self._bios)
+        self._firmware = RedfishFirmware(self._host)
+        self._raid = RedfishRaid(self._host)
+        self._erase = RedfishErase(self._host)
+        self._media = RedfishMedia(self._host)
 
     @classmethod
     def connect(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
@@ -161,6 +169,46 @@ class Redfish:
 
     def remove_account(self, user: str) -> None:
         self._accounts().remove(user)
+
+    def bmc_state(self) -> BmcState:
+        return self._management().state(self._session.address.host)
+
+    def set_ntp(self, servers: Sequence[str]) -> None:
+        self._management().set_ntp(servers)
+
+    def reset_bmc(self) -> Handle:
+        return self._management().reset()
+
+    def certificate_request(self, common_name: str) -> str:
+        return self._certificate().request(common_name)
+
+    def replace_certificate(self, chain_pem: str) -> None:
+        self._certificate().replace(chain_pem)
+
+    def sensors(self) -> tuple[Sensor, ...]:
+        system = self._session.get(self._system)
+        return sensors_of(Tree(self._session, system), self._session.root, system)
+
+    def log(self, most: int = 200) -> tuple[LogEntry, ...]:
+        return self._log().newest(most)
+
+    def events(self, within: timedelta) -> Iterator[LogEntry]:
+        return RedfishEvents(self._session, self._log(), self._patience).within(within)
+
+    def subscribe(self, url: str) -> str:
+        return RedfishSubscriptions(self._session, self._patience).subscribe(url)
+
+    def unsubscribe(self, place: str) -> None:
+        RedfishSubscriptions(self._session, self._patience).unsubscribe(place)
+
+    def _log(self) -> RedfishLog:
+        return RedfishLog(self._session, (self._host.system(), self._host.manager))
+
+    def _management(self) -> RedfishManagement:
+        return RedfishManagement(self._session, self._host.manager, self._host.family, self._patience)
+
+    def _certificate(self) -> RedfishCertificate:
+        return RedfishCertificate(self._session, self._host.manager.path, self._session.address, self._patience)
 
     def _accounts(self) -> RedfishAccounts:
         return RedfishAccounts(self._session, self._host.family, self._patience)

@@ -11,13 +11,12 @@ from pydantic import JsonValue
 from drivers.ability.progress import Handle
 from drivers.ability.storage import EraseMethod
 from drivers.errors import IdentityChanged, Refused, Unsupported
-from drivers.patience import Patience
 from drivers.redfish.apply_time import APPLY, LATER, apply_time, times_of
 from drivers.redfish.fitness import owner_of
+from drivers.redfish.host import Host
 from drivers.redfish.once import Once
 from drivers.redfish.resource import Resource
 from drivers.redfish.rest import Rest
-from drivers.redfish.session import RedfishSession
 from drivers.redfish.storage import Subsystem, oem, subsystem
 from drivers.redfish.tree import Tree
 from drivers.wire.https import Answer
@@ -35,12 +34,12 @@ _BY_MEDIUM: Mapping[str, EraseMethod] = MappingProxyType({"SSD": "block", "HDD":
 
 
 class RedfishErase:
-    """The drives of the system at `path`."""
+    """The drives of one host."""
 
-    def __init__(self, session: RedfishSession, path: str, patience: Patience) -> None:
-        self._session = session
-        self._patience = patience
-        self._rest = Rest(session, path)
+    def __init__(self, host: Host) -> None:
+        self._session = host.session
+        self._patience = host.patience
+        self._rest = Rest(host)
 
     def methods(self, drive: str) -> tuple[EraseMethod, ...]:
         found = self._session.get(drive)
@@ -62,10 +61,14 @@ class RedfishErase:
             raise Refused(who, f"{drive} belongs to the volume {owner}", "nothing was sent; delete that first")
         what = f"erase the drive {serial} at {drive}"
         touched = (sub.storage, sub.collection) if sub else ()
-        before = self._rest.check(tree, system, what, found, *touched)
+        before = self._rest.check(tree, what, found, *touched)
         staged = apply_time(times_of(found.inner("Actions", _ERASE))) == LATER
         once = Once(self._session, self._patience, what, before, staged=staged, shows=False)
-        return once.send(lambda: self._now(self._meant(drive, serial), names[method]), lambda: self._begins(drive))
+        return once.send(
+            lambda: self._asked(found, names[method]),
+            lambda: self._begins(drive),
+            lambda: self._meant(drive, serial),
+        )
 
     def _meant(self, drive: str, serial: str) -> Resource:
         found = self._session.get(drive)
@@ -75,7 +78,7 @@ class RedfishErase:
             raise IdentityChanged(self._session.who, what, "nothing was sent; read its storage again")
         return found
 
-    def _now(self, drive: Resource, word: str | None) -> Answer:
+    def _asked(self, drive: Resource, word: str | None) -> Answer:
         action = drive.inner("Actions", _ERASE)
         time = apply_time(times_of(action))
         body: dict[str, JsonValue] = {_TYPE: word} if word else {}

@@ -16,14 +16,14 @@ from typing import BinaryIO
 from drivers.ability.firmware import Component, Package, UpdateMethod
 from drivers.ability.progress import Handle, Phase
 from drivers.errors import Busy, Refused, Transient, UnknownOutcome, Unsupported
-from drivers.redfish.job import Looked, begun, looked
-from drivers.redfish.keepers import kept_by
+from drivers.redfish.host import Host
+from drivers.redfish.job import Looked, begun
 from drivers.redfish.push import SIMPLE, Order, Sent, by_form, by_push, by_uri
+from drivers.redfish.queue import Waiting, refuse_while
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.storage import oem
 from drivers.redfish.tree import Tree
-from drivers.redfish.under_way import UnderWay, refuse_while
 
 # iDRAC lists what it could go back to, or has been given and not installed, beside what runs.
 _NOT_RUNNING = re.compile(r"(Previous|Available)-\d+-")
@@ -35,11 +35,11 @@ _WAYS: Mapping[UpdateMethod, Callable[[RedfishSession, Resource, Order], Sent]] 
 
 
 class RedfishFirmware:
-    """The firmware that the service knows, of the system at `path` and of the BMC itself."""
+    """The firmware that the service of one host knows, the BMC's own among it."""
 
-    def __init__(self, session: RedfishSession, path: str) -> None:
-        self._session = session
-        self._path = path
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._session = host.session
 
     def components(self) -> tuple[Component, ...]:
         tree = Tree(self._session, self._session.root)
@@ -67,17 +67,13 @@ class RedfishFirmware:
     def _methods(self, service: Resource) -> tuple[UpdateMethod, ...]:
         if service.flag("ServiceEnabled") is False:
             return ()
-        raw = service.text("HttpPushUri") and self._family_pushes()
+        raw = service.text("HttpPushUri") and self._host.family.raw_push
         offered: dict[UpdateMethod, object] = {
             "multipart": service.text("MultipartHttpPushUri"),
             "push": raw,
             "simple": service.text("Actions", SIMPLE, "target"),
         }
         return tuple(method for method, told in offered.items() if told)
-
-    def _family_pushes(self) -> bool:
-        system = self._session.get(self._path)
-        return kept_by(Tree(self._session, system), self._session.root, system)[0].raw_push
 
     def _sent(self, service: Resource, order: Order, before: Looked) -> Handle:
         """By the first method that the BMC knows: what it does not know (404, 405, 501) it has not taken."""
@@ -119,20 +115,16 @@ class RedfishFirmware:
 
     def _at_rest(self, service: Resource) -> Looked:
         """The tasks before the write. What waits for a reset may wait together: that saves reboots."""
-        system = self._session.get(self._path)
-        family, queues = kept_by(Tree(self._session, system), self._session.root, system)
 
         word = next((word for place in oem(service) if (word := place.text("State")) in _AT_WORK), None)
         if word:
             raise Busy(self._session.who, f"its UpdateService is {word}", "nothing was sent; retry when it is idle")
 
-        def blocks(one: UnderWay) -> bool:
+        def blocks(one: Waiting) -> bool:
             ours = (one.target or "").startswith(service.path)
-            return one.phase is Phase.RUNNING and (family.serial_jobs or ours)
+            return one.phase is Phase.RUNNING and (self._host.family.serial_jobs or ours)
 
-        before = looked(self._session, *queues)
-        refuse_while(self._session, before, blocks, "update firmware")
-        return before
+        return refuse_while(self._host, blocks, "update firmware")
 
     def _network(self, targets: tuple[str, ...]) -> bool:
         """Whether any is of a network card: it runs new firmware after a reset, whatever its task says (quirk 93)."""

@@ -212,14 +212,14 @@ def _told(session: RedfishSession, path: str, answer: Answer) -> Progress:
 
 
 def _named(session: RedfishSession, answer: Answer) -> str | None:
-    """What the answer itself names. The Location of a 201 is what was made, which may be a job or not."""
+    """What the answer itself names. Other than of a 202, a Location is what was made or changed, a job or not."""
     body = Resource("", answer.body or {})
     moved = _moved(answer.body)
     if moved:
         return moved
     if answer.location:
         place = local(answer.location)
-        return place if answer.status != HTTPStatus.CREATED or _holds_job(session, place, body) else None
+        return place if answer.status == HTTPStatus.ACCEPTED or _holds_job(session, place, body) else None
     if answer.status == HTTPStatus.ACCEPTED or is_job(body):
         named = body.link() or body.text("TaskMonitor")
         return local(named) if named else None

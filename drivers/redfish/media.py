@@ -9,15 +9,12 @@ from types import MappingProxyType
 
 from drivers.ability.media import Slot
 from drivers.ability.progress import Phase
-from drivers.errors import Busy, DriverError, NotApplied, Refused, Transient, UnknownOutcome, Unsupported
-from drivers.patience import Patience
+from drivers.errors import Busy, DriverError, Garbled, NotApplied, Refused, Transient, UnknownOutcome, Unsupported
 from drivers.redfish.answer import error_of, fine
-from drivers.redfish.family import Family
+from drivers.redfish.host import Host
 from drivers.redfish.insertion import Forms, trouble, without
 from drivers.redfish.job import RedfishFollow, begun
-from drivers.redfish.keepers import kept_by
 from drivers.redfish.resource import Resource
-from drivers.redfish.session import RedfishSession
 from drivers.redfish.slots import EJECT, INSERT, holds, is_empty, slot_of, slots
 from drivers.redfish.tree import Tree
 from drivers.wire.https import Answer, Json, Method
@@ -28,16 +25,18 @@ _EMPTYING: tuple[Json, ...] = ({"Image": None, "Inserted": False}, {"Image": Non
 
 
 class RedfishMedia:
-    """The slots of the system at `path`."""
+    """The slots of one host."""
 
-    def __init__(self, session: RedfishSession, path: str, patience: Patience) -> None:
-        self._session = session
-        self._path = path
-        self._patience = patience
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._session = host.session
+        self._patience = host.patience
 
     def slots(self) -> tuple[Slot, ...]:
-        system = self._session.get(self._path)
-        return slots(Tree(self._session, system), self._session.root, system)
+        system = self._host.system()
+        tree = Tree(self._session, system)
+        named = tuple(tree.at(link) for link in system.links("Links", "ManagedBy"))
+        return slots(tree, system, named or (self._host.manager,))
 
     def insert(self, uri: str, kind: str) -> Slot:
         """Into the first slot for `kind` that takes it. What some other slot refused is said where none does."""
@@ -71,13 +70,9 @@ class RedfishMedia:
 
     def _check(self, uri: str, kind: str) -> None:
         wrong = trouble(uri, kind)
-        if wrong and self._family().plain_image_paths:
+        if wrong and self._host.family.plain_image_paths:
             what = f"this BMC does not take such an image: {wrong}"
             raise Refused(self._session.who, what, "nothing was sent")
-
-    def _family(self) -> Family:
-        system = self._session.get(self._path)
-        return kept_by(Tree(self._session, system), self._session.root, system)[0]
 
     def _candidates(self, kind: str) -> list[Slot]:
         """The kind itself before what serves as well, and what names no kinds last."""
@@ -133,7 +128,7 @@ class RedfishMedia:
         while True:
             try:
                 answer = self._session.offer(method, path, forms.body())
-            except UnknownOutcome:
+            except (UnknownOutcome, Garbled):
                 return None
             if fine(answer) or not _amendable(answer) or not forms.refused(answer):
                 return answer
@@ -167,7 +162,7 @@ class RedfishMedia:
         for _ in self._patience.looks(self._patience.media):
             try:
                 answer = self._offered_empty(media.path, action)
-            except UnknownOutcome:
+            except (UnknownOutcome, Garbled):
                 return True
             if fine(answer):
                 self._wait(answer, doing, media.text("Image") or "")

@@ -33,15 +33,20 @@ class Once:
     staged: bool = False
     shows: bool = True
 
-    def send(self, write: Callable[[], Answer], done: Callable[[], bool]) -> Handle:
-        """`done` reads back. A refusal passes through; what is accepted without a task must read back so.
+    def send(
+        self, write: Callable[[], Answer], done: Callable[[], bool], last_look: Callable[[], object] | None = None
+    ) -> Handle:
+        """`last_look` may raise: then nothing is sent. `done` reads back.
 
-        `NotApplied`: accepted, and nothing changed. `UnknownOutcome`: the answer was lost, no new task tells of it,
-        and it does not read back, or cannot be read. A 5xx is no proof that nothing was done, and is met likewise.
+        A refusal passes through; what is accepted without a task must read back so. `NotApplied`: accepted, and
+        nothing changed. `UnknownOutcome`: the answer was lost, no new task tells of it, and it does not read back, or
+        cannot be read. A 5xx, or an answer that is none, proves nothing and is met likewise.
         """
+        if last_look is not None:
+            last_look()
         try:
             answer = write()
-        except (UnknownOutcome, Busy) as error:
+        except (UnknownOutcome, Busy, Garbled) as error:
             return self._lost(error, done)
         handle = self._begun(answer)
         if handle.path or self.staged or not self.shows or answer.status == HTTPStatus.ACCEPTED:

@@ -14,6 +14,8 @@ from drivers.redfish.resource import Resource
 from drivers.wire.https import Answer
 from inventory.quantity import in_words
 
+_ILO4 = ("Oem", "Hp", "PostState")
+_STANDARD = ("BootProgress", "LastState")
 # DSP0268, BootProgressTypes, and iLO's PostState. Any other word tells nothing.
 _UNDER_WAY = frozenset(
     {
@@ -34,7 +36,7 @@ def post_over(system: Resource, family: Family) -> bool | None:
     """Whether no self-test is under way; None where the BMC does not tell."""
     if power_of(system) is PowerState.OFF:
         return True
-    word = system.text(*family.post_state)
+    word = system.text(*family.post_state) or system.text(*_ILO4) or system.text(*_STANDARD)
     if word in family.post_over:
         return True
     return False if word in _UNDER_WAY else None

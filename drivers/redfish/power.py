@@ -4,7 +4,6 @@ Source: DSP0268, ComputerSystem.Reset and ActionInfo.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -52,7 +51,7 @@ class RedfishPower:
         system = self._settled()
         if power_of(system) is state:
             return
-        self._bring(system, state)
+        self._bring(self._reset_to(system, state), state, self._patience)
 
     def shut_down(self, within: timedelta, *, force: bool) -> None:
         """By its OS `within` that time; then by force, or `NotApplied`. From off: sends nothing."""
@@ -60,9 +59,7 @@ class RedfishPower:
         if power_of(system) is PowerState.OFF:
             return
         try:
-            target, kind = self._graceful(system)
-            asked = self._asked(target, kind, PowerState.OFF)
-            prove_power(self._session.who, asked, PowerState.OFF, self.read, replace(self._patience, power=within))
+            self._bring(self._graceful(system), PowerState.OFF, self._patience.for_power(within))
         except (Busy, NotApplied, Refused, UnknownOutcome, Unsupported) as error:
             if force:
                 self._force_off()
@@ -76,20 +73,16 @@ class RedfishPower:
         """From whatever its state reads by now, PoweringOff for ever included."""
         system = self._session.get(self._path)
         if power_of(system) is not PowerState.OFF:
-            self._bring(system, PowerState.OFF)
+            self._bring(self._reset_to(system, PowerState.OFF), PowerState.OFF, self._patience)
 
-    def _bring(self, system: Resource, state: PowerState) -> None:
-        target, kind = self._reset_to(system, state)
-        asked = self._asked(target, kind, state)
-        prove_power(self._session.who, asked, state, self.read, self._patience)
-
-    def _asked(self, target: str, kind: str, state: PowerState) -> str:
-        """What became of asking, in words: a lost answer is not asked again."""
+    def _bring(self, reset: tuple[str, str], state: PowerState, patience: Patience) -> None:
+        """Ask for it, and once only where the answer is lost; then believe what reads back."""
+        asked = f"{reset[1]} was accepted"
         try:
-            self._ask(target, kind, state)
+            self._ask(reset, state, patience)
         except UnknownOutcome:
-            return f"{kind} was sent and its answer lost"
-        return f"{kind} was accepted"
+            asked = f"{reset[1]} was sent and its answer lost"
+        prove_power(self._session.who, asked, state, self.read, patience)
 
     def _settled(self) -> Resource:
         """The system once it is on or off: neither may be concluded from anything between."""
@@ -125,9 +118,10 @@ class RedfishPower:
         parameters = info.objects("Parameters") if info else ()
         return next((one.texts("AllowableValues") for one in parameters if one.text("Name") == "ResetType"), ())
 
-    def _ask(self, target: str, kind: str, state: PowerState) -> None:
+    def _ask(self, reset: tuple[str, str], state: PowerState, patience: Patience) -> None:
         """Send one reset. A refusal changed nothing: it counts as done where the state is there, a Busy is retried."""
-        for _ in self._patience.looks(self._patience.power):
+        target, kind = reset
+        for _ in patience.looks(patience.power):
             try:
                 self._session.post(target, {"ResetType": kind})
             except Busy as error:

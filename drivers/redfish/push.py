@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome, Unsupported
+from drivers.errors import Busy, Garbled, NotApplied, Refused, UnknownOutcome, Unsupported
 from drivers.redfish.apply_time import APPLY, LATER, NOW, SUPPORT, apply_time, times_of
 from drivers.redfish.insertion import without
 from drivers.redfish.resource import Resource
@@ -102,9 +102,10 @@ def by_uri(session: RedfishSession, service: Resource, order: Order) -> Sent:
 
 
 def _once(send: Callable[[], Answer]) -> Answer | None:
+    """An answer that is none proves as little as one that was lost."""
     try:
         return send()
-    except UnknownOutcome:
+    except (UnknownOutcome, Garbled):
         return None
 
 

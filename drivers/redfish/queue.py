@@ -3,7 +3,7 @@
 Source: DSP0268, Job and Task (Payload); the job queue of iDRAC (schema DellJob).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -22,11 +22,12 @@ _UPDATES = ("update", "firmware")  # a job that replaces the BIOS is not one tha
 
 @dataclass(frozen=True)
 class Waiting:
-    """A job that is not over."""
+    """A job that is not over. `target` is the path that was written to, where it tells."""
 
     handle: Handle
     phase: Phase
     about: About
+    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,17 +66,20 @@ def _waiting(tree: Tree, places: tuple[str, ...], settings: str | None) -> Itera
             seen.add(name)
             about = _about(job, settings)
             # Met now: where it reads 404 from here on, it is gone.
-            yield Waiting(
-                Handle(_what(job), job.path, datetime.now(UTC) - FRESH, needs_reset=about != "other"), phase, about
-            )
+            handle = Handle(_what(job), job.path, datetime.now(UTC) - FRESH, needs_reset=about != "other")
+            yield Waiting(handle, phase, about, _target(job))
 
 
 def _what(job: Resource) -> str:
     return job.text("Name") or job.text("Id") or job.path
 
 
+def _target(job: Resource) -> str | None:
+    return job.text("Payload", "TargetUri") or job.text("TargetSettingsURI")
+
+
 def _about(job: Resource, settings: str | None) -> About:
-    target = job.text("Payload", "TargetUri") or job.text("TargetSettingsURI")
+    target = _target(job)
     if target and settings and target.rstrip("/").casefold() == settings.rstrip("/").casefold():
         return "bios"
     kinds = [job.text("JobType"), *(job.text("Oem", vendor, "JobType") for vendor in job.inner("Oem").body)]
@@ -85,3 +89,14 @@ def _about(job: Resource, settings: str | None) -> About:
     if "bios" in words:
         return "bios"
     return "raid" if "raid" in words or "storage" in words else "other"
+
+
+def refuse_while(host: Host, blocks: Callable[[Waiting], bool], doing: str) -> Looked:
+    """`Busy` where anything that `blocks` is not over: nothing was sent. Else all the jobs that are there."""
+    queue = queue_of(host, None)
+    for one in queue.waiting:
+        if blocks(one):
+            what = f"{doing} was not asked: {one.handle.what!r} at {one.handle.path} is {one.phase}"
+            begins = " and begins when the host is reset" if one.phase is Phase.SCHEDULED else ""
+            raise Busy(host.session.who, what, f"it comes first{begins}; retry after it")
+    return queue.looked

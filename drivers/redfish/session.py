@@ -5,7 +5,7 @@ Source: DSP0266 (Redfish specification), sessions, authentication, ETags.
 
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Self
@@ -47,6 +47,7 @@ class RedfishSession:
 
     def __init__(self, wire: Https, login: Login, booked: Booked, patience: Patience) -> None:
         self.who = wire.who
+        self.address = wire.address
         self.user = login.user
         self.root = Resource(ROOT, {})
         self.account: str | None = None
@@ -83,6 +84,10 @@ class RedfishSession:
             session.close()
             raise
         return session
+
+    def expect_certificate(self, sha256: str) -> None:
+        """It was given this certificate: the session is to be given back over it."""
+        self._wire.expect(sha256)
 
     def spend_login(self) -> None:
         """The password may have changed: it is sent no more. Each refusal would count towards a lock-out."""
@@ -134,6 +139,10 @@ class RedfishSession:
     def patch(self, path: str, body: Json, *, secret: bool = False) -> Answer:
         """Change a resource, its ETag in the first form that the service accepts. A 412 or 428 changed nothing."""
         return self._checked(f"PATCH {path}", self._with_etag("PATCH", path, body), secret=secret)
+
+    def pieces(self, path: str, headers: Mapping[str, str], ends: float) -> Iterator[bytes]:
+        """A stream of events with this login. See `Https.pieces`."""
+        return self._wire.pieces(path, {**self._headers, **headers}, ends)
 
     def delete(self, path: str, body: Json | None = None) -> Answer:
         """Remove a resource. Where there is none any more: `Unsupported`, and `UnknownOutcome` as for `post`."""

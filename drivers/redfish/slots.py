@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 from drivers.ability.media import Slot
-from drivers.redfish.keepers import managers
 from drivers.redfish.resource import Resource
 from drivers.redfish.tree import Tree
 
@@ -15,9 +14,9 @@ INSERT = "#VirtualMedia.InsertMedia"
 EJECT = "#VirtualMedia.EjectMedia"
 
 
-def slots(tree: Tree, root: Resource, system: Resource) -> tuple[Slot, ...]:
+def slots(tree: Tree, system: Resource, managers: tuple[Resource, ...]) -> tuple[Slot, ...]:
     """Those that can be filled, the system's own first. One that both link to is told once."""
-    holders = (system, *managers(tree, root, system))
+    holders = (system, *managers)
     found = [slot for holder in holders for slot in _fillable(tuple(tree.members(holder.link("VirtualMedia"))))]
     firsts: dict[str, Slot] = {}
     for slot in found:

@@ -67,8 +67,9 @@ def controller_of(tree: Tree, sub: Subsystem) -> Controller:
 
 def _drives(tree: Tree, storage: Resource) -> Iterator[Resource]:
     """By links or, in some, as a collection. The counts beside them are not believed."""
-    collection = storage.link("Drives")
-    told = tree.members(collection) if collection else (tree.at(link) for link in storage.links("Drives"))
+    place = storage.link("Drives")
+    collects = place is not None and "Members" in tree.at(place).body
+    told = tree.members(place) if collects else (tree.at(link) for link in storage.links("Drives"))
     seen: set[str] = set()
     for drive in told:
         if is_present(drive) and drive.path not in seen:

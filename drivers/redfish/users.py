@@ -6,12 +6,13 @@ Source: DSP0268, AccountService and ManagerAccount; DSP0266, password management
 from dataclasses import dataclass
 
 from drivers.ability.accounts import Account, PasswordRules
-from drivers.errors import PasswordExpired, Unsupported
+from drivers.errors import Busy, PasswordExpired, Unsupported
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import ROOT, RedfishSession
 from drivers.redfish.tree import Tree
 from inventory.secrets import Secret
 
+_NEEDED = ("UserName", "Enabled", "RoleId")
 _NAMELESS = "(empty user)"  # how some BMCs call a slot that has none
 
 
@@ -37,8 +38,11 @@ def users_of(session: RedfishSession) -> Users:
     place = service.link("Accounts") if service else None
     if service is None or place is None:
         raise Unsupported(session.who, "it has no account service", "change its users by hand")
-    collection = session.get(place)
-    members = tuple(Tree(session, collection).members(collection.path))
+    tree = Tree(session, service)
+    members = tuple(tree.members(place, *_NEEDED))
+    if tree.failed(place):
+        session.get(place)  # says why, or
+        raise Busy(session.who, "its users cannot be read now", "it may pass by itself; retry")
     told = tuple(one for one in members if one.body)
     return Users(service, place, told, len(members) - len(told))
 

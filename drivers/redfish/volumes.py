@@ -12,14 +12,13 @@ from pydantic import JsonValue
 from drivers.ability.progress import Handle
 from drivers.ability.storage import Controller, Volume, VolumeWanted, made
 from drivers.errors import Busy, IdentityChanged, Refused, Unsupported
-from drivers.patience import Patience
 from drivers.redfish.apply_time import APPLY, LATER, apply_time, times_of
 from drivers.redfish.drive_mode import Conversion
 from drivers.redfish.fitness import unfit
+from drivers.redfish.host import Host
 from drivers.redfish.once import Once, holds_already
 from drivers.redfish.resource import Resource
 from drivers.redfish.rest import Rest
-from drivers.redfish.session import RedfishSession
 from drivers.redfish.storage import Subsystem, controller_of, controllers, subsystem
 from drivers.redfish.tree import Tree
 from drivers.redfish.volume import LEGACY, RAW, members_of, volume_of
@@ -31,13 +30,13 @@ _WORDS = MappingProxyType({raid: word for word, raid in LEGACY.items()})
 
 
 class RedfishRaid:
-    """The volumes of the system at `path`."""
+    """The volumes of one host."""
 
-    def __init__(self, session: RedfishSession, path: str, patience: Patience) -> None:
-        self._session = session
-        self._path = path
-        self._patience = patience
-        self._rest = Rest(session, path)
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._session = host.session
+        self._patience = host.patience
+        self._rest = Rest(host)
 
     def storage(self) -> tuple[Controller, ...]:
         return controllers(*self._rest.tree())
@@ -50,10 +49,10 @@ class RedfishRaid:
         error = unfit(self._session.who, sub, controller_of(tree, sub), wanted)
         if error:
             raise error
-        self._rest.discovered(tree, system)
+        self._rest.discovered(system)
         what = f"make a {wanted.raid_type} volume at {wanted.controller}"
         volumes = [tree.at(volume.path) for volume in sub.volumes]
-        before = self._rest.check(tree, system, what, sub.storage, sub.collection, *sub.drives, *volumes)
+        before = self._rest.check(tree, what, sub.storage, sub.collection, *sub.drives, *volumes)
         time = apply_time(times_of(sub.collection))
         once = Once(self._session, self._patience, what, before, staged=time == LATER)
         place = sub.collection.path
@@ -75,16 +74,18 @@ class RedfishRaid:
             raise Refused(self._session.who, error, "nothing was sent; erase the drive instead")
         collection = tree.at(owner.link("Volumes"))
         drives = [tree.at(path) for path in members_of(present)]
-        before = self._rest.check(tree, system, what, owner, collection, present, *drives)
+        before = self._rest.check(tree, what, owner, collection, present, *drives)
         time = apply_time(times_of(present) or times_of(collection))
         once = Once(self._session, self._patience, what, before, staged=time == LATER)
-        return once.send(lambda: self._deleted(volume, time), lambda: self._gone(volume))
+        return once.send(
+            lambda: self._deleted(volume.path, time), lambda: self._gone(volume), lambda: self._meant(volume)
+        )
 
     def convert(self, controller: str, drives: Sequence[str], *, raid: bool) -> Handle:
         tree, system = self._rest.tree()
         sub = self._subsystem(tree, controller)
         self._rest.sure(tree)
-        conversion = Conversion(self._session, self._patience, sub, raid=raid)
+        conversion = Conversion(self._host, sub, raid=raid)
         return conversion.ask(tree, system, drives, self._rest)
 
     def _subsystem(self, tree: Tree, path: str) -> Subsystem:
@@ -125,14 +126,13 @@ class RedfishRaid:
             raise IdentityChanged(self._session.who, what, "nothing was sent; read its storage again")
         return present
 
-    def _deleted(self, volume: Volume, time: str | None) -> Answer:
-        self._meant(volume)
+    def _deleted(self, path: str, time: str | None) -> Answer:
         if time is None:
-            return self._session.delete(volume.path)
+            return self._session.delete(path)
         try:
-            return self._session.delete(volume.path, {APPLY: time})
+            return self._session.delete(path, {APPLY: time})
         except (Refused, Unsupported):
-            return self._session.delete(volume.path)  # quirk 79
+            return self._session.delete(path)  # quirk 79
 
     def _timed(self, body: Json, time: str | None, send: Callable[[Json], Answer]) -> Answer:
         if time is None:

@@ -6,13 +6,13 @@ Source: DMTF DSP0266 (Redfish specification), RFC 9110.
 import json
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from pydantic import JsonValue
@@ -22,7 +22,7 @@ from drivers.errors import DriverError, Garbled, IdentityChanged, UnknownOutcome
 from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.trust import Trust
-from drivers.wire.origin import NeverSent, Odd, OneOrigin
+from drivers.wire.origin import Lean, NeverSent, Odd, OneOrigin
 from drivers.wire.parcel import Parcel
 from drivers.wire.tls import by_authorities, by_fingerprint, changed, fingerprint, pinned
 from inventory.address import HostPort
@@ -32,6 +32,7 @@ Json = Mapping[str, JsonValue]
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 _LONGEST_PATH = 4096
+_SAFE = "!#$%&'()*+,/:;=?@[]~"  # what is not to be quoted again (RFC 3986 2.2)
 
 # At DEBUG the library logs the headers of each request and answer, session tokens among them.
 logging.getLogger("redfish.rest.v1").addFilter(lambda _record: False)
@@ -68,7 +69,7 @@ class Https:
     def __init__(self, address: HostPort, trust: Trust, patience: Patience) -> None:
         """`Unreachable` where its certificate is to be met first and nobody answers."""
         self.who = str(address)
-        self._address = address
+        self.address = address
         self._patience = patience
         self._pin = None if trust.verify else pinned(address, trust.pins, patience.connect)
         context = by_fingerprint() if self._pin else self._vouched(trust)
@@ -78,13 +79,9 @@ class Https:
             base_url=f"https://{self.who}/",
             max_retry=0,
             check_connectivity=False,
-            https_adapter=self._origin,
             default_prefix="/redfish/v1/",
         )
-        session = self._client._session  # noqa: SLF001  the library offers no other way to its settings
-        session.mount("http://", self._origin)
-        session.trust_env = False  # a .netrc would replace our login
-        del session.headers["Accept-Encoding"]  # compression changes the ETags of some BMCs
+        self._client._session = Lean(self._origin)  # noqa: SLF001  the library offers no other way
 
     @property
     def cost(self) -> Cost:
@@ -106,6 +103,22 @@ class Https:
             return self._once(method, path, headers, body)
         except requests.RequestException as error:
             raise self._said(method, path, error) from error
+
+    def pieces(self, path: str, headers: Mapping[str, str], ends: float) -> Iterator[bytes]:
+        """A stream of events, in whatever pieces it comes, until `ends` (monotonic) or until the BMC ends it.
+
+        `Garbled`: no such stream flows there. `Unreachable`: it broke off, or never began. `IdentityChanged`.
+        """
+        try:
+            yield from self._origin.pieces(self._local("GET", path), headers, ends)
+        except requests.RequestException as error:
+            raise self._said("GET", path, error) from error
+
+    def expect(self, sha256: str) -> None:
+        """From now on it shows this certificate, which we gave it. Where CAs judge, they go on judging."""
+        if self._pin is not None:
+            self._pin = sha256
+            self._origin.expect(sha256)
 
     def upload(self, path: str, headers: Mapping[str, str], parcel: Parcel) -> Answer:
         """POST a file once, streamed, never again. `Unreachable`: not sent. `UnknownOutcome`, `IdentityChanged`."""
@@ -176,13 +189,13 @@ class Https:
         return UnknownOutcome(self.who, f"{doing} was sent and no answer came ({_cause(error)})", "read it back first")
 
     def _strange(self) -> DriverError:
-        shown = fingerprint(self._address, self._patience.connect)
+        shown = fingerprint(self.address, self._patience.connect)
         if self._pin is None:
             what = f"its certificate (SHA-256 {shown}) is not vouched for by the CAs that this site trusts"
             remedy = "install a certificate of your CA, or set tls: pin. Nothing was sent"
             return IdentityChanged(self.who, what, remedy)
         if shown != self._pin:
-            return changed(self._address, self._pin, shown)
+            return changed(self.address, self._pin, shown)
         return Unreachable(self.who, "the TLS handshake broke off", "retry; if it lasts, look at its TLS settings")
 
     def _vouched(self, trust: Trust) -> ssl.SSLContext:
@@ -201,7 +214,7 @@ class Https:
         local = f"{parts.path}?{parts.query}" if parts.query else parts.path
         if not (local.startswith("/") and local.isprintable() and len(local) <= _LONGEST_PATH):
             raise Garbled(self.who, f"{method} {plain(path)!r}: that is no path", "update its firmware")
-        return local
+        return local if local.isascii() and " " not in local else quote(local, safe=_SAFE)
 
 
 def _object(raw: bytes) -> Json | None:

@@ -15,9 +15,9 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -32,8 +32,10 @@ from inventory.address import HostPort
 
 _LARGEST = 16 << 20  # bytes of one answer's body; the largest registries of real BMCs are near 5 MiB
 _HEADERS = 1 << 20  # bytes until the body begins, with whatever is said in between
+_PIECE = 16 << 10  # bytes of a stream read at once
 _REDIRECTS = 3
-_MOVED = (301, 302, 307, 308)
+_MOVED = (301, 302, 303, 307, 308)
+_AGENT = "anneal"
 _ZIPPED = ("gzip", "x-gzip", "deflate")
 _ANY_ZIP = zlib.MAX_WBITS | 32  # zlib tells gzip from deflate by itself
 
@@ -44,6 +46,31 @@ class Odd(requests.RequestException):
 
 class NeverSent(requests.ConnectionError):
     """No connection stood, so that nothing can have been accepted."""
+
+
+class Lean(requests.Session):
+    """As much of a session as the library calls. The rest of what requests does takes longer than the request itself:
+    cookies, proxies, hooks, and settings merged anew each time, none of which a BMC needs.
+    """
+
+    def __init__(self, origin: "OneOrigin") -> None:
+        super().__init__()
+        self.trust_env = False  # a .netrc would replace our login
+        self.mount("https://", origin)
+        self.mount("http://", origin)
+        self._origin = origin
+
+    def request(self, method: str, url: str, *how: Any, **asked: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401  the library's words
+        body = asked.get("data")
+        if how or not isinstance(body, str | bytes | None):
+            return super().request(method, url, *how, **asked)
+        sent = requests.PreparedRequest()
+        sent.method, sent.url = method, url
+        sent.body = body.encode() if isinstance(body, str) else body
+        sent.headers = CaseInsensitiveDict({"User-Agent": _AGENT, **asked["headers"]})
+        if method != "GET":
+            sent.headers["Content-Length"] = str(len(sent.body or b""))
+        return self._origin.send(sent)
 
 
 class OneOrigin(BaseAdapter):
@@ -62,8 +89,8 @@ class OneOrigin(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_how: object, **_asked: object) -> requests.Response:
         """Trust, timeouts and proxies are this class's; what the library asks for is not heard.
 
-        A redirect keeps method and body, and the library must not follow it: it would send the token to any host.
-        An upload is sent once, and so is not redirected at all.
+        A redirect keeps method and body; what a 303 names is read. The library must not follow any: it would send the
+        token to whatever host is named. An upload is sent once, and so is not redirected at all.
         """
         once = isinstance(request.body, Parcel)
         for _ in range(_REDIRECTS):
@@ -74,11 +101,58 @@ class OneOrigin(BaseAdapter):
             if once or response.status_code not in _MOVED or location is None:
                 return response
             request = request.copy()
+            if response.status_code == HTTPStatus.SEE_OTHER:
+                request.method, request.body = "GET", None
+                request.headers.pop("Content-Length", None)
             try:
                 request.url = urljoin(request.url or "", location)
             except ValueError as error:
                 raise Odd("it redirects to what is no address") from error
         raise Odd(f"it redirects more than {_REDIRECTS} times")
+
+    def pieces(self, path: str, headers: Mapping[str, str], ends: float) -> Iterator[bytes]:
+        """What flows in an answer that does not end, over a connection of its own, until `ends` (monotonic) or its end.
+
+        `requests.RequestException` as for any other; `Odd` where what answers is no stream of events.
+        """
+        host, port = self._address.host, self._address.port or HTTPS_PORT
+        connection = http.client.HTTPConnection(host, port)
+        connection.default_port = HTTPS_PORT
+        connection.sock = self._shake_hands(self._dial(host, port))
+        try:
+            yield from self._flow(connection, path, headers, ends)
+        except requests.RequestException:
+            raise
+        except TimeoutError as error:
+            if time.monotonic() < ends:
+                raise requests.ReadTimeout(error) from error
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            raise requests.ConnectionError(error) from error
+        finally:
+            connection.close()
+
+    def _flow(
+        self, connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str], ends: float
+    ) -> Iterator[bytes]:
+        timed = cast("Timed", connection.sock)
+        timed.ends, timed.room = min(ends, time.monotonic() + self._patience.answer.total_seconds()), _HEADERS
+        connection.putrequest("GET", path, skip_accept_encoding=True)
+        for name, value in {"Accept": "text/event-stream", **headers}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        told = connection.getresponse()
+        if told.status != HTTPStatus.OK or "text/event-stream" not in (told.getheader("Content-Type") or ""):
+            raise Odd(f"it answers {told.status} where events were to flow")
+        timed.ends = ends
+        while time.monotonic() < ends:
+            timed.room = _HEADERS
+            piece = told.read1(_PIECE)
+            if not piece:
+                return
+            yield piece
+
+    def expect(self, sha256: str) -> None:
+        self._sha256 = sha256
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -60,7 +60,7 @@ set_working_mc 0x20
 """
 
 MC = """mc_setbmc 0x20
-mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f {maker:#x} 0xf02 persist_sdr
 sel_enable 0x20 1000 0x0a
 mc_add_fru_data 0x20 0 2048 file 0 "{room}/fru"
 mc_enable 0x20
@@ -113,6 +113,7 @@ class Bench:
     process: subprocess.Popen[bytes] | None = None
     pins: Pins = field(default_factory=Pins)
     patience: Patience = QUICK
+    twin: Twin | None = None
 
     def connect(self, password: str = PASSWORD, expect_serial: str | None = None) -> Machine:
         login = Login(self.bmc.user, Secret(password))
@@ -153,7 +154,8 @@ def fru(serial: str) -> bytes:
 
 
 @contextlib.contextmanager
-def ipmi_sim(room: Path) -> Iterator[Bench]:
+def ipmi_sim(room: Path, maker: int = 0x1291) -> Iterator[Bench]:
+    """`maker`: an IANA enterprise number."""
     program = shutil.which("ipmi_sim")
     if program is None:
         pytest.skip("ipmi_sim is not installed (Debian: openipmi)")
@@ -161,6 +163,7 @@ def ipmi_sim(room: Path) -> Iterator[Bench]:
     texts = {
         "room": room,
         "name": "node",
+        "maker": maker,
         "port": port,
         "password": PASSWORD,
         "guid": uuid.UUID(UUID).bytes[::-1].hex(),
@@ -244,8 +247,8 @@ def twin(room: Path, protocol: str) -> Iterator[Bench]:
         "nics": [{"mac": "52:54:00:01:01:00"}],
     }
     spec = {"name": "contract", "speed": 20, "boot": {"http": "http://127.0.0.1:9/{mac}"}, "machines": [machine]}
-    with Twin(TwinSpec.model_validate(spec), room):
-        yield Bench(Bmc.model_validate({**reached, "password": "env:UNUSED"}), room)
+    with Twin(TwinSpec.model_validate(spec), room) as made:
+        yield Bench(Bmc.model_validate({**reached, "password": "env:UNUSED"}), room, twin=made)
 
 
 KINDS = {
@@ -265,6 +268,12 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def simulator(tmp_path: Path) -> Iterator[Bench]:
     with ipmi_sim(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def supermicro(tmp_path: Path) -> Iterator[Bench]:
+    with ipmi_sim(tmp_path, maker=10876) as made:
         yield made
 
 

@@ -6,16 +6,17 @@ import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from drivers.catalog import connect
-from drivers.errors import Denied, NotApplied, Refused, Unreachable
+from drivers.errors import Denied, NotApplied, Refused, Unreachable, Unsupported
 from drivers.facts import Boot, BootTarget, PowerState
 from drivers.rotation import Works, rotate
 from drivers.sessions import LeftOpen
 from drivers.trust import Trust
+from drivers.virtual.twin.ipmi_commands import Commands
 from drivers.wire.rmcp import Rmcp
 from inventory.secrets import Login, Secret
 
@@ -56,6 +57,8 @@ def test_what_ipmi_cannot_tell_is_none_and_said(simulator):
     assert [finding.code for finding in facts.findings] == ["not-told"]
 
 
+@pytest.mark.fault("F17", "power")
+@pytest.mark.fault("F17", "boot")
 def test_a_bmc_that_says_yes_and_does_nothing_is_found_out(simulator):
     (simulator.room / "stuck").touch()
     machine = simulator.connect()
@@ -70,6 +73,7 @@ def test_the_present_power_state_asks_the_chassis_nothing(simulator):
     assert [line for line in asked(simulator) if line.startswith("power")] == []
 
 
+@pytest.mark.quirk(97)
 def test_the_boot_device_is_armed_again_just_before_power_on(simulator):
     machine = simulator.connect()
     machine.boot_once(BootTarget.PXE)
@@ -241,3 +245,119 @@ def test_no_secret_shows_in_errors_logs_or_texts_about_objects(simulator, caplog
         simulator.connect(password="Canary-wrong")
     shown = [str(caught.value), repr(caught.value), caplog.text, repr(vars(machine)), *capsys.readouterr()]
     assert "Canary" not in " ".join(shown)
+
+
+@pytest.mark.quirk(22)
+@pytest.mark.fault("F22", "power")
+def test_an_os_that_does_not_hear_the_soft_shutdown_is_forced_only_where_that_is_allowed(simulator):
+    machine = simulator.connect()
+    machine.turn(PowerState.ON)
+    with pytest.raises(NotApplied, match=r"soft off was accepted.*its OS does not shut down"):
+        machine.shut_down(timedelta(milliseconds=300), force=False)
+    assert machine.power() is PowerState.ON
+    machine.shut_down(timedelta(milliseconds=300), force=True)
+    assert machine.power() is PowerState.OFF
+    assert asked(simulator) == ["power 1", "shutdown 1", "shutdown 1", "power 0"]
+
+
+def test_an_os_that_hears_the_soft_shutdown_is_not_forced(simulator):
+    machine = simulator.connect()
+    machine.turn(PowerState.ON)
+    script = simulator.room / "chassis"
+    script.write_text(script.read_text().replace('echo "$2" > "$dir/$1"', 'echo 0 > "$dir/power"'))
+    machine.shut_down(timedelta(seconds=10), force=True)
+    assert asked(simulator) == ["power 1", "shutdown 1"]
+
+
+def test_a_soft_shutdown_from_off_asks_the_chassis_nothing(simulator):
+    simulator.connect().shut_down(timedelta(seconds=1), force=True)
+    assert asked(simulator) == []
+
+
+def test_a_virtual_cd_can_be_armed_and_http_cannot(simulator):
+    machine = simulator.connect()
+    assert machine.boot_once(BootTarget.CD).target is BootTarget.CD
+    with pytest.raises(Unsupported, match="no boot from http"):
+        machine.boot_once(BootTarget.HTTP)
+    assert asked(simulator) == ["boot cdrom"]
+
+
+class Rigid(Commands):
+    """A BMC of Super Micro's that keeps boot flags as they come, and refuses to keep them for longer than 60 s."""
+
+    flags = bytes(5)
+
+    def answer(self, request, session):
+        match request.netfn, request.command, *request.data[:1]:
+            case 6, 1:
+                return request.answer(0, bytes((0x20, 1, 1, 0, 2, 0x88, *(10876).to_bytes(3, "little"), 0, 0)))
+            case 0, 8, 3:
+                return request.answer(0x80, b"")
+            case 0, 8, 5:
+                self.flags = request.data[1:]
+                return request.answer(0, b"")
+            case 0, 9, 5:
+                return request.answer(0, bytes((1, 5)) + self.flags)
+        return super().answer(request, session)
+
+
+@pytest.fixture
+def rigid(twin_ipmi):
+    bmc = twin_ipmi.twin._bmcs[0]._bmc
+    bmc._commands = Rigid(bmc._sessions._machine, bmc._sessions)
+    machine = twin_ipmi.connect()
+    yield machine, bmc._commands
+    machine.close()
+
+
+@pytest.mark.quirk(99)
+def test_the_disk_under_uefi_has_another_selector_at_super_micro(rigid):
+    machine, bmc = rigid
+    assert machine.boot_once(BootTarget.DISK, "uefi") == Boot(BootTarget.DISK, once=True, mode="uefi")
+    assert bmc.flags == bytes((0xA0, 0x24, 0, 0, 0))
+    assert machine.boot_once(BootTarget.DISK, "bios").target is BootTarget.DISK
+    assert bmc.flags == bytes((0x80, 0x08, 0, 0, 0))
+    assert machine.boot_once(BootTarget.PXE, "uefi").target is BootTarget.PXE
+    assert bmc.flags == bytes((0xA0, 0x04, 0, 0, 0))
+
+
+@pytest.mark.quirk(99)
+def test_a_bmc_of_super_micro_that_refuses_its_own_selector_gets_the_standard_one(supermicro):
+    machine = supermicro.connect()
+    assert machine.boot_once(BootTarget.DISK, "uefi").target is BootTarget.DISK
+    assert asked(supermicro) == ["boot default"]
+
+
+@pytest.mark.quirk(98)
+def test_device_and_mode_are_set_together_and_the_mode_reads_back(rigid):
+    machine, bmc = rigid
+    assert machine.boot_once(BootTarget.PXE, "uefi").mode == "uefi"
+    assert bmc.flags[0] & 0x60 == 0x20  # EFI, and not persistent
+    assert machine.boot_once(BootTarget.DISK).mode == "uefi"
+
+
+@pytest.mark.quirk(98)
+@pytest.mark.fault("F17", "boot")
+def test_a_bmc_that_drops_the_mode_is_found_out(rigid):
+    machine, bmc = rigid
+    keep = bmc.answer
+
+    def legacy(request, session):
+        told = keep(request, session)
+        bmc.flags = bytes((bmc.flags[0] & ~0x20, *bmc.flags[1:]))
+        return told
+
+    bmc.answer = legacy
+    with pytest.raises(NotApplied, match="mode bios"):
+        machine.boot_once(BootTarget.PXE, "uefi")
+
+
+@pytest.mark.quirk(97)
+@pytest.mark.fault("F38", "boot")
+def test_a_bmc_that_drops_its_flags_after_60_s_has_them_set_again_before_power_on(rigid):
+    machine, bmc = rigid
+    machine.boot_once(BootTarget.PXE, "uefi")
+    bmc.flags = bytes(5)  # the minute is over
+    machine.turn(PowerState.ON)
+    assert bmc.flags == bytes((0xA0, 0x04, 0, 0, 0))
+    assert machine.power() is PowerState.ON

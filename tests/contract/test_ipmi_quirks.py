@@ -11,7 +11,7 @@ import pytest
 
 from drivers.catalog import connect, offers
 from drivers.errors import Busy, Denied, NotApplied, Refused, Unreachable, Unsupported
-from drivers.facts import PowerState
+from drivers.facts import BootTarget, PowerState
 from drivers.ipmi.driver import Ipmi
 from drivers.patience import Patience
 from drivers.rotation import Works, rotate
@@ -582,6 +582,64 @@ def test_records_that_lead_in_a_circle_end(bmc):
     machine = enter(bmc)
     assert {one.name for one in machine.sensors()} == {"A", "B"}
     machine.close()
+
+
+def test_a_card_tells_of_suite_0_where_the_bmc_lists_it(bmc):
+    machine = enter(bmc)
+    assert "ipmi-suite-0" not in {finding.code for finding in machine.card().findings}
+    records = b"".join(bytes((0xC0, number, 1, 0x41, 0x81)) for number in (3, 17, 0, 2, 1))
+    bmc.told[APP, 0x54] = lambda data: (0, b"\x01" + records[(data[2] & 0x3F) * 16 :][:16])
+    assert "ipmi-suite-0" in {finding.code for finding in machine.card().findings}
+    machine.close()
+
+
+@pytest.mark.quirk(97)
+def test_a_bmc_that_refuses_to_keep_its_boot_flags_is_armed_all_the_same(bmc):
+    bmc.next(CHASSIS, 0x08, 0x80)
+    machine = enter(bmc)
+    assert machine.boot_once(BootTarget.PXE).target is BootTarget.PXE
+    machine.close()
+
+
+@pytest.mark.quirk(98)
+def test_the_boot_device_is_sent_with_its_mode_in_raw_bytes_and_parameter_5_read_back(bmc):
+    machine = enter(bmc)
+    machine.boot_once(BootTarget.DISK, "uefi")
+    assert bmc.sent(0x08, CHASSIS)[-1] == bytes((5, 0xA0, 2 << 2, 0, 0, 0))
+    assert bmc.sent(0x09, CHASSIS)[-1] == bytes((5, 0, 0))
+    machine.close()
+
+
+@pytest.mark.quirk(103)
+def test_many_commands_are_one_session(bmc):
+    machine = enter(bmc)
+    for _ in range(20):
+        machine.power()
+    machine.identify()
+    machine.close()
+    assert len(bmc.opened) == 1
+
+
+@pytest.mark.quirk(104)
+def test_nothing_that_we_do_touches_a_serial_console(bmc):
+    logs(bmc, {1: record(1)})
+    machine = enter(bmc)
+    machine.facts()
+    machine.card()
+    machine.boot_once(BootTarget.PXE)
+    machine.add_account("anneal", Secret(NEW))
+    machine.sensors()
+    machine.log()
+    machine.close()
+    payloads = {0x48, 0x49}  # activate, deactivate
+    assert {command for netfn, command, _ in bmc.heard if netfn == APP} & payloads == set()
+
+
+@pytest.mark.quirk(106)
+def test_where_nobody_answers_by_ipmi_the_remedy_names_ipmi_over_lan(bmc):
+    bmc.silent = True
+    with pytest.raises(Unreachable, match="IPMI over LAN"):
+        enter(bmc, patience=quick(connect=0.3))
 
 
 @pytest.mark.quirk(107)

@@ -1,6 +1,7 @@
 """What every BMC driver must do, asked of real BMC software over the real wire."""
 
 import socket
+from datetime import timedelta
 
 import pytest
 
@@ -24,6 +25,11 @@ def test_a_driver_offers_what_a_ready_rack_needs(protocol):
     assert offers(DRIVERS[protocol]) >= {"identify", "power", "graceful", "boot", "facts"}
 
 
+@pytest.mark.parametrize("ability", ["boot_control", "secure_boot", "bios", "follow"])
+def test_redfish_offers_what_sets_a_machine_up_and_ipmi_cannot(ability):
+    assert [protocol for protocol in DRIVERS if ability in offers(DRIVERS[protocol])] == ["redfish"]
+
+
 def test_what_is_off_reads_off_and_turns_on_and_off_again(machine):
     assert machine.power() is PowerState.OFF
     machine.turn(PowerState.ON)
@@ -41,6 +47,14 @@ def test_a_cycle_ends_on_from_off_and_from_on(machine):
 
 def test_asking_for_the_present_state_changes_nothing(machine):
     machine.turn(PowerState.OFF)
+    assert machine.power() is PowerState.OFF
+
+
+def test_a_host_is_shut_down_by_its_os_or_by_force_and_from_off_not_at_all(machine):
+    machine.shut_down(timedelta(seconds=1), force=False)
+    assert machine.power() is PowerState.OFF
+    machine.turn(PowerState.ON)
+    machine.shut_down(timedelta(seconds=1), force=True)
     assert machine.power() is PowerState.OFF
 
 

@@ -67,6 +67,17 @@ def test_a_refusal_changes_nothing_and_costs_no_test_login():
     assert bmc.open == 0
 
 
+@pytest.mark.fault("F1", "accounts")
+@pytest.mark.parametrize("refused", [1, 3])
+def test_a_bmc_that_is_not_there_at_first_is_rotated_when_it_is(refused):
+    bmc = Bmc(says={turn: Unreachable(WHO, "the connection is refused", "") for turn in range(1, refused + 1)})
+    for _ in range(refused):
+        with pytest.raises(Unreachable) as caught:
+            rotate(bmc.connect, OLD, NEW)
+        assert caught.value.retryable
+    assert rotate(bmc.connect, OLD, NEW).works is Works.NEW
+
+
 @pytest.mark.fault("F2", "accounts")
 def test_a_bmc_that_is_not_there_is_sent_nothing():
     bmc = Bmc(says={1: Unreachable(WHO, "nobody", "")})

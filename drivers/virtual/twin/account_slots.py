@@ -7,7 +7,6 @@ from drivers.virtual.twin.personality import Users
 
 ADMINISTRATOR = "Administrator"
 LOCKED_AFTER = 3  # fault F7
-_IPMI_CUT = 16
 
 
 @dataclass

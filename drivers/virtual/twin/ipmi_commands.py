@@ -12,12 +12,15 @@ from drivers.virtual.twin.ipmi_boot import BootOptions
 from drivers.virtual.twin.ipmi_crypto import AES_CBC_128, SUITES
 from drivers.virtual.twin.ipmi_message import Request
 from drivers.virtual.twin.ipmi_session import ADMINISTRATOR, Session, Sessions, guid_of
+from drivers.virtual.twin.ipmi_users import IpmiUsers
 from drivers.virtual.twin.machine import Machine
 from drivers.virtual.twin.states import Power
 
 CHASSIS, APP, STORAGE = 0x00, 0x06, 0x0A
 INVALID_COMMAND, CUT, OUT_OF_RANGE, NOT_PRESENT, NOT_NOW = 0xC1, 0xC7, 0xC9, 0xCB, 0xD5
-_LAN_CHANNEL = 1
+NODE_BUSY = 0xC0
+_LAN_CHANNEL, _THIS_CHANNEL = 1, 0xE
+_SOMEBODY = -1
 _LARGEST_READ = 64
 _LOCATOR = struct.pack("<HBBBBBBB3xBBBB8s", 1, 0x51, 0x12, 19, 0x20, 0, 0, 0x88, 6, 1, 0, 0xC8, b"Twin BMC")
 Told = tuple[int, bytes]
@@ -33,7 +36,10 @@ class Commands:
         self._machine = machine
         self._sessions = sessions
         self._boot = BootOptions(machine)
-        self._fru = ipmi_fru.build(machine.spec.serial)
+        self._users = IpmiUsers(machine)
+        self._fru = ipmi_fru.build(machine.spec.serial, sloppy=107 in machine.quirks)
+        self._count = 0
+        self._console: int | None = _SOMEBODY if 104 in machine.quirks else None  # the session that has the SOL payload
         self._known: Mapping[tuple[int, int], Answering] = MappingProxyType(
             {
                 (CHASSIS, 0x00): lambda _, __: (0, bytes((0, 0x20, 0x20, 0x20, 0x20))),
@@ -48,7 +54,16 @@ class Commands:
                 (APP, 0x3B): self._privilege,
                 (APP, 0x3C): self._close,
                 (APP, 0x3D): self._session,
-                (APP, 0x42): lambda _, __: (0, bytes((_LAN_CHANNEL, 0x04, 0x01, 0x80, 0xF2, 0x1B, 0x00, 0, 0))),
+                (APP, 0x41): self._channel_access,
+                (APP, 0x42): self._channel,
+                (APP, 0x43): lambda data, _: self._users.set_access(data),
+                (APP, 0x44): lambda data, _: self._users.get_access(data),
+                (APP, 0x45): lambda data, _: self._users.set_name(data),
+                (APP, 0x46): lambda data, _: self._users.get_name(data),
+                (APP, 0x47): lambda data, _: self._users.password(data),
+                (APP, 0x48): self._activate,
+                (APP, 0x49): self._deactivate,
+                (APP, 0x4A): lambda _, __: (0, bytes((1, 1 if self._console is not None else 0, 0))),
                 (APP, 0x54): self._suites,
                 (STORAGE, 0x10): self._fru_area,
                 (STORAGE, 0x11): self._fru_read,
@@ -64,6 +79,8 @@ class Commands:
         known = self._known.get(command)
         if known is None or (session is None and command not in self.OPEN):
             return request.answer(INVALID_COMMAND if session is not None else 0xD4)
+        if session is not None and self._busy():
+            return request.answer(NODE_BUSY)
         try:
             return request.answer(*known(request.data, session))
         except (IndexError, struct.error):
@@ -86,11 +103,54 @@ class Commands:
         if wanted not in controls:
             return 0xCC, b""
         machine.wrote("ipmi", f"chassis control {wanted}")
-        if machine.lies():
+        if machine.pretends("power"):
             return 0, b""
         if wanted in (2, 3) and machine.is_off:
             return NOT_NOW, b""
         controls[wanted]()
+        return 0, b""
+
+    def _busy(self) -> bool:
+        self._count += 1
+        struck = self._machine.manners.take("F38", "busy") if self._count % 3 == 0 or self._only("busy") else None
+        return struck is not None or (105 in self._machine.quirks and self._count % 3 == 0)
+
+    def _only(self, word: str) -> bool:
+        shape = self._machine.manners.shape("F38")
+        return shape is not None and shape.word == word
+
+    def _number(self, data: bytes) -> int | None:
+        """The channel that is meant; None where there is none of that number."""
+        told = data[0] & 0xF
+        if told == _THIS_CHANNEL and 102 in self._machine.quirks:
+            return None
+        return _LAN_CHANNEL if told in (_THIS_CHANNEL, _LAN_CHANNEL) else None
+
+    def _channel(self, data: bytes, _: Session | None) -> Told:
+        """22.24."""
+        number = self._number(data)
+        if number is None:
+            return 0xCC, b""
+        return 0, bytes((number, 0x04, 0x01, 0x80, 0xF2, 0x1B, 0x00, 0, 0))
+
+    def _channel_access(self, data: bytes, _: Session | None) -> Told:
+        """22.23: always available, with authentication; the highest privilege is the administrator's."""
+        return (0, bytes((0x02, ADMINISTRATOR))) if self._number(data) is not None else (0xCC, b"")
+
+    def _activate(self, data: bytes, session: Session | None) -> Told:
+        """24.1: Serial over LAN is one session's at a time."""
+        if data[0] & 0x3F != 1:
+            return 0x81, b""
+        if self._console is not None and session is not None and self._console != session.id:
+            return 0x80, b""
+        self._console = session.id if session is not None else None
+        return 0, struct.pack("<IHHHH", 0, 255, 255, self._machine.spec.bmc.address.port or 623, 0xFFFF)
+
+    def _deactivate(self, data: bytes, _: Session | None) -> Told:
+        """24.2."""
+        if data[0] & 0x3F != 1 or self._console is None:
+            return 0x80, b""
+        self._console = None
         return 0, b""
 
     def _device_id(self, _: bytes, __: Session | None) -> Told:
@@ -111,13 +171,15 @@ class Commands:
         """22.15: sixteen bytes at a time of the list of records."""
         records = b"".join(
             bytes((0xC0, suite.id, suite.authentication, 0x40 | suite.integrity, 0x80 | AES_CBC_128))
-            for suite in SUITES.values()
+            for suite in (SUITES[number] for number in self._machine.spec.bmc.suites)
         )
         index = data[2] & 0x3F
         return 0, bytes((_LAN_CHANNEL,)) + records[index * 16 : index * 16 + 16]
 
     def _privilege(self, data: bytes, _: Session | None) -> Told:
         wanted = data[0] & 0xF
+        if wanted == ADMINISTRATOR and 102 in self._machine.quirks:
+            return 0x81, b""  # 22.18: beyond the user's or the channel's limit
         return (0, bytes((wanted or ADMINISTRATOR,))) if wanted <= ADMINISTRATOR else (0x80, b"")
 
     def _close(self, data: bytes, _: Session | None) -> Told:

@@ -10,13 +10,16 @@ _ASCII = 0xC0
 _LONGEST = 63
 
 
-def build(serial: str) -> bytes:
-    """Manufacturer and model are the twin's, the serial number is the machine's."""
+def build(serial: str, *, sloppy: bool = False) -> bytes:
+    """Manufacturer and model are the twin's, the serial number is the machine's. `sloppy`: padded, one area bad."""
+    serial = f"{serial}   " if sloppy else serial
     chassis = _area(bytes((1, 0, _RACK_MOUNT)), "TWIN-CH", serial)
     board = _area(bytes((1, 0, _ENGLISH, 0, 0, 0)), "Twin", "Twin board", serial, "TWIN-MB", "")
     product = _area(bytes((1, 0, _ENGLISH)), "Twin", "Twin server", "TWIN-1U", "1.0", serial, "", "")
     at_chassis, at_board = 1, 1 + len(chassis) // 8
     at_product = at_board + len(board) // 8
+    if sloppy:
+        board = board[:-1] + bytes((board[-1] ^ 0x55,))
     header = bytes((1, 0, at_chassis, at_board, at_product, 0, 0))
     return header + _checksum(header) + chassis + board + product
 

@@ -17,6 +17,8 @@ class IpmiBmc(asyncio.DatagramProtocol):
     """One datagram in, at most one out; whatever is cut, forged or of another version is dropped."""
 
     def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._heard = 0
         self._sessions = Sessions(machine)
         self._commands = Commands(machine, self._sessions)
         self._transport: asyncio.DatagramTransport | None = None
@@ -25,9 +27,20 @@ class IpmiBmc(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)  # asyncio's own is no subclass of it
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
+        manners = self._machine.manners
+        self._heard += 1
+        if self._strikes("lost", 1) and manners.take("F38", "lost"):
+            return
         answer = ipmi_message.pong(data) or self.answer(data)
         if answer is not None and self._transport is not None:
             self._transport.sendto(answer, addr)
+            if self._strikes("duplicate", 2) and manners.take("F38", "duplicate"):
+                self._transport.sendto(answer, addr)
+
+    def _strikes(self, word: str, turn: int) -> bool:
+        """F38 with that word strikes always, without one by turns."""
+        shape = self._machine.manners.shape("F38")
+        return shape is not None and (shape.word == word or (not shape.word and self._heard % 3 == turn))
 
     def answer(self, datagram: bytes) -> bytes | None:
         packet = ipmi_message.unpack(datagram)
@@ -70,10 +83,14 @@ class IpmiServer:
         self._bmc = IpmiBmc(machine)
         self._transport: asyncio.DatagramTransport | None = None
         machine.heed(self.heed)
+        machine.heed_restart(self._restarting)
+
+    async def _restarting(self, up: bool) -> None:  # noqa: FBT001  a hook of Machine.heed_restart
+        await (self.open() if up else self.shut())
 
     async def open(self) -> None:
         """Safe to call twice; an unreachable BMC stays shut. `OSError` where the address is taken."""
-        if self._transport is None and Fault.BMC_UNREACHABLE not in self._machine.faults:
+        if self._transport is None and Fault.BMC_UNREACHABLE not in self._machine.faults and self._machine.bmc_up:
             loop = asyncio.get_running_loop()
             self._transport, _ = await loop.create_datagram_endpoint(lambda: self._bmc, local_addr=self._endpoint)
 

@@ -129,6 +129,10 @@ class Machine:
     def lies(self) -> bool:
         return Fault.BMC_LIES in self.faults
 
+    def pretends(self, kind: str) -> bool:
+        """Whether a write of this kind is answered as done and not done (faults.KINDS)."""
+        return self.lies() or self.manners.take("F17", kind) is not None
+
     def admits(self, user: str, secret: str) -> bool:
         """Whether the BMC takes this login."""
         if self.manners.on("F7"):

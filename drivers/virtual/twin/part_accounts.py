@@ -48,6 +48,8 @@ class AccountPart:
         return f"{place}/{account.user if self._users.kind == 'names' else account.slot}"
 
     def _at(self, path: str) -> Account | None:
+        if not path.startswith(f"{self._places.accounts}/"):
+            return None
         return next((one for one in self._listed() if self._context.tree.key(self._path(one)) == path), None)
 
     def is_own(self, path: str, account: Account) -> bool:

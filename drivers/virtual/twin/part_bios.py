@@ -4,6 +4,7 @@ Source: DSP0268, Bios and AttributeRegistry; DSP0266 9.10 (settings resource).
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from drivers.virtual.twin import bios_catalogue
 from drivers.virtual.twin.bios_catalogue import CUSTOM, PROFILE, RULED
@@ -26,8 +27,11 @@ class BiosPart:
         self._places = context.places
         self._bios = context.machine.settings.bios
         self._manner = context.machine.personality.firmware
-        self._generic = not mapping(context.places.read(context.places.bios), "Attributes")
         context.machine.heed_post(self._post)
+
+    @cached_property
+    def _generic(self) -> bool:
+        return not mapping(self._places.read(self._places.bios), "Attributes")
 
     def show(self, path: str, base: Resource | None) -> Resource | None:
         if path == self._moved():

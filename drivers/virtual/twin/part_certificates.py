@@ -4,6 +4,7 @@ Source: DSP0268, CertificateService (GenerateCSR, ReplaceCertificate) and Certif
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -30,7 +31,7 @@ class CertificatePart:
         self._replace = replace
         self._key: ec.EllipticCurvePrivateKey | None = None
 
-    @property
+    @cached_property
     def _own(self) -> str | None:
         places = self._places
         return next(iter(places.members(places.to(places.protocols, "HTTPS", "Certificates"))), None)

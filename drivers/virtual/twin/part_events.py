@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 from datetime import UTC, datetime
+from functools import cached_property
 
 import aiohttp
 from aiohttp import web
@@ -17,6 +18,7 @@ from drivers.virtual.twin.states import Entry
 
 _LONGEST = aiohttp.ClientTimeout(total=10)
 _BACKLOG = 200
+_LOOK_SECONDS = 0.5  # how often a stream sees whether its reader is still there
 
 
 class EventPart:
@@ -28,7 +30,7 @@ class EventPart:
         self._sending: set[asyncio.Task[None]] = set()
         context.machine.hearers.append(self._hear)
 
-    @property
+    @cached_property
     def _collection(self) -> str | None:
         return self._places.to(self._places.events, "Subscriptions")
 
@@ -137,11 +139,16 @@ async def stream(machine: Machine, request: web.BaseRequest) -> web.StreamRespon
     machine.hearers.append(hear)
     try:
         await response.write(b": open\n\n")
-        while True:
-            entry = await heard.get()
-            told = json.dumps(event(entry, "sse", None))
-            await response.write(f"id: {entry.number}\ndata: {told}\n\n".encode())
+        while request.transport is not None and not request.transport.is_closing():
+            with contextlib.suppress(TimeoutError):
+                await _told(response, await asyncio.wait_for(heard.get(), _LOOK_SECONDS))
     except ConnectionError:
         return response
     finally:
         machine.hearers.remove(hear)
+    return response
+
+
+async def _told(response: web.StreamResponse, entry: Entry) -> None:
+    told = json.dumps(event(entry, "sse", None))
+    await response.write(f"id: {entry.number}\ndata: {told}\n\n".encode())

@@ -203,7 +203,7 @@ class RedfishBmc:
         change = write.prepare(call)
         reply = self._carried_out(write, change, path)
         if reply.status == 200 and reply.body is None and call.method == "PATCH" and not reply.lost:
-            return self._get(replace(call, query={}), path)
+            return self._get(replace(call, query={}), path) if self.read(path) is not None else Reply(204)
         return reply
 
     def _ready(self, write: Write) -> None:
@@ -263,7 +263,7 @@ class RedfishBmc:
 
     def _done(self, write: Write, change: Change) -> Reply:
         manners, kind = self._machine.manners, write.kind
-        lies = self._machine.lies() or manners.take("F17", kind) is not None
+        lies = self._machine.pretends(kind)
         long, fails, nowhere = manners.take("F13", kind), manners.take("F16", kind), manners.take("F14", kind)
         effect, later = change.effect, change.later
         if later is None and (long or fails or nowhere):

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from drivers.virtual.twin.capture_files import ROOT, resources
+from drivers.virtual.twin.capture_files import resources
 from drivers.virtual.twin.machine import Machine
 from drivers.virtual.twin.redfish_messages import Resource
+from drivers.virtual.twin.redfish_tree import comparable
 from drivers.virtual.twin.shape import mapping
 
 _RESET = "#ComputerSystem.Reset"
@@ -15,10 +16,10 @@ class CapturedTree:
     """One machine behind a captured tree. `ValueError` where the capture has no system that can be reset."""
 
     def __init__(self, machine: Machine, capture: Path) -> None:
-        self._caseless = machine.personality.caseless
+        self._personality = machine.personality
         found = resources(capture)
         self._resources: Mapping[str, Resource] = found
-        if self._caseless:
+        if self._personality.caseless:
             self._resources = {path.casefold(): told for path, told in found.items()}
         systems = sorted(path for path, told in self._resources.items() if _RESET in mapping(told, "Actions"))
         if not systems:
@@ -30,8 +31,7 @@ class CapturedTree:
         return self._system_path
 
     def key(self, path: str) -> str:
-        bare = path.rstrip("/") or ROOT
-        return bare.casefold() if self._caseless else bare
+        return comparable(path, self._personality)
 
     def read(self, path: str) -> Resource | None:
         return self._resources.get(path)

@@ -1,6 +1,6 @@
 """The whole of a simulated Redfish service: its tree, and the parts that lay over it and take its writes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from drivers.virtual.twin import bios_catalogue, tree_enclosure, tree_root, tree_system
 from drivers.virtual.twin.account_slots import Account
@@ -24,7 +24,7 @@ from drivers.virtual.twin.redfish_messages import Resource
 from drivers.virtual.twin.redfish_tree import GenericTree, Made, Tree
 from drivers.virtual.twin.work import Later
 
-_MADE: Sequence[tuple[str, Made]] = (
+_MADE: tuple[tuple[str, Made], ...] = (
     (ROOT, tree_root.root),
     (f"{ROOT}/SessionService", tree_root.sessions),
     (f"{ROOT}/AccountService", tree_root.accounts),
@@ -64,6 +64,7 @@ class Parts:
         """`certificate` gives the BMC's key and certificate, `replace` puts others in their place."""
         capture = machine.spec.bmc.tree
         self.tree: Tree = CapturedTree(machine, capture) if capture else GenericTree(machine, _MADE)
+        self._layout = Layout(machine.personality)
         self.context = Context(machine, self.tree, Places(self.tree))
         self._machine = machine
         bios = BiosPart(self.context)
@@ -94,7 +95,7 @@ class Parts:
         return next((write for part in self._parts if (write := part.write(method, path)) is not None), None)
 
     def _registry(self, path: str) -> Resource | None:
-        at, personality = Layout(self._machine.personality), self._machine.personality
+        at, personality = self._layout, self._machine.personality
         if self._machine.spec.bmc.tree is not None or path != self.tree.key(at.registry):
             return None
         return bios_catalogue.registry(at.registry, personality.firmware.registry, personality.names.vendor)

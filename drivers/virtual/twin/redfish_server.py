@@ -6,6 +6,8 @@ import json
 import socket
 import ssl
 import struct
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 from weakref import WeakSet
@@ -23,6 +25,7 @@ from drivers.virtual.twin.redfish_parts import Parts
 
 _STANDARD = {"OData-Version": "4.0", "Cache-Control": "no-cache"}
 _READING = ("GET", "HEAD")
+_HELD, _HELD_AT_LEAST = timedelta(seconds=70), timedelta(seconds=2)  # quirk 43
 
 
 class RedfishServer:
@@ -49,6 +52,7 @@ class RedfishServer:
 
     async def shut(self) -> None:
         await self._listeners.shut(self._endpoint)
+        await self._door.end_streams()
         if self._refuser is not None:
             self._refuser.close()
             self._refuser = None
@@ -68,7 +72,7 @@ class RedfishServer:
         if up:
             await self.open()
         else:
-            self._machine.work.forget()
+            self._machine.work.forget(all_of_it=not self._machine.personality.firmware.jobs)
             await self.shut()
 
     async def _refuse(self, fault: Strike) -> None:
@@ -109,15 +113,14 @@ class RedfishServer:
 class Refusal(asyncio.Protocol):
     """A connection that is reset as soon as it is there."""
 
-    def __init__(self, then: "object") -> None:
+    def __init__(self, then: Callable[[], None]) -> None:
         self._then = then
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         made = cast("asyncio.Transport", transport)
         made.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         made.abort()
-        if callable(self._then):
-            self._then()
+        self._then()
 
 
 class Door:
@@ -127,6 +130,7 @@ class Door:
         self._machine = machine
         self._parts = parts
         self._bmc = bmc
+        self._streams: set[asyncio.Task[web.StreamResponse]] = set()
         self._served: WeakSet[asyncio.BaseTransport] = WeakSet()  # connections that had their one request (quirk 32)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -149,7 +153,7 @@ class Door:
         call = Call(request.method, request.path, headers, body, dict(request.query))
         kind = self._bmc.kind(call)
         if request.method == "GET" and self._parts.streams(request.path) and self._bmc.answer(call).status != 401:
-            return await stream(self._machine, request)
+            return await self._stream(request)
         await self._hold(kind)
         reply = self._bmc.answer(call)
         manners = self._machine.manners
@@ -162,12 +166,25 @@ class Door:
             return await _cut(request, reply)
         return _response(reply)
 
+    async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
+        task = asyncio.ensure_future(stream(self._machine, request))
+        self._streams.add(task)
+        task.add_done_callback(self._streams.discard)
+        return await task
+
+    async def end_streams(self) -> None:
+        ending = list(self._streams)
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
+
     async def _hold(self, kind: str) -> None:
         slow = self._machine.manners.take("F30", kind)
         if slow is not None:
             await asyncio.sleep(slow.lasting())
         if 43 in self._machine.quirks and kind not in ("discover", "session"):
-            await asyncio.sleep(max(2.0, self._machine.clock.speed and 70.0 / self._machine.clock.speed))
+            await self._machine.clock.lag(_HELD, _HELD_AT_LEAST)
 
     def _is_spent(self, request: web.BaseRequest) -> bool:
         transport = request.transport

@@ -5,10 +5,12 @@ Source: DSP0266 1.20; DSP0268 for the schemas named in each `@odata.type`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from drivers.virtual.twin.layout import ROOT, Layout
 from drivers.virtual.twin.machine import Machine
+from drivers.virtual.twin.personality import PERSONALITIES, Personality
 from drivers.virtual.twin.redfish_messages import Resource
 
 OK: Resource = {"State": "Enabled", "Health": "OK", "HealthRollup": "OK"}
@@ -48,21 +50,32 @@ def resource(path: str, kind: str, name: str, rest: Resource) -> Resource:
 Made = Callable[[Machine, Layout], Iterator[Resource]]
 
 
+def comparable(path: str, personality: Personality) -> str:
+    bare = path.rstrip("/") or ROOT
+    return bare.casefold() if personality.caseless else bare
+
+
+@lru_cache(maxsize=len(PERSONALITIES))
+def _laid_out(name: str, made: tuple[tuple[str, Made], ...]) -> tuple[Layout, tuple[tuple[str, Made], ...]]:
+    """The places of a personality, and the makers by the comparable paths that theirs begin with."""
+    personality = PERSONALITIES[name]
+    at = Layout(personality)
+    return at, tuple((comparable(prefix.format(at=at), personality), make) for prefix, make in made)
+
+
 class GenericTree:
     """A server like its personality: `made` are the makers of its resources, by the path they begin with."""
 
-    def __init__(self, machine: Machine, made: Sequence[tuple[str, Made]]) -> None:
+    def __init__(self, machine: Machine, made: tuple[tuple[str, Made], ...]) -> None:
         self._machine = machine
-        self._layout = Layout(machine.personality)
-        self._made = [(self.key(prefix.format(at=self._layout)), make) for prefix, make in made]
+        self._layout, self._made = _laid_out(machine.personality.name, made)
 
     @property
     def system(self) -> str:
         return self.key(self._layout.system)
 
     def key(self, path: str) -> str:
-        bare = path.rstrip("/") or ROOT
-        return bare.casefold() if self._machine.personality.caseless else bare
+        return comparable(path, self._machine.personality)
 
     def read(self, path: str) -> Resource | None:
         found = (

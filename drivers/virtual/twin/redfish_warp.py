@@ -30,6 +30,9 @@ class Warp:
 
     def text(self, path: str) -> str | None:
         """Invalid JSON for the one resource that F24 breaks with a word."""
+        words = [one.word for one in self._context.machine.manners.strikes.values() if one.code == "F24"]
+        if not any(words):
+            return None
         places = self._places
         broken: Mapping[str, str | None] = {
             "power": places.system,
@@ -41,7 +44,6 @@ class Warp:
             "accounts": places.accounts,
             "manager": places.protocols,
         }
-        words = [one.word for one in self._context.machine.manners.strikes.values() if one.code == "F24"]
         return _BROKEN if any(word and broken.get(word) == path for word in words) else None
 
     def warped(self, path: str, found: Resource) -> Resource:

@@ -110,12 +110,13 @@ class Work:
             elif not begun and task.state is State.RUNNING and task.later.at_reset:
                 self._end(task)
 
-    def forget(self) -> None:
-        """A restart of the BMC: what runs is done, and nobody can be asked about it any more."""
+    def forget(self, *, all_of_it: bool) -> None:
+        """A restart of the BMC: what runs is done. With `all_of_it` nobody can be asked about it any more."""
         for task in self.open():
             if not task.later.at_reset:
                 self._end(task)
-        self.tasks = {task.id: task for task in self.tasks.values() if not task.is_over}
+        if all_of_it:
+            self.tasks = {task.id: task for task in self.tasks.values() if not task.is_over}
 
     def break_off(self, says: str) -> None:
         """End what runs in an exception, without its effect."""

@@ -2,11 +2,22 @@
 
 import json
 import logging
+import time
+from datetime import timedelta
 
 import pytest
 
-from drivers.catalog import offers
-from drivers.errors import Busy, Denied, NotApplied, PasswordExpired, Refused, UnknownOutcome, Unsupported
+from drivers.catalog import connect, offers, renew
+from drivers.errors import (
+    Busy,
+    Denied,
+    IdentityChanged,
+    NotApplied,
+    PasswordExpired,
+    Refused,
+    UnknownOutcome,
+    Unsupported,
+)
 from drivers.patience import Patience
 from drivers.redfish.driver import Redfish
 from drivers.rotation import Works, default_dead, rotate
@@ -108,6 +119,16 @@ def writes(lab):
         for one in lab.heard
         if one.method != "GET" and SESSIONS not in one.path
     ]
+
+
+class Endless:
+    """A script of one reply for ever."""
+
+    def __init__(self, reply):
+        self.reply = reply
+
+    def popleft(self):
+        return self.reply
 
 
 OLD = Login("admin", Secret(PASSWORD))
@@ -296,12 +317,70 @@ def test_a_user_whose_request_was_lost_is_an_unknown_outcome(service, new_reply)
         service.connect().add_account("anneal", Secret(NEW))
 
 
+@pytest.mark.fault("F13", "accounts")
+@pytest.mark.fault("F14", "accounts")
+@pytest.mark.parametrize("headers", [{}, {"Location": "/redfish/v1/TaskService/Tasks/1"}], ids=["alone", "with a task"])
+def test_a_user_that_is_made_by_and_by_is_waited_for_by_looking_for_it(service, new_reply, headers):
+    make = service.acts["POST", USERS]
+    ready = []
+
+    def accepted(heard):
+        ready.append((time.monotonic() + 0.4, heard))
+        return new_reply(202, {}, headers)
+
+    def listed(_heard):
+        if ready and time.monotonic() > ready[0][0]:
+            make(ready.pop()[1])
+        return new_reply(200, service.resources[USERS])
+
+    service.acts["POST", USERS], service.acts["GET", USERS] = accepted, listed
+    settle, power, poll = (timedelta(seconds=span) for span in (0.1, 5, 0.2))
+    machine = connect(service.bmc, OLD, Trust(service), patience=Patience(settle=settle, power=power, poll=poll))
+    assert machine.add_account("anneal", Secret(NEW)).user == "anneal"
+    assert len(service.sent("POST", USERS)) == 1
+
+
+@pytest.mark.fault("F8", "accounts")
+def test_a_full_session_table_does_not_stop_a_rotation(service, new_reply, refusal):
+    full = new_reply(503, refusal("RAC0218", "the maximum number of sessions is reached"))
+    service.script["POST", SESSIONS] = Endless(full)
+    assert rotate(service.login, OLD, Secret(NEW)).works is Works.NEW
+    assert service.users["admin"] == NEW
+
+
 @pytest.mark.fault("F11", "accounts")
 def test_a_user_that_is_there_already_is_brought_to_what_is_wanted(service):
     service.placed(3, "anneal", RoleId="ReadOnly", Enabled=False)
     made = service.connect().add_account("anneal", Secret(NEW))
     assert (made.role, made.enabled) == ("Administrator", True)
     assert writes(service) == [("PATCH", f"{USERS}/3", {"Password": NEW, "RoleId": "Administrator", "Enabled": True})]
+
+
+@pytest.mark.fault("F3", "accounts")
+def test_a_lost_answer_about_a_user_that_was_there_before_is_an_unknown_outcome(service, new_reply):
+    service.placed(3, "anneal")
+    service.acts["PATCH", f"{USERS}/3"] = lambda _: new_reply(silent=True)
+    with pytest.raises(UnknownOutcome):
+        service.connect().add_account("anneal", Secret(NEW))
+
+
+def test_users_are_read_in_one_request_where_the_service_says_that_it_writes_them_out(slots):
+    slots.resources[ROOT]["ProtocolFeaturesSupported"] = {"ExpandQuery": {"NoLinks": True}}
+    members = [slots.resources[f"{USERS}/{number}"] for number in range(1, 6)]
+    slots.resources[f"{USERS}?$expand=."] = {"Members": members}
+    machine = slots.connect()
+    assert [one.user for one in machine.accounts()] == ["admin"]
+    assert [one.path for one in slots.sent("GET") if one.path.startswith(USERS)] == [f"{USERS}?$expand=."]
+
+
+@pytest.mark.fault("F24", "accounts")
+def test_a_collection_of_users_that_cannot_be_read_is_no_empty_one(service, new_reply):
+    service.acts["GET", USERS] = lambda _: new_reply(500, {})
+    machine = service.connect()
+    with pytest.raises(Busy):
+        machine.accounts()
+    with pytest.raises(Busy):
+        machine.remove_account("guest")
 
 
 @pytest.mark.fault("F20", "accounts")
@@ -505,6 +584,14 @@ def test_a_login_that_is_wrong_from_the_start_is_tried_with_both_and_nothing_is_
     assert writes(service) == []
 
 
+@pytest.mark.fault("F28", "accounts")
+def test_a_machine_that_is_another_is_not_rotated(service):
+    with pytest.raises(IdentityChanged, match="SN-OTHER"):
+        rotate(lambda login: service.login(login, serial="SN-OTHER"), OLD, Secret(NEW))
+    assert writes(service) == []
+    assert service.live == set()
+
+
 @pytest.mark.fault("F35", "accounts")
 def test_a_rotation_that_was_killed_after_the_write_finds_the_new_password_set(service):
     service.users["admin"] = NEW
@@ -548,10 +635,10 @@ def test_an_expired_password_says_so_and_is_good_for_being_changed(service, new_
     with pytest.raises(PasswordExpired, match="wants a new password"):
         service.connect()
 
-    def renew(login, password):
-        Redfish.renew(service.bmc, login, password, Trust(service), Patience())
+    def new(login, password):
+        renew(service.bmc, login, password, Trust(service))
 
-    assert rotate(service.login, OLD, Secret(NEW), renew).works is Works.NEW
+    assert rotate(service.login, OLD, Secret(NEW), new).works is Works.NEW
     assert [one.json() for one in service.sent("PATCH")] == [{"Password": NEW}]
     assert service.live == set()
 

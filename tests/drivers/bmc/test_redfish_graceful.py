@@ -7,6 +7,7 @@ import pytest
 
 from drivers.errors import NotApplied, Refused, UnknownOutcome, Unreachable, Unsupported
 from drivers.facts import PowerState
+from drivers.patience import Patience
 
 SYSTEM = "/redfish/v1/Systems/1"
 RESET = "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset"
@@ -208,6 +209,13 @@ def test_powering_off_for_ever_is_forced_after_the_deadline(host, machine, new_r
     host.next("POST", RESET, hangs)
     machine.shut_down(SOON, force=True)
     assert kinds(host) == ["GracefulShutdown", "ForceOff"]
+
+
+@pytest.mark.quirk(27)
+@pytest.mark.parametrize(("within", "poll"), [(timedelta(minutes=10), 20), (timedelta(seconds=30), 5)])
+def test_a_long_wait_looks_seldom_and_a_short_one_as_the_driver_always_does(within, poll):
+    patience = Patience().for_power(within)
+    assert (patience.power, patience.poll) == (within, timedelta(seconds=poll))
 
 
 @pytest.mark.quirk(24)

@@ -83,11 +83,12 @@ def test_without_a_location_the_body_of_a_202_is_followed(answered, body):
     assert answered(202, body).path == TASK
 
 
-def test_what_a_201_made_is_followed_only_where_it_is_a_job(lab, answered):
+@pytest.mark.parametrize("status", [200, 201])
+def test_what_was_made_or_changed_is_followed_only_where_it_is_a_job(lab, answered, status):
     lab.resources["/redfish/v1/Volumes/1"] = {"@odata.type": "#Volume.v1_0_0.Volume"}
-    assert answered(201, location="/redfish/v1/Volumes/1").path is None
+    assert answered(status, location="/redfish/v1/Volumes/1").path is None
     lab.resources[f"{JOBS}/J1"] = {"JobState": "New"}
-    assert answered(201, location=f"{JOBS}/J1").path == f"{JOBS}/J1"
+    assert answered(status, location=f"{JOBS}/J1").path == f"{JOBS}/J1"
 
 
 @pytest.mark.fault("F14", "bios")

@@ -28,17 +28,21 @@ def test_turning_on_what_is_off_asks_once(lab, machine):
     assert machine.power() is PowerState.ON
 
 
+@pytest.mark.fault("F11", "power")
 def test_asking_for_the_present_state_sends_nothing(lab, machine):
     machine.turn(PowerState.OFF)
     assert kinds(lab) == []
 
 
+@pytest.mark.quirk(25)
 def test_a_cycle_goes_by_off_and_on_and_never_by_power_cycle(lab, machine):
     lab.resources[SYSTEM]["PowerState"] = "On"
     machine.cycle()
     assert kinds(lab) == ["ForceOff", "On"]
 
 
+@pytest.mark.quirk(24)
+@pytest.mark.fault("F17", "power")
 @pytest.mark.parametrize("state", [PowerState.ON, PowerState.OFF])
 def test_a_bmc_that_says_yes_and_does_nothing_is_found_out(lab, machine, state):
     lab.obeys = False
@@ -56,6 +60,7 @@ def test_a_cycle_that_never_goes_off_never_asks_for_on(lab, machine):
     assert kinds(lab) == ["ForceOff"]
 
 
+@pytest.mark.quirk(23)
 def test_states_between_are_waited_out(lab, machine, new_reply):
     def reading(word):
         return new_reply(200, lab.resources[SYSTEM] | {"PowerState": word})
@@ -66,6 +71,8 @@ def test_states_between_are_waited_out(lab, machine, new_reply):
     assert not lab.script["GET", SYSTEM]
 
 
+@pytest.mark.quirk(23)
+@pytest.mark.fault("F23", "power")
 @pytest.mark.parametrize("word", ["PoweringOn", "Reset", "Unknown", None, 7])
 def test_a_state_that_is_neither_on_nor_off_for_ever_is_busy_and_nothing_is_sent(lab, machine, word):
     lab.resources[SYSTEM]["PowerState"] = word
@@ -74,6 +81,8 @@ def test_a_state_that_is_neither_on_nor_off_for_ever_is_busy_and_nothing_is_sent
     assert kinds(lab) == []
 
 
+@pytest.mark.quirk(18)
+@pytest.mark.fault("F11", "power")
 @pytest.mark.parametrize("status", [400, 409])
 def test_a_refusal_of_what_is_already_so_is_success(lab, machine, new_reply, status):
     def refuse(_heard):
@@ -91,6 +100,7 @@ def test_a_refusal_of_what_is_not_so_is_said_in_the_words_of_the_bmc(lab, machin
         machine.turn(PowerState.ON)
 
 
+@pytest.mark.quirk(19)
 def test_a_conflict_that_passes_is_asked_again(lab, machine, new_reply, refusal):
     conflict = new_reply(409, refusal("Base.1.8.ActionParameterValueConflict", "too soon"))
     lab.next("POST", RESET, conflict, conflict)
@@ -98,6 +108,7 @@ def test_a_conflict_that_passes_is_asked_again(lab, machine, new_reply, refusal)
     assert kinds(lab) == ["On", "On", "On"]
 
 
+@pytest.mark.fault("F3", "power")
 def test_a_lost_answer_is_settled_by_reading_back(lab, machine, new_reply):
     def applied_and_lost(_heard):
         lab.resources[SYSTEM]["PowerState"] = "On"
@@ -151,6 +162,8 @@ def test_types_that_do_not_serve_are_unsupported_and_nothing_is_sent(lab, machin
     assert kinds(lab) == []
 
 
+@pytest.mark.quirk(35)
+@pytest.mark.fault("F10", "power")
 def test_an_action_carries_no_etag(lab, machine):
     lab.resources[SYSTEM]["@odata.etag"] = '"7"'
     machine.turn(PowerState.ON)

@@ -4,6 +4,7 @@ import json
 import os
 import tarfile
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -287,7 +288,7 @@ def _places(value, at=()):
 def _replace(value, place, odd):
     for key in place[:-1]:
         value = value[key]
-    value[place[-1]] = odd
+    value[place[-1]] = deepcopy(odd)  # the strategies give one and the same list each time
 
 
 @pytest.mark.quirk(52)

@@ -1,5 +1,8 @@
 """Cards of BMCs that no capture is at hand of, laid out as their makers' trees are known to be, with their oddities."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from drivers.errors import PasswordExpired
@@ -735,3 +738,23 @@ def test_a_password_that_must_change_first_is_an_error_of_its_own(lab, laid, car
     with pytest.raises(PasswordExpired, match="new password"):
         card()
     assert lab.live == set()
+
+
+def test_one_bmc_never_waits_for_what_another_has_to_say(lab, laid, card_of, new_reply):
+    lenovo(laid)
+    asked, answered = threading.Event(), threading.Event()
+
+    def late(_heard):
+        asked.set()
+        answered.wait(timeout=1.5)
+        return new_reply(200, laid.resources[f"{V1}/Systems/1/Storage/RAID_Slot3/Volumes"])
+
+    lab.next("GET", f"{V1}/Systems/1/Storage/RAID_Slot3/Volumes", late)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(card_of, lab)
+        assert asked.wait(timeout=20)
+        quick = card_of(lab)
+        was_first = not slow.done()
+        answered.set()
+    assert was_first
+    assert (len(quick.volumes), len(slow.result().volumes)) == (1, 1)

@@ -32,6 +32,7 @@ TASK = f"{TASKS}/1"
 APPLY = "@Redfish.OperationApplyTime"
 DRIVES = tuple(f"{ARRAY}/Drives/{bay}" for bay in range(4))
 WANTED = VolumeWanted(ARRAY, DRIVES[2:], "RAID1")
+CUT = {"status": 202, "body": b'{"@odata', "headers": {"Content-Length": "500", "Connection": "close"}}
 
 
 def link(path):
@@ -324,6 +325,18 @@ def test_what_another_controller_is_at_and_what_is_over_is_in_nobodys_way(lab, m
     assert len(array.asked) == 1
 
 
+@pytest.mark.quirk(74)
+@pytest.mark.parametrize(("name", "takes"), [("RAIDConfiguration", False), ("DumpLog", True)])
+def test_a_job_for_raid_that_does_not_say_for_which_controller_counts_for_all(machine, array, name, takes):
+    array.begin("Pending", Name=name)
+    if takes:
+        machine.create_volume(WANTED)
+    else:
+        with pytest.raises(Busy, match="begins when the host is reset"):
+            machine.create_volume(WANTED)
+    assert len(array.asked) == int(takes)
+
+
 @pytest.mark.quirk(71)
 @pytest.mark.quirk(74)
 def test_an_idrac_with_any_job_in_its_own_queue_is_asked_for_nothing(lab, machine, array):
@@ -419,11 +432,11 @@ def test_a_volume_that_tells_no_drives_is_ours_where_it_is_new(lab, machine, arr
 
 @pytest.mark.fault("F3", "raid")
 @pytest.mark.fault("F5", "raid")
-@pytest.mark.fault("F32", "raid")
-def test_a_lost_answer_to_a_create_is_settled_by_the_list_and_never_sent_again(lab, machine, array, new_reply):
+@pytest.mark.parametrize("way", [{"silent": True}, CUT])
+def test_a_lost_answer_to_a_create_is_settled_by_the_list_and_never_sent_again(lab, machine, array, new_reply, way):
     def lose(heard):
         array.create(heard)
-        return new_reply(silent=True)
+        return new_reply(**way)
 
     lab.acts["POST", VOLUMES] = lose
     assert machine.create_volume(WANTED).path is None
@@ -510,6 +523,22 @@ def test_a_5xx_to_what_was_done_all_the_same_is_success(lab, machine, array, vol
     assert len(array.deleted) == 1
 
 
+@pytest.mark.fault("F5", "raid")
+def test_an_answer_that_is_none_is_settled_by_the_list_or_left_unknown(lab, machine, array, volume, new_reply):
+    astray = new_reply(307, {}, {"Location": "https://10.9.9.9/"})
+
+    def half(heard):
+        array.create(heard)
+        return astray
+
+    lab.acts["POST", VOLUMES] = half
+    machine.create_volume(WANTED)
+    lab.acts["DELETE", volume.path] = lambda _heard: astray
+    with pytest.raises(UnknownOutcome):
+        machine.delete_volume(volume)
+    assert (len(array.asked), len(array.deleted)) == (1, 1)
+
+
 @pytest.mark.fault("F20", "raid")
 def test_a_bmc_that_restarts_after_it_took_the_volume_is_waited_for(lab, machine, array, new_reply):
     def restart(heard):
@@ -535,7 +564,6 @@ def test_a_bmc_that_never_comes_back_leaves_the_outcome_unknown(lab, machine, ar
 
 
 @pytest.mark.fault("F1", "raid")
-@pytest.mark.fault("F2", "raid")
 def test_a_bmc_that_is_gone_before_the_write_is_unreachable_and_nothing_was_sent(
     lab, machine, array, volume, new_reply
 ):
@@ -629,6 +657,15 @@ def test_a_volume_is_not_taken_for_gone_where_its_drives_are_not_told_either(lab
     array.drop(volume.path)
     lab.resources[ARRAY]["Drives"] = []
     with pytest.raises(Busy, match="nor any of its drives"):
+        machine.delete_volume(volume)
+
+
+@pytest.mark.fault("F24", "raid")
+@pytest.mark.parametrize("place", [VOLUMES, ARRAY, STORAGE])
+def test_a_volume_is_not_taken_for_gone_where_the_lists_cannot_be_read(lab, machine, array, volume, new_reply, place):
+    array.drop(volume.path)
+    lab.acts["GET", place] = lambda _heard: new_reply(200, b"<html>")
+    with pytest.raises(Garbled):
         machine.delete_volume(volume)
 
 

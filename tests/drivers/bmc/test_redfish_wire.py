@@ -4,6 +4,8 @@ import pytest
 
 from drivers.errors import Busy, Garbled, Unreachable
 from drivers.facts import PowerState
+from drivers.trust import Trust
+from drivers.wire.https import Https
 
 ROOT = "/redfish/v1/"
 SYSTEM = "/redfish/v1/Systems/1"
@@ -17,6 +19,7 @@ def machine(lab):
     made.close()
 
 
+@pytest.mark.quirk(32)
 def test_a_read_whose_connection_broke_is_repeated_once(lab, machine, new_reply):
     lab.next("GET", SYSTEM, new_reply(silent=True))
     assert machine.power() is PowerState.OFF
@@ -25,6 +28,7 @@ def test_a_read_whose_connection_broke_is_repeated_once(lab, machine, new_reply)
         machine.power()
 
 
+@pytest.mark.quirk(36)
 def test_a_redirect_on_the_same_host_keeps_method_and_body(lab, machine, new_reply):
     moved = new_reply(308, headers={"Location": "/moved"})
     lab.next("POST", RESET, moved)
@@ -92,6 +96,7 @@ def test_no_shape_of_an_error_breaks_its_reader(lab, machine, new_reply, shape):
         machine.power()
 
 
+@pytest.mark.quirk(36)
 @pytest.mark.parametrize(("given", "real"), [(f"{SYSTEM}/", SYSTEM), (SYSTEM, f"{SYSTEM}/")])
 def test_a_link_that_is_wrong_by_a_slash_still_leads_there(lab, given, real):
     lab.resources["/redfish/v1/Systems"] = {"Members": [{"@odata.id": given}]}
@@ -127,3 +132,11 @@ def test_neither_a_netrc_nor_a_proxy_of_the_environment_has_a_say(lab, tmp_path,
     assert machine.power() is PowerState.OFF
     assert [heard for heard in lab.heard if "authorization" in heard.headers] == []
     machine.close()
+
+
+@pytest.mark.quirk(40)
+def test_no_write_goes_out_without_a_body(lab, machine, quick):
+    wire = Https(lab.bmc.address, Trust(lab), quick)
+    assert wire.send("POST", "/redfish/v1/nowhere", {}).status == 401
+    wire.close()
+    assert lab.sent("POST", "/redfish/v1/nowhere")[0].body == b"{}"

@@ -1,5 +1,6 @@
 """A BIOS behind the small service: what is staged, which job holds it, and what a reset makes of it."""
 
+import copy
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ ATTRIBUTES = {
     "ProcHyperthreading": "Enabled",
     "QuietBoot": True,
     "Sriov": "Disabled",
+    "Status": "Good",
+    "TurboMode": "Disabled",
 }
 
 
@@ -88,7 +91,9 @@ class Firmware:
             "Registry": "BiosAttributeRegistry1.0",
             "Location": [{"Language": "ja", "Uri": "/ja"}, {"Language": "en", "Uri": REGISTRY}],
         }
-        self.lab.resources[REGISTRY] = {"RegistryEntries": {"Attributes": ENTRIES, "Dependencies": DEPENDENCIES}}
+        self.lab.resources[REGISTRY] = {
+            "RegistryEntries": {"Attributes": copy.deepcopy(ENTRIES), "Dependencies": DEPENDENCIES}
+        }
         self.lab.acts["PATCH", SETTINGS] = self.patched
         if self.queue:
             self.lab.resources[ROOT]["Vendor"] = "Dell"

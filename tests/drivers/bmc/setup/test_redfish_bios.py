@@ -1,7 +1,5 @@
 """BIOS settings: refused before they are sent, staged once, in force only when they read back with no job left."""
 
-from datetime import timedelta
-
 import pytest
 
 from drivers.ability.bios import BiosState, in_force, not_in_force
@@ -9,6 +7,7 @@ from drivers.ability.progress import Phase
 from drivers.errors import Busy, DriverError, Garbled, NotApplied, Refused, UnknownOutcome, Unsupported
 
 SYSTEM = "/redfish/v1/Systems/1"
+MANAGER = "/redfish/v1/Managers/1"
 BIOS = "/redfish/v1/Systems/1/Bios"
 SETTINGS = "/odd/place/for/bios/settings"
 QUEUE = "/redfish/v1/Managers/1/Oem/Dell/Jobs"
@@ -96,6 +95,35 @@ def test_every_value_that_the_registry_does_not_allow_is_named_and_nothing_is_se
     assert writes(lab) == []
 
 
+def test_an_attribute_of_another_model_that_the_registry_knows_is_refused(lab, firmware, machine):
+    del firmware.current["AssetTag"]
+    firmware.show()
+    with pytest.raises(Refused, match="AssetTag: the registry knows it, and this BIOS does not have it"):
+        machine.stage_bios({"AssetTag": "x"})
+    firmware.current.clear()
+    firmware.show()
+    assert machine.stage_bios({"AssetTag": "x"}).needs_reset  # it has told nothing yet
+
+
+def test_values_are_in_the_words_that_the_bios_itself_uses(lab, firmware, machine):
+    for entry in lab.resources[REGISTRY]["RegistryEntries"]["Attributes"]:
+        values = entry.get("Value", [])
+        entry |= {"Value": [{"ValueName": str(i), "ValueDisplayName": v["ValueName"]} for i, v in enumerate(values)]}
+    assert machine.bios_registry()["Sriov"].values == ("Enabled", "Disabled")
+    with pytest.raises(Refused, match="Sriov: 0 is not one of Enabled, Disabled"):
+        machine.stage_bios({"Sriov": "0"})
+    assert machine.stage_bios(ON).needs_reset
+
+
+@pytest.mark.quirk(61)
+def test_settings_that_no_job_takes_up_are_not_staged(lab, idrac, machine, new_reply):
+    lab.resources[BIOS]["@Redfish.Settings"]["SupportedApplyTimes"] = []
+    idrac.shows_staged = False
+    lab.acts["POST", QUEUE] = lambda _heard: new_reply(405)
+    with pytest.raises(NotApplied, match="no job takes up what is staged"):
+        machine.stage_bios(ON)
+
+
 @pytest.mark.parametrize("value", [True, 8.0, "8", [8]])
 def test_a_number_is_a_whole_number(firmware, machine, value):
     with pytest.raises(Refused, match=r"ProcCores: .* is no Integer"):
@@ -115,9 +143,7 @@ def test_a_value_that_is_read_only_for_now_is_refused_with_what_it_depends_on(
     lab, firmware, machine, new_reply, refusal
 ):
     entries = lab.resources[REGISTRY]["RegistryEntries"]["Attributes"]
-    lab.resources[REGISTRY]["RegistryEntries"]["Attributes"] = [
-        entry | {"ReadOnly": False} if isinstance(entry, dict) else entry for entry in entries
-    ]
+    lab.resources[REGISTRY]["RegistryEntries"]["Attributes"] = [entry | {"ReadOnly": False} for entry in entries]
     lab.next("PATCH", SETTINGS, new_reply(400, refusal("IDRAC.2.8.SYS410", "read-only")))
     with pytest.raises(Refused, match=r"read-only.*TurboMode depends on Sriov, ProcCores. set those first"):
         machine.stage_bios({"TurboMode": "Enabled"})
@@ -258,6 +284,15 @@ def test_settings_of_somebody_else_are_left_alone_and_said(lab, idrac, machine):
 
 @pytest.mark.quirk(63)
 @pytest.mark.fault("F19", "bios")
+def test_a_job_whose_settings_do_not_show_is_somebody_elses(lab, idrac, machine):
+    idrac.new_job()
+    with pytest.raises(Busy, match=r"settings that it does not show wait for the host's reset by .*JID_1"):
+        machine.stage_bios(ON)
+    assert writes(lab) == []
+
+
+@pytest.mark.quirk(63)
+@pytest.mark.fault("F19", "bios")
 def test_another_value_for_one_of_ours_is_somebody_elses(lab, ilo, machine):
     ilo.staged = {"Sriov": "Enabled", "ProcCores": 4}
     ilo.show()
@@ -281,6 +316,21 @@ def test_a_job_that_cannot_be_withdrawn_is_busy(lab, idrac, machine, new_reply, 
     lab.next("DELETE", f"{QUEUE}/JID_1", new_reply(400, refusal("IDRAC.2.8.SYS425", "lockdown")))
     with pytest.raises(Busy, match=r"cannot be withdrawn.*lockdown"):
         machine.stage_bios(MORE)
+
+
+@pytest.mark.quirk(63)
+@pytest.mark.fault("F19", "bios")
+def test_somebody_who_stages_between_our_look_and_our_write_is_waited_for(lab, idrac, machine):
+    def overtaken(heard):
+        idrac.staged = {"AssetTag": "theirs"}
+        idrac.new_job()
+        idrac.show()
+        return idrac.patched(heard)
+
+    lab.next("PATCH", SETTINGS, overtaken)
+    with pytest.raises(Busy, match=r"settings wait by .*JID_1 that were staged meanwhile"):
+        machine.stage_bios(ON)
+    assert idrac.staged == {"AssetTag": "theirs"}
 
 
 @pytest.mark.quirk(71)
@@ -308,11 +358,17 @@ def test_a_job_list_that_cannot_be_read_is_not_an_empty_one(lab, idrac, machine,
 def test_a_job_in_the_standard_lists_is_known_by_what_it_writes(lab, firmware):
     lab.resources["/redfish/v1/"]["Tasks"] = {"@odata.id": "/redfish/v1/TaskService"}
     lab.resources["/redfish/v1/TaskService"] = {"Tasks": {"@odata.id": "/t"}}
-    lab.resources["/t"] = {"Members": [{"@odata.id": "/t/1"}, {"@odata.id": "/t/2"}]}
-    lab.resources["/t/1"] = {"TaskState": "Pending", "Payload": {"TargetUri": f"{SETTINGS}/"}}
-    lab.resources["/t/2"] = {"TaskState": "Pending", "Name": "something else"}
+    tasks = {
+        "/t/1": {"TaskState": "Pending", "Payload": {"TargetUri": f"{SETTINGS}/"}},
+        "/t/2": {"TaskState": "Pending", "Name": "something else"},
+        "/t/3": {"TaskState": "Pending", "Name": "Firmware Update: BIOS"},
+        "/t/4": {"TaskState": "Pending", "Name": "ConfigBIOS:BIOS.Setup.1-1"},
+        "/t/5": {"TaskState": "Completed", "Name": "ConfigBIOS:BIOS.Setup.1-1"},
+        "/t/6": {"Name": "no task at all, for all its BIOS"},
+    }
+    lab.resources |= tasks | {"/t": {"Members": [{"@odata.id": path} for path in tasks]}}
     machine = lab.connect()
-    assert [job.path for job in machine.bios().jobs] == ["/t/1"]
+    assert [job.path for job in machine.bios().jobs] == ["/t/1", "/t/4"]
     machine.close()
 
 
@@ -504,10 +560,12 @@ def test_a_host_that_lost_power_in_the_middle_is_judged_by_what_reads_back(idrac
     assert idrac.patches()[-1]["Attributes"] == {"ProcCores": 8}
 
 
-def test_true_is_not_one():
+def test_true_is_not_one_and_one_in_quotes_is():
     assert not in_force(BiosState(None, {"A": True, "B": 1}), {"A": 1})
     assert not in_force(BiosState(None, {"A": True, "B": 1}), {"B": True})
     assert in_force(BiosState(None, {"A": True, "B": 1}), {"A": True, "B": 1})
+    assert in_force(BiosState(None, {"B": "1"}), {"B": 1})
+    assert not in_force(BiosState(None, {"B": "True"}), {"B": True})
 
 
 def test_a_value_that_something_staged_will_change_is_not_in_force():
@@ -525,5 +583,20 @@ def test_no_error_of_staging_shows_a_secret(lab, firmware, machine, new_reply):
     assert [secret for secret in ("Canary-7f3a", *tokens) if secret in str(caught.value)] == []
 
 
-def test_all_waits_are_bounded(quick):
-    assert quick.settle + quick.post + quick.power < timedelta(seconds=2)
+@pytest.mark.quirk(7)
+def test_an_ilo_4_tells_its_self_test_under_its_old_name(lab, ilo, machine):
+    lab.resources[SYSTEM]["Oem"] = {"Hp": {"PostState": "InPost"}}
+    with pytest.raises(Busy, match="in its self-test for"):
+        machine.stage_bios(ON)
+    assert writes(lab) == []
+
+
+@pytest.mark.quirk(51)
+def test_of_two_managers_the_one_that_names_the_system_has_its_queue(lab, idrac, machine):
+    lab.resources["/redfish/v1/Managers"] = {
+        "Members": [{"@odata.id": "/redfish/v1/Managers/0"}, {"@odata.id": MANAGER}]
+    }
+    lab.resources["/redfish/v1/Managers/0"] = {"Links": {"ManagerForServers": [{"@odata.id": "/other"}]}}
+    lab.resources[MANAGER]["Links"]["ManagerForServers"] = [{"@odata.id": SYSTEM}]
+    assert machine.stage_bios(ON).path == f"{QUEUE}/JID_1"
+    assert [job.path for job in machine.bios().jobs] == [f"{QUEUE}/JID_1"]

@@ -225,6 +225,15 @@ def test_a_boot_mode_of_an_idrac_is_a_job(idrac, machine):
     assert machine.follow(machine.set_boot_mode("bios")).phase is Phase.SCHEDULED
 
 
+@pytest.mark.fault("F19", "boot")
+def test_a_boot_mode_waits_for_settings_of_somebody_else(lab, firmware, machine):
+    firmware.staged = {"Sriov": "Enabled"}
+    firmware.show()
+    with pytest.raises(Busy, match="Sriov=Enabled"):
+        machine.set_boot_mode("bios")
+    assert lab.sent("PATCH") == []
+
+
 NAMES = [
     ("BootModeSelect_00A5", ["LEGACY", "UEFI", "DUAL"], "LEGACY", "UEFI"),
     ("BootModes_SystemBootMode", ["LegacyMode", "UEFIMode"], "LegacyMode", "UEFIMode"),
@@ -361,6 +370,13 @@ def test_a_settings_object_without_an_order_is_not_where_it_goes(lab, machine, o
     assert (len(patches(lab)), patches(lab, PLACE)) == (1, [])
 
 
+@pytest.mark.quirk(5)
+def test_a_settings_object_with_an_order_alone_is_not_where_the_override_goes(lab, machine, ordered, place):
+    lab.resources[PLACE]["Boot"] = {"BootOrder": ordered["BootOrder"]}
+    assert machine.boot_once(BootTarget.PXE).target is BootTarget.PXE
+    assert (len(patches(lab)), patches(lab, PLACE)) == (1, [])
+
+
 @pytest.mark.quirk(61)
 def test_an_order_that_waits_is_told_when_to_apply_where_that_is_offered(lab, machine, ordered, place):
     lab.resources[SYSTEM]["@Redfish.Settings"]["SupportedApplyTimes"] = ["Immediate", "OnReset"]
@@ -426,6 +442,8 @@ def test_a_host_is_armed_to_start_once_from_a_location(lab, machine, http):
         {"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": "UefiHttp", "HttpBootUri": URI}
     ]
     assert machine.boot_settings().http_uri == URI
+    lab.resources[SYSTEM]["Boot"]["HttpBootUri"] = "None"
+    assert machine.boot_settings().http_uri is None
 
 
 def test_http_boot_from_legacy_mode_asks_for_uefi(lab, machine, http):

@@ -195,7 +195,13 @@ def test_a_task_ends_in_an_exception_and_nothing_is_changed(bmc_of, within):
     assert bmc.machine.override.target.value == "None"
 
 
-@pytest.mark.parametrize("ability", ["power", "boot", "bios", "raid", "vmedia", "accounts", "manager"])
+@pytest.mark.parametrize(
+    "ability",
+    [
+        pytest.param(one, marks=pytest.mark.fault("F17", one))
+        for one in ("power", "boot", "bios", "raid", "vmedia", "accounts", "manager")
+    ],
+)
 def test_a_write_is_answered_as_done_and_nothing_is_changed(bmc_of, within, ability):
     media = "/redfish/v1/Managers/1/VirtualMedia/CD1"
     writes = {
@@ -262,6 +268,19 @@ def test_the_bmc_restarts_in_the_middle_of_a_write_and_its_sessions_are_lost(bmc
     bmc.auth = None
     assert bmc.call("GET", SYSTEM, X_Auth_Token=token).status_code == 401
     assert (bmc.machine.override.target.value, bmc.machine.bmc_restarts) == ("Pxe", 1)
+
+
+@pytest.mark.fault("F20", "raid")
+@pytest.mark.parametrize(("name", "known"), [("idrac", True), ("generic", False)])
+def test_what_ran_is_done_after_the_bmcs_restart_and_only_a_job_can_still_be_asked_for(bmc_of, within, name, known):
+    bmc = bmc_of(name, speed=1, disks=[{"serial": "D1", "gib": 1}])
+    controller = bmc.at("Systems", "0", "Storage", "0")
+    body = {"RAIDType": "RAID0", "Links": {"Drives": bmc.get(controller)["Drives"]}}
+    task = f"/redfish/v1/TaskService/Tasks/{bmc.post(f'{controller}/Volumes', body).json()['Id']}"
+    bmc.twin.do(lambda: bmc.machine.restart_bmc(0.2))
+    within(lambda: bmc.machine.bmc_restarts == 1 and bmc.machine.bmc_up)
+    assert (bmc.call("GET", task).status_code == 200) == known
+    assert len(bmc.machine.array.volumes) == 1
 
 
 @pytest.mark.fault("F21", "accounts")

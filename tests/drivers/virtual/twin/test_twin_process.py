@@ -119,3 +119,12 @@ def test_a_directory_that_is_no_racks_is_not_touched(document, tmp_path):
     with pytest.raises(InTheWay, match="something else"):
         process.down("r1", other)
     assert (other / "thesis.txt").exists()
+
+
+def test_quirks_and_numbered_faults_are_switched_from_another_process(document, state):
+    up(document(), state)
+    assert door(state, "PUT", "/machines/n1/quirks/62")[1]["quirks"] == [62]
+    assert door(state, "PUT", "/machines/n1/faults/F20x2")[1]["faults"] == ["F20x2"]
+    assert door(state, "DELETE", "/machines/n1/quirks/62")[1]["quirks"] == []
+    assert door(state, "DELETE", "/machines/n1/faults/F20")[1]["faults"] == []
+    assert door(state, "PUT", "/machines/n1/quirks/5000")[0] == 404

@@ -88,6 +88,14 @@ def test_disabling_wants_the_mode(bmc_of):
     assert boot(bmc, Enabled="Disabled", Mode="UEFI").status_code == 200
 
 
+@pytest.mark.quirk(14)
+def test_a_uefi_target_is_not_continuous(bmc_of):
+    bmc = bmc_of("ilo", quirks=[14])
+    body = {"BootSourceOverrideEnabled": "Continuous", "BootSourceOverrideTarget": "UefiTarget"}
+    refused = bmc.patch(bmc.system, {"Boot": body})
+    assert (refused.status_code, "PropertyValueConflict" in bmc.messages(refused)) == (400, True)
+
+
 @pytest.mark.quirk(16)
 def test_once_is_kept_as_continuous(bmc_of):
     bmc = bmc_of(quirks=[16])
@@ -460,6 +468,28 @@ def test_no_attributes_where_nothing_is_pending(bmc_of):
     assert "Attributes" not in bmc.get(SETTINGS)
     bmc.patch(SETTINGS, {"Attributes": {"ProcTurboMode": "Disabled"}})
     assert bmc.get(SETTINGS)["Attributes"] == {"ProcTurboMode": "Disabled"}
+
+
+def test_the_boot_order_and_the_http_location_are_kept(bmc_of):
+    bmc = bmc_of()
+    boot_told = {"BootOrder": ["Boot0002"], "HttpBootUri": "http://127.0.0.1/boot.efi"}
+    told = bmc.patch(SYSTEM, {"Boot": boot_told}).json()["Boot"]
+    assert (told["BootOrder"], told["HttpBootUri"]) == (["Boot0002", "Boot0001", "Boot0003"], boot_told["HttpBootUri"])
+    assert bmc.patch(SYSTEM, {"Boot": {"BootOrder": ["Boot9999"]}}).status_code == 400
+    options = [bmc.get(one["@odata.id"]) for one in bmc.get(f"{SYSTEM}/BootOptions")["Members"]]
+    assert {one["BootOptionReference"] for one in options} == set(told["BootOrder"])
+
+
+def test_a_hundred_tasks_that_ended_are_kept_and_no_more(bmc_of, within):
+    bmc = bmc_of("openbmc", faults=["F13.boot@0"])
+    system = bmc.system
+    body = {"Boot": {"BootSourceOverrideTarget": "Pxe"}}
+    with bmc.client() as client:
+        assert {client.patch(system, json=body).status_code for _ in range(104)} == {202}
+        within(lambda: not bmc.machine.work.open())
+        client.patch(system, json=body)
+    kept = [one["@odata.id"].rpartition("/")[2] for one in bmc.get("/redfish/v1/TaskService/Tasks")["Members"]]
+    assert kept == [str(number) for number in range(5, 106)]
 
 
 def test_a_quirk_comes_and_goes_while_the_twin_runs(bmc_of):
