@@ -61,12 +61,12 @@ def ensure_agent(world: World, job: Job) -> Park | None:
         boot_ramdisk(world, job.node)
 
     job.once("boot-ramdisk", boot, again)
-    armed = world.services.intents.uncalled(job.node.name)
-    if not world.services.intents.under_way(job.node.name) or (armed is not None and armed < world.services.began):
-        job.once(f"boot-ramdisk since {world.services.began:%Y%m%dT%H%M%S.%f}", boot, again)
     gone = world.services.agents.gone(job.node.name)
     if gone:
         raise StepFailed(job.node.name, gone, "Look at its console, then plan the node again", retryable=True)
+    armed = world.services.intents.uncalled(job.node.name)
+    if not world.services.intents.under_way(job.node.name) or (armed is not None and armed < world.services.began):
+        job.once(f"boot-ramdisk since {world.services.began:%Y%m%dT%H%M%S.%f}", boot, again)
     return Park(f"agent:{job.node.name}", seen, "the ramdisk's agent to call", CALLS_WITHIN)
 
 

@@ -22,7 +22,10 @@ WAIT = 400.0
 DELL, HPE, OTHER, NO_ACCOUNTS, NO_BIOS = (f"r1-n0{number}" for number in range(1, 6))
 KINDS = ("idrac", "ilo", "generic", "generic", "generic")
 LIES = {NO_ACCOUNTS: "F17.accounts", NO_BIOS: "F17.bios"}
-EVERYWHERE = {"bmc": {"password": "rotate", "dead_defaults": True}, "boot": {"secure_boot": True}}
+EVERYWHERE = {
+    "bmc": {"password": "rotate", "dead_defaults": True, "ntp": ["127.45.0.1"]},
+    "boot": {"secure_boot": True},
+}
 PROFILES = {
     "dell": {"match": [{"vendor": "Dell*", "must": True}, {"group": "compute"}], "bios": {"ProcCoreDisable": 2}},
     "hpe": {"match": [{"vendor": "HPE", "score": 5}], "bios": {"SriovGlobalEnable": "Enabled"}},
