@@ -260,7 +260,7 @@ def test_the_bmc_restarts_in_the_middle_of_a_write_and_its_sessions_are_lost(bmc
     bmc = bmc_of()
     token = bmc.call("POST", SESSIONS, LOGIN).headers["x-auth-token"]
     with bmc.client() as client:
-        bmc.twin.set_fault("n1", "F20.boot@0.6")
+        bmc.twin.set_fault("n1", "F20.boot@3")
         with pytest.raises(LOST):
             client.patch(SYSTEM, json=PXE)
         within(lambda: not bmc.machine.bmc_up)

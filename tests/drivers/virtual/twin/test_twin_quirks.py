@@ -171,7 +171,7 @@ def test_a_graceful_shutdown_is_taken_and_nothing_happens(bmc_of, within, how):
 
 @pytest.mark.quirk(23)
 def test_power_on_its_way_reads_null_and_unknown(bmc_of, within):
-    bmc = bmc_of(quirks=[23], speed=2)
+    bmc = bmc_of(quirks=[23], speed=1)
     bmc.post(RESET, {"ResetType": "On"})
     seen = []
 
