@@ -173,7 +173,7 @@ def test_an_ilo_takes_any_value_and_says_after_post_what_became_of_it(bmc_of, wi
 
 @pytest.mark.quirk(7)
 def test_an_ilo_in_post_changes_nothing_and_tells_its_post_state(bmc_of, within):
-    bmc = bmc_of("ilo", speed=15)
+    bmc = bmc_of("ilo", speed=5)
 
     def state():
         return bmc.get(bmc.system)["Oem"]["Hpe"]["PostState"]
