@@ -134,7 +134,8 @@ class Door:
         self._served: WeakSet[asyncio.BaseTransport] = WeakSet()  # connections that had their one request (quirk 32)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        machine, writes = self._machine, request.method not in _READING
+        # A login is no change to the machine: it may come while a change is held that its sender gave up.
+        machine, writes = self._machine, request.method not in _READING and "/Sessions" not in request.path
         machine.in_flight += 1
         machine.writing += writes
         machine.in_flight_most = max(machine.in_flight_most, machine.in_flight)

@@ -1,0 +1,139 @@
+"""Every fault at every ability that it can strike: how it must end, and what must hold whatever happens.
+
+The cells are those of the project's fault matrix. R, W, L, N: it passes, and in the end all is as it should be.
+B: the answer is lost or cannot be believed; reading back decides, and in the end all is as it should be. F: an error
+that says so, and nothing is changed. Q: no further try; the node is set apart.
+"""
+
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pytest
+
+from drivers.errors import (
+    Busy,
+    Denied,
+    DriverError,
+    Garbled,
+    IdentityChanged,
+    NotApplied,
+    Refused,
+    Unreachable,
+    Unsupported,
+)
+from tests.contract.bmc.ward import OPERATIONS, brought_about
+
+WRITES = ("power", "boot", "bios", "raid", "vmedia", "firmware", "accounts")
+ALL = ("discover", *WRITES)
+BOUND = 60.0  # seconds in which any cell ends
+
+# Fault to the abilities at which, after it passed or was read back, all is as it should be.
+PASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "F1": ALL,
+        "F3": ALL,
+        "F4": ALL,
+        "F5": ALL,
+        "F6": ALL,
+        "F8": ALL,
+        "F9": ALL,
+        "F10": ("power", "boot", "bios", "raid", "vmedia", "accounts"),
+        "F11": ("power", "vmedia", "accounts"),
+        "F12": ("power", "boot", "bios", "raid", "vmedia", "firmware"),
+        "F13": ("boot", "bios", "raid", "vmedia", "firmware", "accounts"),
+        "F14": WRITES,
+        "F15": ("bios", "raid", "firmware"),
+        "F20": WRITES,
+        "F25": ("discover", "raid", "firmware", "accounts"),
+        "F29": ("discover", "bios", "raid", "firmware"),
+        "F32": ("power", "boot", "bios", "vmedia"),
+    }
+)
+# What was under way is lost with the host's power: said so, and done at the next run, not by itself.
+BREAKS_OFF: Mapping[str, tuple[str, ...]] = MappingProxyType({"F32": ("raid", "firmware")})
+# Fault to the abilities at which it ends in one of these errors, and nothing was changed.
+ENDS: Mapping[str, tuple[tuple[str, ...], tuple[type[DriverError], ...]]] = MappingProxyType(
+    {
+        "F2": (ALL, (Unreachable,)),
+        "F7": (ALL, (Denied,)),
+        "F16": (("bios", "raid", "firmware"), (NotApplied, Refused)),
+        "F17": (WRITES, (NotApplied,)),
+        "F18": (("bios", "firmware"), (NotApplied,)),
+        "F19": (("bios", "raid", "firmware"), (Busy,)),
+        "F21": (ALL, (Denied,)),
+        "F24": (("boot", "bios", "raid", "firmware"), (Garbled, Refused, Busy, Unsupported, NotApplied)),
+        "F27": (ALL, (IdentityChanged,)),
+        "F28": (ALL, (IdentityChanged,)),
+        "F31": (("vmedia",), (Refused, Busy)),
+    }
+)
+
+
+# A file that was flashed and is dropped at the host's next start has been sent.
+SENT: Mapping[tuple[str, str], int] = MappingProxyType({("F18", "firmware"): 1})
+AIMED = frozenset(
+    {"F3", "F4", "F5", "F10", "F11", "F12", "F13", "F14", "F16", "F17", "F18", "F20", "F24", "F31", "F32"}
+)
+STALE = frozenset({"F6"})  # a token that is good no more: there must be one first
+LASTING: Mapping[str, str] = MappingProxyType({"F4": "x1@3", "F13": "@2"})  # longer than the driver's patience; a while
+
+
+def struck(fault: str, ability: str) -> str:
+    """The fault where it is to strike this ability alone: otherwise a read before it would use it up."""
+    return (f"{fault}.{ability}" if fault in AIMED else fault) + LASTING.get(fault, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["generic"])
+@pytest.mark.parametrize(("fault", "ability"), [(fault, ability) for fault in PASSES for ability in PASSES[fault]])
+def test_it_passes_and_all_is_as_it_should_be(ward_of, fault, ability, family):
+    ward, operation = ward_of(family), OPERATIONS[ability]
+    operation.prepare(ward)
+    before, ward.gives_up = operation.times(ward), fault == "F4"
+
+    def strike() -> None:
+        ward.twin.set_fault(ward.machine.name, struck(fault, ability))
+
+    if fault not in STALE:
+        strike()
+    begun = time.monotonic()
+    assert brought_about(ward, operation, once_in=strike if fault in STALE else None) is None
+    assert time.monotonic() - begun < BOUND
+    assert operation.came(ward)
+    assert operation.times(ward) - before <= 1, "it was done more than once"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "ability"), [(fault, ability) for fault in BREAKS_OFF for ability in BREAKS_OFF[fault]]
+)
+def test_what_breaks_off_is_said_and_done_at_the_next_run(ward_of, fault, ability):
+    ward, operation = ward_of("generic"), OPERATIONS[ability]
+    operation.prepare(ward)
+    ward.twin.set_fault(ward.machine.name, struck(fault, ability))
+    error = brought_about(ward, operation)
+    assert (error is None) is operation.came(ward), repr(error)
+    operation.prepare(ward)
+    assert brought_about(ward, operation) is None
+    assert operation.came(ward)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["generic"])
+@pytest.mark.parametrize(("fault", "ability"), [(fault, ability) for fault in ENDS for ability in ENDS[fault][0]])
+def test_it_ends_in_an_error_and_nothing_is_changed(ward_of, fault, ability, family):
+    ward, operation = ward_of(family), OPERATIONS[ability]
+    operation.prepare(ward)
+    with ward.driver("SN-7"):  # it was met before, and pinned
+        pass
+    before = operation.times(ward)
+    ward.twin.set_fault(ward.machine.name, struck(fault, ability))
+    begun = time.monotonic()
+    error = brought_about(ward, operation, "SN-7")
+    assert time.monotonic() - begun < BOUND
+    assert isinstance(error, ENDS[fault][1]), repr(error)
+    assert not operation.came(ward) or ability == "discover"
+    assert operation.times(ward) - before == SENT.get((fault, ability), 0)
+    assert ward.machine.logins_denied <= 3
+    assert ward.password not in str(error)
