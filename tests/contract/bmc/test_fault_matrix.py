@@ -7,6 +7,7 @@ that says so, and nothing is changed. Q: no further try; the node is set apart.
 
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 
 import pytest
@@ -22,6 +23,8 @@ from drivers.errors import (
     Unreachable,
     Unsupported,
 )
+from drivers.facts import PowerState
+from drivers.virtual.twin.states import Power
 from tests.contract.bmc.ward import OPERATIONS, brought_about
 
 WRITES = ("power", "boot", "bios", "raid", "vmedia", "firmware", "accounts")
@@ -41,10 +44,13 @@ PASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "F10": ("power", "boot", "bios", "raid", "vmedia", "accounts"),
         "F11": ("power", "vmedia", "accounts"),
         "F12": ("power", "boot", "bios", "raid", "vmedia", "firmware"),
-        "F13": ("boot", "bios", "raid", "vmedia", "firmware", "accounts"),
+        "F13": ("power", "boot", "bios", "raid", "vmedia", "firmware", "accounts"),
         "F14": WRITES,
         "F15": ("bios", "raid", "firmware"),
         "F20": WRITES,
+        "F24": ("discover",),
+        "F26": ("discover",),
+        "F30": ("discover",),
         "F25": ("discover", "raid", "firmware", "accounts"),
         "F29": ("discover", "bios", "raid", "firmware"),
         "F32": ("power", "boot", "bios", "vmedia"),
@@ -57,12 +63,15 @@ ENDS: Mapping[str, tuple[tuple[str, ...], tuple[type[DriverError], ...]]] = Mapp
     {
         "F2": (ALL, (Unreachable,)),
         "F7": (ALL, (Denied,)),
-        "F16": (("bios", "raid", "firmware"), (NotApplied, Refused)),
+        "F16": (("boot", "bios", "raid", "vmedia", "firmware", "accounts"), (NotApplied, Refused)),
         "F17": (WRITES, (NotApplied,)),
         "F18": (("bios", "firmware"), (NotApplied,)),
         "F19": (("bios", "raid", "firmware"), (Busy,)),
         "F21": (ALL, (Denied,)),
-        "F24": (("boot", "bios", "raid", "firmware"), (Garbled, Refused, Busy, Unsupported, NotApplied)),
+        "F24": (
+            ("boot", "bios", "raid", "vmedia", "firmware", "accounts"),
+            (Garbled, Refused, Busy, Unsupported, NotApplied),
+        ),
         "F27": (ALL, (IdentityChanged,)),
         "F28": (ALL, (IdentityChanged,)),
         "F31": (("vmedia",), (Refused, Busy)),
@@ -76,7 +85,9 @@ AIMED = frozenset(
     {"F3", "F4", "F5", "F10", "F11", "F12", "F13", "F14", "F16", "F17", "F18", "F20", "F24", "F31", "F32"}
 )
 STALE = frozenset({"F6"})  # a token that is good no more: there must be one first
-LASTING: Mapping[str, str] = MappingProxyType({"F4": "x1@3", "F13": "@2"})  # longer than the driver's patience; a while
+LASTING: Mapping[str, str] = MappingProxyType(
+    {"F4": "x1@3", "F13": "@2", "F30": "@0.2"}
+)  # longer than the driver's patience; a while
 
 
 def struck(fault: str, ability: str) -> str:
@@ -137,3 +148,26 @@ def test_it_ends_in_an_error_and_nothing_is_changed(ward_of, fault, ability, fam
     assert operation.times(ward) - before == SENT.get((fault, ability), 0)
     assert ward.machine.logins_denied <= 3
     assert ward.password not in str(error)
+
+
+def test_a_host_that_does_not_shut_down_is_turned_off_where_that_was_asked_for_and_only_there(ward_of):
+    ward = ward_of("generic")
+    with ward.driver() as driver:
+        driver.turn(PowerState.ON)
+        ward.twin.set_fault(ward.machine.name, "F22")
+        with pytest.raises(NotApplied):
+            driver.shut_down(timedelta(seconds=1), force=False)
+        assert ward.machine.power is Power.ON
+        driver.shut_down(timedelta(seconds=1), force=True)
+        assert ward.machine.power is Power.OFF
+
+
+@pytest.mark.parametrize("word", ["null", "unknown", "poweringon"])
+def test_a_power_state_that_is_neither_ends_in_busy_and_nothing_is_sent(ward_of, word):
+    ward = ward_of("generic")
+    ward.twin.set_fault(ward.machine.name, f"F23.{word}")
+    with ward.driver() as driver:
+        assert driver.facts().power not in (PowerState.ON, PowerState.OFF)
+        with pytest.raises(Busy):
+            driver.turn(PowerState.ON)
+    assert ward.machine.writes == []

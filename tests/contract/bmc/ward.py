@@ -41,7 +41,7 @@ QUICK = Patience(
     post=timedelta(seconds=10),
     poll=timedelta(milliseconds=150),
 )
-FOLLOWED = timedelta(seconds=20)
+FOLLOWED = timedelta(seconds=8)
 TRIED = timedelta(seconds=8)  # a caller tries again after what may pass
 
 
