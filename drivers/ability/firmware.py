@@ -30,7 +30,8 @@ class Package:
 
 @runtime_checkable
 class FirmwareUpdate(Protocol):
-    def components(self) -> tuple[Component, ...]: ...
+    def components(self) -> tuple[Component, ...]:
+        """All of them, or `Busy` or `Unreachable`: never those alone that could be read just now."""
 
     def update_methods(self) -> tuple[UpdateMethod, ...]:
         """What the UpdateService offers, the preferred first."""

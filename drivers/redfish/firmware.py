@@ -44,7 +44,11 @@ class RedfishFirmware:
     def components(self) -> tuple[Component, ...]:
         tree = Tree(self._session, self._session.root)
         inventory = tree.at(self._session.root.link("UpdateService")).link("FirmwareInventory")
-        return tuple(_components(tree, inventory))
+        found = tuple(_components(tree, inventory))
+        if tree.passing:
+            # A BMC that restarts shows part of it or none: nothing may be concluded from what is missing.
+            raise tree.passing[0]
+        return found
 
     def methods(self) -> tuple[UpdateMethod, ...]:
         """None where there is no UpdateService."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from drivers.errors import Busy, DriverError, Garbled, Refused, Unreachable, Unsupported
+from drivers.errors import Busy, DriverError, Garbled, Refused, Transient, Unreachable, Unsupported
 from drivers.facts import Finding
 from drivers.plain import plain
 from drivers.redfish.resource import Resource
@@ -34,6 +34,7 @@ class Tree:
         """`known` has been read already and is not asked for again."""
         self.findings: list[Finding] = []
         self.bad: set[str] = set()  # what was asked for and could not be read; a path of `_key`
+        self.passing: list[Transient] = []  # why some of it could not be read now, and may be at the next reading
         self._session = session
         self._budget = budget or Budget()
         self._ends = time.monotonic() + self._budget.span.total_seconds()
@@ -186,6 +187,8 @@ class Tree:
         self._lost = self._lost + 1 if isinstance(error, Unreachable) else 0
         if self._lost >= _LOST:
             raise error
+        if isinstance(error, Transient):
+            self.passing.append(error)
         self.bad.add(_key(path))
         self.note("unreadable", path, error.what)
         return Resource(path, {}, self.findings)

@@ -5,6 +5,7 @@ The twin is asked what became of its machine; what the driver believes is asked 
 
 import contextlib
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,7 +43,8 @@ QUICK = Patience(
     poll=timedelta(milliseconds=150),
 )
 FOLLOWED = timedelta(seconds=8)
-TRIED = timedelta(seconds=8)  # a caller tries again after what may pass
+TRIES = 6  # of a caller, after what may pass, each pause twice as long as the one before
+PAUSE = 0.15  # seconds
 
 
 @dataclass
@@ -252,7 +254,9 @@ def brought_about(
     None where the driver says that it holds; else the error that it ended in. `once_in` follows the first login.
     """
     last: DriverError | None = None
-    for _ in QUICK.looks(TRIED):
+    for number in range(TRIES):
+        if number:
+            threading.Event().wait(PAUSE * 2**number)
         try:
             with ward.driver(serial) as driver:
                 if once_in is not None:

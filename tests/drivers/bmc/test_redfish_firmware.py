@@ -106,6 +106,16 @@ def parameters(heard):
 # What runs
 
 
+@pytest.mark.quirk(90)
+@pytest.mark.parametrize("place", [SERVICE, INVENTORY, f"{INVENTORY}/BIOS"])
+def test_of_a_bmc_that_is_not_all_there_no_component_is_said_to_be_missing(lab, machine, service, new_reply, place):
+    item(lab, "BIOS", Version="1.0")
+    lab.next("GET", place, new_reply(503))
+    with pytest.raises(Busy):
+        machine.components()
+    assert [one.name for one in machine.components()] == ["BIOS"]
+
+
 @pytest.mark.quirk(58)
 def test_a_component_without_a_version_is_kept_and_its_version_unknown(lab, machine, service):
     path = item(lab, "BIOS", Version="U46 v1.2", Updateable=True)
