@@ -4,6 +4,7 @@ DriverError
 ├── Transient             the same call may do better later
 │   ├── Unreachable       nobody answers at the address
 │   └── Busy              it answers, but not now (POST, session limit, job running, 5xx)
+│       └── Faltered      a 5xx that gives no reason: of a write it is no proof that it was not taken
 ├── Denied                the login is refused; trying again risks a lock-out
 │   └── PasswordExpired   the login is right, and good for nothing but setting a new password
 ├── IdentityChanged       not the certificate, or not the machine, that belongs there: no write may follow
@@ -41,6 +42,10 @@ class Unreachable(Transient):
 
 
 class Busy(Transient):
+    pass
+
+
+class Faltered(Busy):
     pass
 
 

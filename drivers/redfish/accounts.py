@@ -47,7 +47,12 @@ class RedfishAccounts:
         self._settles = patience.settle
 
     def read(self) -> tuple[Account, ...]:
-        return tuple(account_of(one) for one in users_of(self._session).members if name_of(one))
+        users = users_of(self._session)
+        if users.unread:
+            # Whoever concludes that a user is absent must have seen all of them.
+            what = f"{users.unread} of its accounts cannot be read"
+            raise Busy(self._session.who, what, "it may pass by itself; retry")
+        return tuple(account_of(one) for one in users.members if name_of(one))
 
     def rules(self) -> PasswordRules:
         return rules_of(users_of(self._session))

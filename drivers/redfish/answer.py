@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from drivers.errors import Busy, Denied, DriverError, Garbled, PasswordExpired, Refused, Unsupported
+from drivers.errors import Busy, Denied, DriverError, Faltered, Garbled, PasswordExpired, Refused, Unsupported
 from drivers.plain import plain
 from drivers.wire.https import Answer, Json
 
@@ -45,6 +45,8 @@ _PASSING = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
+# RFC 9110, 15.6: unlike 503, none of them says that the request was not handled.
+_FALTERED = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
 _LOADING = frozenset({"SYS518", "ServiceTemporarilyUnavailable", "ServiceInUnknownState"})
 _ABSENT = (Unsupported, "update its firmware, or do without")
 _LASTING: Mapping[int, tuple[type[DriverError], str]] = MappingProxyType(
@@ -132,7 +134,8 @@ def error_of(who: str, doing: str, answer: Answer) -> DriverError:
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return Denied(who, what, "check the user and the secret; it was tried once")
     if _passes(answer.status, ids):
-        return Busy(who, what, "it may pass by itself; retry")
+        faltered = answer.status in _FALTERED and not ids & _NOT_NOW
+        return (Faltered if faltered else Busy)(who, what, "it may pass by itself; retry")
     kind, remedy = _LASTING.get(answer.status, (Refused, "its words say why; change the request or the machine"))
     return kind(who, what, remedy)
 

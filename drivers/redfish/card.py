@@ -13,7 +13,7 @@ from drivers.redfish.card_storage import StorageReading
 from drivers.redfish.facts import identity_of, memory_mib_of, processors_of
 from drivers.redfish.family import family_of
 from drivers.redfish.nics import nics
-from drivers.redfish.places import at_root, hosts, manager_of, systems
+from drivers.redfish.places import at_root, hosts, manager_of, place_of, systems
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import ROOT, RedfishSession
 from drivers.redfish.tree import Budget, Tree
@@ -57,9 +57,13 @@ def _read(session: RedfishSession, budget: Budget | None) -> Card:
 def _the_host(tree: Tree, found: tuple[Resource, ...]) -> Resource:
     """The one host, or an empty resource and a finding: of several none is taken, for it would be a guess."""
     likely = found if len(found) == 1 else hosts(found)
-    if len(likely) == 1:
+    links = {link.rstrip("/") for link in tree.links(place_of(tree.at(ROOT), "Systems"))}
+    unread = [one.path for one in tree.findings if one.code == "unreadable" and one.path.rstrip("/") in links]
+    if unread:
+        tree.note("host-unknown", f"{ROOT}Systems", f"no host is taken: {', '.join(unread)} cannot be read")
+    elif len(likely) == 1:
         return likely[0]
-    if not likely:
+    elif not likely:
         tree.note("no-host", f"{ROOT}Systems", f"none of its {len(found)} systems is a host")
     else:
         paths = ", ".join(system.path for system in likely)

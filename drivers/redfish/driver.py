@@ -18,7 +18,7 @@ from drivers.ability.management import BmcState
 from drivers.ability.media import Slot
 from drivers.ability.progress import Handle, Progress
 from drivers.ability.storage import Controller, EraseMethod, Volume, VolumeWanted
-from drivers.errors import DriverError, Garbled, Unsupported
+from drivers.errors import Busy, DriverError, Garbled, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, HardwareFacts, Identity, PowerState
 from drivers.patience import Patience
 from drivers.redfish.accounts import RedfishAccounts
@@ -253,8 +253,14 @@ def _the_host(session: RedfishSession) -> str:
     links = collection.links("Members")
     if len(links) == 1 and "Members@odata.nextLink" not in collection.body:
         return links[0]
-    found = tuple(Tree(session, collection).members(collection.path))
+    tree = Tree(session, collection)
+    found = tuple(tree.members(collection.path))
     likely = hosts(found)
+    unread = [finding for finding in tree.findings if finding.code == "unreadable"]
+    if unread:
+        # The host that can be read may be another one than ours.
+        what = f"it has {len(links)} systems, and {unread[0].path} cannot be read ({unread[0].says})"
+        raise Busy(session.who, what, "nothing was written; retry, or restart its BMC")
     if len(likely) == 1:
         return likely[0].path
     if not likely:

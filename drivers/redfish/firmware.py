@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from drivers.ability.firmware import Component, Package, UpdateMethod
 from drivers.ability.progress import Handle, Phase
-from drivers.errors import Busy, Refused, Transient, UnknownOutcome, Unsupported
+from drivers.errors import Busy, Faltered, Refused, Transient, UnknownOutcome, Unsupported
 from drivers.redfish.host import Host
 from drivers.redfish.job import Looked, begun
 from drivers.redfish.push import SIMPLE, Order, Sent, by_form, by_push, by_uri
@@ -88,12 +88,15 @@ class RedfishFirmware:
                 sent = _WAYS[method](self._session, service, order)
             except Unsupported as error:
                 missing = error
-            except Busy:
+            except Busy as error:
                 # A 5xx is no proof that it was not taken: a new task is one that it was.
                 handle = self._begun(Sent(None, staged=False), what, before, order.targets)
-                if handle.path is None:
+                if handle.path is not None:
+                    return handle
+                if not isinstance(error, Faltered):
                     raise
-                return handle
+                lost = f"{error.what}, and no task tells whether it was taken"
+                raise UnknownOutcome(self._session.who, lost, "read the versions before it is sent again") from error
             else:
                 handle = self._begun(sent, what, before, order.targets)
                 if sent.answer is None and handle.path is None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from drivers.ability.progress import Handle
-from drivers.errors import Busy, DriverError, Garbled, NotApplied, Transient, UnknownOutcome
+from drivers.errors import Busy, DriverError, Faltered, Garbled, NotApplied, Transient, UnknownOutcome
 from drivers.patience import Patience
 from drivers.redfish.job import Looked, begun
 from drivers.redfish.session import RedfishSession
@@ -40,7 +40,7 @@ class Once:
 
         A refusal passes through; what is accepted without a task must read back so. `NotApplied`: accepted, and
         nothing changed. `UnknownOutcome`: the answer was lost, no new task tells of it, and it does not read back, or
-        cannot be read. A 5xx, or an answer that is none, proves nothing and is met likewise.
+        cannot be read. A 5xx without a reason, or an answer that is none, proves nothing and is met likewise.
         """
         if last_look is not None:
             last_look()
@@ -60,7 +60,7 @@ class Once:
         handle = self._begun(None)
         if handle.path or self._comes(done):
             return handle
-        if isinstance(error, Busy):
+        if isinstance(error, Busy) and not isinstance(error, Faltered):
             raise error
         what = f"{self.what}: it was sent, its answer is lost, and neither a task nor what reads back tells of it"
         raise UnknownOutcome(self.session.who, what, "look at the machine before it is asked again") from error

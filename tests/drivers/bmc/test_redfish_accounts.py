@@ -184,12 +184,20 @@ def test_a_second_page_of_users_is_read_and_a_loop_of_pages_ends(service):
 
 
 @pytest.mark.fault("F24", "accounts")
-def test_users_that_cannot_be_read_are_passed_over_and_never_taken_for_free_slots(slots, new_reply):
+def test_accounts_of_odd_shape_have_no_user(slots):
     slots.resources[f"{USERS}/3"] = {"UserName": 7, "Enabled": "yes", "RoleId": None}
-    slots.next("GET", f"{USERS}/4", new_reply(200, b"{broken"))
-    del slots.resources[f"{USERS}/5"]
     slots.resources[f"{USERS}/1"]["UserName"] = None
     assert [one.user for one in slots.connect().accounts()] == ["admin"]
+
+
+@pytest.mark.fault("F24", "accounts")
+@pytest.mark.parametrize("told", [{"status": 200, "body": b"{broken"}, {"status": 503}])
+def test_while_one_account_cannot_be_read_nobody_is_told_who_all_the_users_are(slots, new_reply, told):
+    slots.next("GET", f"{USERS}/4", new_reply(**told))
+    machine = slots.connect()
+    with pytest.raises(Busy, match="1 of its accounts cannot be read"):
+        machine.accounts()
+    assert [one.user for one in machine.accounts()] == ["admin"]
 
 
 @pytest.mark.fault("F24", "accounts")

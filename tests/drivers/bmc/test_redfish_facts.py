@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.errors import Denied, Garbled, Unsupported
+from drivers.errors import Busy, Denied, Garbled, Unsupported
 from drivers.facts import Drive, FirmwareItem, PowerState
 
 ROOT = "/redfish/v1/"
@@ -224,6 +224,16 @@ def test_of_several_systems_the_one_that_is_a_host_is_taken(lab):
     machine = lab.connect()
     assert machine.power() is PowerState.OFF
     machine.close()
+
+
+@pytest.mark.parametrize("told", [503, 500])
+def test_a_host_is_not_taken_while_another_system_cannot_be_read(lab, new_reply, told):
+    lab.resources["/redfish/v1/Systems/2"] = {**lab.resources["/redfish/v1/Systems/1"], "Id": "2"}
+    lab.resources["/redfish/v1/Systems"]["Members"].append({"@odata.id": "/redfish/v1/Systems/2"})
+    lab.next("GET", "/redfish/v1/Systems/2", new_reply(told))
+    with pytest.raises(Busy, match="Systems/2 cannot be read"):
+        lab.connect()
+    assert [heard.method for heard in lab.heard if heard.method != "GET"] == ["POST", "DELETE"]
 
 
 def test_several_hosts_behind_one_bmc_are_named_and_refused(lab):

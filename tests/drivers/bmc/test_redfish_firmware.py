@@ -432,6 +432,17 @@ def test_a_bmc_that_is_not_ready_is_busy_and_later_takes_it(
     assert machine.update(package).path == TASK
 
 
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_5xx_without_a_word_of_a_task_is_no_proof_that_the_file_was_not_taken(
+    lab, machine, service, package, new_reply, status
+):
+    service["MultipartHttpPushUri"] = FORM
+    lab.acts["POST", FORM] = lambda _heard: new_reply(status)
+    with pytest.raises(UnknownOutcome, match="read the versions before it is sent again"):
+        machine.update(package)
+    assert len(lab.sent("POST", FORM)) == 1
+
+
 @pytest.mark.fault("F9", "firmware")
 def test_a_5xx_to_a_file_that_was_taken_all_the_same_is_followed(lab, machine, service, package, new_reply):
     service["MultipartHttpPushUri"] = FORM
