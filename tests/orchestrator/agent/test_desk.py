@@ -1,6 +1,7 @@
 """Who is let in: the server half, asked over TLS as the agent asks."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from orchestrator.agent.tables import AGENT
 from orchestrator.boot.tables import BOOT
 from orchestrator.store import now
 
-RECORDED = Path("/work/shared/data/ipa")
+RECORDED = Path(os.environ.get("ANNEAL_CAPTURES", Path(__file__).parents[4] / "shared/data")) / "ipa"
 
 
 def test_an_agent_inspects_looks_up_and_lives(boot, ramdisk, services, store, node, kinds):

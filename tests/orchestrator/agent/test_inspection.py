@@ -1,6 +1,7 @@
 """What an agent found, read from its document."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from orchestrator.agent.inspection import Inspection, disk_reports
 from orchestrator.agent.lldp import neighbour
 
-RECORDED = Path("/work/shared/data/ipa/inspection-uefi-full.json")
+CAPTURES = Path(os.environ.get("ANNEAL_CAPTURES", Path(__file__).parents[4] / "shared/data"))
+RECORDED = CAPTURES / "ipa" / "inspection-uefi-full.json"
 EMPTY = {
     "name": "/dev/sda",
     "serial": "D1 ",
