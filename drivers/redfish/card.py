@@ -6,12 +6,11 @@ from drivers.card import BmcCard, Card
 from drivers.errors import Busy, Unreachable
 from drivers.facts import Finding
 from drivers.patience import Patience
-from drivers.redfish.card_media import slots
-from drivers.redfish.card_services import accounts_card, sessions_card, update_card
+from drivers.redfish.card_services import accounts_card, sessions_card, slots_card, update_card
 from drivers.redfish.card_settings import bios_card, boot_card, power_card, secure_boot
 from drivers.redfish.card_storage import StorageReading
 from drivers.redfish.facts import identity_of, memory_mib_of, processors_of
-from drivers.redfish.family import family_of
+from drivers.redfish.family import FAMILIES, Family, family_of
 from drivers.redfish.nics import nics
 from drivers.redfish.places import at_root, hosts, manager_of, place_of, systems
 from drivers.redfish.resource import Resource
@@ -46,7 +45,7 @@ def _read(session: RedfishSession, budget: Budget | None) -> Card:
     found = systems(tree, root)
     system = _the_host(tree, found)
     manager = manager_of(tree, root, system)
-    family = family_of(root, manager).name
+    family = family_of(root, manager)
     card = _of_service(tree, root, manager, family)
     if system.body:
         card = _with_host(tree, root, system, manager, card)
@@ -71,7 +70,7 @@ def _the_host(tree: Tree, found: tuple[Resource, ...]) -> Resource:
     return tree.at(None)
 
 
-def _of_service(tree: Tree, root: Resource, manager: Resource, family: str) -> Card:
+def _of_service(tree: Tree, root: Resource, manager: Resource, family: Family) -> Card:
     """What a BMC tells without a host behind it. A service that the root does not link is not there."""
     forgot = not any(root.link(name) for name in ("Systems", "Managers", "Chassis", *_SERVICES))
     update, accounts, sessions = (
@@ -84,8 +83,8 @@ def _of_service(tree: Tree, root: Resource, manager: Resource, family: str) -> C
         uuid=None,
         system=None,
         manager=manager.path or None,
-        bmc=BmcCard(family, manager.label("FirmwareVersion")),
-        virtual_media=slots(tree, family, manager),
+        bmc=BmcCard(family.name, manager.label("FirmwareVersion")),
+        virtual_media=slots_card(tree, family, manager),
         update=update_card(tree, update),
         accounts=accounts_card(tree, accounts),
         sessions=sessions_card(tree, sessions),
@@ -110,7 +109,7 @@ def _with_host(tree: Tree, root: Resource, system: Resource, manager: Resource, 
         memory_mib=memory_mib_of(tree, system),
         drives=tuple(storage.unique_drives.values()),
         volumes=storage.volumes(),
-        virtual_media=slots(tree, card.bmc.family, system, manager),
+        virtual_media=slots_card(tree, FAMILIES[card.bmc.family], system, manager),
         secure_boot=secure_boot(tree, system),
     )
 

@@ -1,11 +1,13 @@
-"""What a BMC's services tell of themselves: how it takes firmware, its accounts, its sessions.
+"""What a BMC's services tell of themselves: how it takes firmware and images, its accounts, its sessions.
 
-Source: DSP0268: UpdateService, AccountService, ManagerAccount, SessionService.
+Source: DSP0268: UpdateService, VirtualMedia, AccountService, ManagerAccount, SessionService; DSP0266, Allow.
 """
 
 from drivers.ability.firmware import UpdateMethod
-from drivers.card import AccountsCard, SessionsCard, UpdateCard
+from drivers.card import AccountsCard, SessionsCard, SlotCard, UpdateCard
+from drivers.redfish.family import Family
 from drivers.redfish.resource import Resource
+from drivers.redfish.slots import filling_of, places_of
 from drivers.redfish.tree import Tree
 
 
@@ -26,6 +28,21 @@ def update_card(tree: Tree, update: Resource) -> UpdateCard:
     if not methods:
         tree.note("not-told", update.path, "this BMC offers no way to update firmware that we know")
     return UpdateCard(methods)
+
+
+def slots_card(tree: Tree, family: Family, *holders: Resource) -> tuple[SlotCard, ...]:
+    """Those that can be filled, and not those that are only worth trying (quirks 80, 84)."""
+    found = []
+    for media in (media for places in places_of(tree, *holders) for media in places):
+        how = filling_of(media, family)
+        if how is None or how == "perhaps":
+            tree.note("slot-not-filled", media.path, "no action inserts media here, and nothing says that PATCH does")
+            continue
+        kinds = media.labels("MediaTypes")
+        if not kinds:
+            tree.note("not-told", media.path, "this slot tells no media types")
+        found.append(SlotCard(media.path, kinds, how))
+    return tuple(found)
 
 
 def accounts_card(tree: Tree, service: Resource) -> AccountsCard:

@@ -72,7 +72,7 @@ class RedfishErase:
 
     def _meant(self, drive: str, serial: str) -> Resource:
         found = self._session.get(drive)
-        told = found.text("SerialNumber")
+        told = found.label("SerialNumber")
         if told is None or told.casefold() != serial.strip().casefold():
             what = f"the drive at {drive} is {told or 'of no serial number'}, and {serial} was meant"
             raise IdentityChanged(self._session.who, what, "nothing was sent; read its storage again")

@@ -25,6 +25,7 @@ class Family:
     jobs: tuple[str, ...] = ()  # where a manager links its job queue, beside the standard JobService and TaskService
     serial_jobs: bool = False  # quirk 63, 71, 74: one job of a kind at a time, and no two kinds together
     manager_resets: tuple[str, ...] = ("GracefulRestart", "ForceRestart")  # quirk 26
+    patched_media: bool = False  # quirk 80: takes PATCH of Image and has no action for it; iLO 4 likewise
     plain_image_paths: bool = False  # quirk 83: takes no image address with ?, = or &, or one that does not end in .iso
     volumes_after: frozenset[str] = frozenset()  # quirk 77: post states in which volumes can be made; empty: in any
     raw_push: bool = True  # whether a firmware file may be sent as it is to HttpPushUri
@@ -56,9 +57,10 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 post_over=_ILO_OVER,
                 volumes_after=frozenset({"InPostDiscoveryComplete", "FinishedPost"}),
                 raw_push=False,
+                patched_media=True,
             ),
             Family("supermicro", plain_image_paths=True, defaults=(("ADMIN", "ADMIN"),)),
-            Family("xcc", defaults=(("USERID", "PASSW0RD"),)),
+            Family("xcc", patched_media=True, defaults=(("USERID", "PASSW0RD"),)),
             Family("openbmc", defaults=(("root", "0penBmc"),)),
             Family("megarac", defaults=(("admin", "admin"), ("admin", "superuser"), ("root", "superuser"))),
             Family("cisco", defaults=(("admin", "password"),)),

@@ -34,9 +34,9 @@ class RedfishMedia:
 
     def slots(self) -> tuple[Slot, ...]:
         system = self._host.system()
-        tree = Tree(self._session, system)
+        tree = Tree(self._session, system, whole=True)
         named = tuple(tree.at(link) for link in system.links("Links", "ManagedBy"))
-        return slots(tree, system, named or (self._host.manager,))
+        return slots(tree, self._host.family, system, *(named or (self._host.manager,)))
 
     def insert(self, uri: str, kind: str) -> Slot:
         """Into the first slot for `kind` that takes it. What some other slot refused is said where none does."""

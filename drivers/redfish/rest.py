@@ -23,7 +23,7 @@ class Rest:
 
     def tree(self) -> tuple[Tree, Resource]:
         system = self._host.system()
-        return Tree(self._session, system), system
+        return Tree(self._session, system, whole=True), system
 
     def sure(self, tree: Tree) -> None:
         """Nothing is decided on half a reading: what could not be read is asked for again, and its error raised."""

@@ -4,24 +4,48 @@ Source: DSP0268, VirtualMedia.
 """
 
 from collections.abc import Iterator
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from drivers.ability.media import Slot
+from drivers.redfish.family import Family
 from drivers.redfish.resource import Resource
 from drivers.redfish.tree import Tree
 
 INSERT = "#VirtualMedia.InsertMedia"
 EJECT = "#VirtualMedia.EjectMedia"
+_NEEDED = ("MediaTypes", "Image")
+
+Filling = Literal["action", "patch", "perhaps"]
 
 
-def slots(tree: Tree, system: Resource, managers: tuple[Resource, ...]) -> tuple[Slot, ...]:
-    """Those that can be filled, the system's own first. One that both link to is told once."""
-    holders = (system, *managers)
-    found = [slot for holder in holders for slot in _fillable(tuple(tree.members(holder.link("VirtualMedia"))))]
-    firsts: dict[str, Slot] = {}
-    for slot in found:
-        firsts.setdefault(slot.path.rstrip("/"), slot)
-    return tuple(firsts.values())
+def places_of(tree: Tree, *holders: Resource) -> Iterator[tuple[Resource, ...]]:
+    """The slots of each collection, whether they can be filled or not; what two holders link to is told once."""
+    seen: set[str] = set()
+    for link in dict.fromkeys(link.rstrip("/") for holder in holders if (link := holder.link("VirtualMedia"))):
+        firsts: dict[str, Resource] = {}
+        for media in tree.members(link, *_NEEDED):
+            if media.body and media.path.rstrip("/") not in seen:
+                firsts.setdefault(media.path.rstrip("/"), media)
+        seen.update(firsts)
+        yield tuple(firsts.values())
+
+
+def filling_of(media: Resource, family: Family) -> Filling | None:
+    """By the action where its target is given; by PATCH where the service says so, or is known to take it.
+
+    `perhaps`: it has an image to change, and nothing says that PATCH does that.
+    """
+    if media.text("Actions", INSERT, "target"):
+        return "action"
+    if not _writable(media):
+        return None
+    return "patch" if "PATCH" in media.methods or (not media.methods and family.patched_media) else "perhaps"
+
+
+def slots(tree: Tree, family: Family, *holders: Resource) -> tuple[Slot, ...]:
+    """Those that can be filled, or are worth trying, the system's own first."""
+    return tuple(slot_of(media) for places in places_of(tree, *holders) for media in _fillable(places, family))
 
 
 def slot_of(media: Resource) -> Slot:
@@ -52,12 +76,12 @@ def holds(media: Resource, uri: str) -> bool:
     return wanted.endswith(f"/{shown.lstrip('/')}") or shown.endswith(wanted)
 
 
-def _fillable(collection: tuple[Resource, ...]) -> Iterator[Slot]:
-    """A service that has the action offers it where it works (quirk 84); one without it takes PATCH (quirk 80)."""
-    by_action = [media for media in collection if media.text("Actions", INSERT, "target")]
-    for media in by_action or collection:
-        if by_action or _writable(media):
-            yield slot_of(media)
+def _fillable(places: tuple[Resource, ...], family: Family) -> Iterator[Resource]:
+    """A service that has the action offers it where it works (quirk 84); one without it may take PATCH (quirk 80)."""
+    told = [(media, filling_of(media, family)) for media in places]
+    yield from (media for media, filling in told if filling == "action")
+    rest: tuple[Filling, ...] = ("patch",) if any(filling == "action" for _, filling in told) else ("patch", "perhaps")
+    yield from (media for media, filling in told if filling in rest)
 
 
 def _writable(media: Resource) -> bool:

@@ -3,14 +3,19 @@
 Source: DSP0268: Storage, StorageController, VolumeCollection, SimpleStorage, CollectionCapabilities.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from drivers.ability.storage import Controller, Volume
+from drivers.facts import Drive
 from drivers.redfish.resource import Resource
-from drivers.redfish.smart_storage import smart_controllers
+from drivers.redfish.smart_storage import array_drives, array_volumes, arrays_of
 from drivers.redfish.tree import Tree
 from drivers.redfish.volume import RAW, drive_of, is_present, volume_of
+
+_STORAGE = ("Drives",)
+_DRIVE = ("Id", "CapacityBytes", "SerialNumber", "MediaType", "Protocol")
+_VOLUME = ("Id", "CapacityBytes", "Links")
 
 _MODES = ("CurrentControllerMode", "ControllerMode", "CurrentOperatingMode")
 _NO_MODE = frozenset({"NotSupported", "NotApplicable", "Unknown", "None"})
@@ -29,26 +34,35 @@ class Subsystem:
 
 
 def controllers(tree: Tree, system: Resource) -> tuple[Controller, ...]:
-    """The poorer ways only where the better ones tell of no drive."""
-    members = (storage for storage in tree.members(system.link("Storage")) if storage.body)
-    standard = tuple(controller_of(tree, subsystem(tree, storage)) for storage in members)
-    if any(controller.drives for controller in standard):
-        return standard
-    vendors = tuple(smart_controllers(tree, system))
-    if any(controller.drives for controller in vendors):
-        return (*standard, *vendors)
-    return (*standard, *vendors, *_simple(tree, system))
+    """The vendor's own way for drives that the standard does not tell of, the poorest where none does at all."""
+    standard = tuple(controller_of(tree, subsystem(tree, storage)) for storage in storages_of(tree, system))
+    listed = [told for one in standard for told in one.drives]
+    known, bare = by_serial(listed), bool(listed) and any(one.volumes for one in standard)
+    vendors = tuple(_array(tree, array, known, bare=bare) for array in arrays_of(tree, system))
+    found = tuple(one for one in vendors if one.drives)
+    if listed or found:
+        return (*standard, *(found if listed else vendors))
+    return (*standard, *vendors, *simple_controllers(tree, system))
+
+
+def storages_of(tree: Tree, system: Resource) -> tuple[Resource, ...]:
+    return tuple(one for one in tree.members(system.link("Storage"), *_STORAGE) if one.body)
+
+
+def by_serial(drives: Iterable[tuple[str, Drive]]) -> Mapping[str, str]:
+    """Where each drive is that tells its serial number."""
+    return {drive.serial: path for path, drive in drives if drive.serial}
 
 
 def subsystem(tree: Tree, storage: Resource) -> Subsystem:
     inline = tuple(storage.objects("StorageControllers"))
-    drives = tuple(_drives(tree, storage))
+    drives = tuple(drives_in(tree, storage))
     return Subsystem(
         storage=storage,
         controllers=inline or tuple(tree.members(storage.link("Controllers"))),
         drives=drives,
         collection=tree.at(storage.link("Volumes")),
-        volumes=tuple(_volumes(tree, storage, drives)),
+        volumes=tuple(volume_of(tree, one) for one in volumes_in(tree, storage, drives)),
     )
 
 
@@ -65,30 +79,30 @@ def controller_of(tree: Tree, sub: Subsystem) -> Controller:
     )
 
 
-def _drives(tree: Tree, storage: Resource) -> Iterator[Resource]:
-    """By links or, in some, as a collection. The counts beside them are not believed."""
+def drives_in(tree: Tree, storage: Resource) -> Iterator[Resource]:
+    """Each once, by links or, in some, as a collection. The counts beside them are not believed."""
     place = storage.link("Drives")
+    collected = tuple(tree.members(place, *_DRIVE))
     collects = place is not None and "Members" in tree.at(place).body
-    told = tree.members(place) if collects else (tree.at(link) for link in storage.links("Drives"))
     seen: set[str] = set()
-    for drive in told:
-        if is_present(drive) and drive.path not in seen:
-            seen.add(drive.path)
+    for drive in collected if collects else (tree.at(link) for link in storage.links("Drives")):
+        if is_present(drive) and drive.path.rstrip("/") not in seen:
+            seen.add(drive.path.rstrip("/"))
             yield drive
 
 
-def _volumes(tree: Tree, storage: Resource, drives: tuple[Resource, ...]) -> Iterator[Volume]:
+def volumes_in(tree: Tree, storage: Resource, drives: tuple[Resource, ...]) -> Iterator[Resource]:
     """Those of the collection, and any that only a drive tells that it belongs to."""
     place = storage.link("Volumes")
     seen: set[str] = set()
-    for volume in tree.members(place):
+    for volume in tree.members(place, *_VOLUME):
         if is_present(volume):
             seen.add(volume.path.rstrip("/"))
-            yield volume_of(tree, volume)
+            yield volume
     for link in (link for drive in drives for link in drive.links("Links", "Volumes")):
         if place and link.rstrip("/") not in seen and link.startswith(place) and is_present(tree.at(link)):
             seen.add(link.rstrip("/"))
-            yield volume_of(tree, tree.at(link))
+            yield tree.at(link)
 
 
 def _raid_types(tree: Tree, sub: Subsystem) -> tuple[str, ...]:
@@ -127,9 +141,22 @@ def oem(resource: Resource) -> Iterator[Resource]:
             yield from (place.inner(name) for name, inside in told.items() if isinstance(inside, dict))
 
 
-def _simple(tree: Tree, system: Resource) -> Iterator[Controller]:
+def _array(tree: Tree, array: Resource, known: Mapping[str, str], *, bare: bool) -> Controller:
+    """`bare`: without its volumes, which the standard tells."""
+    drives = array_drives(tree, array, known)
+    paths = {**by_serial(drives), **known}
+    return Controller(
+        path=array.path,
+        name=array.text("Model") or array.text("Name"),
+        mode=array.text("CurrentOperatingMode"),
+        drives=drives,
+        volumes=() if bare else tuple(told for _, told in array_volumes(tree, array, paths)),
+    )
+
+
+def simple_controllers(tree: Tree, system: Resource) -> Iterator[Controller]:
     """Knows names and sizes only, and can do nothing."""
-    for simple in tree.members(system.link("SimpleStorage")):
+    for simple in tree.members(system.link("SimpleStorage"), "Devices"):
         drives = [(device.path, drive_of(device)) for device in simple.objects("Devices") if is_present(device)]
         yield Controller(simple.path, simple.text("Name"), None, tuple(drives), ())
 

@@ -30,8 +30,13 @@ class Budget:
 class Tree:
     """Reads what it can. Only a lost BMC or login ends the reading: one bad resource is a finding and reads empty."""
 
-    def __init__(self, session: RedfishSession, known: Resource, budget: Budget | None = None) -> None:
-        """`known` has been read already and is not asked for again."""
+    def __init__(
+        self, session: RedfishSession, known: Resource, budget: Budget | None = None, *, whole: bool = False
+    ) -> None:
+        """`known` has been read already and is not asked for again.
+
+        `whole`: a write depends on it, and no member is taken as it is written out at our wish (quirk 49).
+        """
         self.findings: list[Finding] = []
         self.bad: set[str] = set()  # what was asked for and could not be read; a path of `_key`
         self.passing: list[Transient] = []  # why some of it could not be read now, and may be at the next reading
@@ -39,6 +44,7 @@ class Tree:
         self._budget = budget or Budget()
         self._ends = time.monotonic() + self._budget.span.total_seconds()
         self._begun = session.cost
+        self._whole = whole
         self._spent = False
         self._lost = 0
         self._absent: set[tuple[str, ...]] = set()
@@ -135,7 +141,7 @@ class Tree:
     def _written_out(self, path: str) -> Resource | None:
         """A collection with its members in it; None where this BMC does not do that, which is remembered."""
         plain_path, query = path.partition("#")[0], self._session.expand
-        if query is None or "?" in path or _key(path) in self._read or self._over():
+        if self._whole or query is None or "?" in path or _key(path) in self._read or self._over():
             return None
         try:
             told = self._session.find(f"{plain_path}?$expand={query}")

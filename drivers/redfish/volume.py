@@ -30,12 +30,17 @@ LEGACY: Mapping[str, str] = MappingProxyType(
 
 def drive_of(drive: Resource) -> Drive:
     return Drive(
-        id=drive.text("Id") or drive.text("Name") or drive.path.rstrip("/").rpartition("/")[2],
+        id=short_id(drive),
         bytes=drive.whole("CapacityBytes") or None,
-        media=drive.text("MediaType"),
-        protocol=drive.text("Protocol"),
-        serial=drive.text("SerialNumber"),
+        media=drive.label("MediaType"),
+        protocol=drive.label("Protocol"),
+        serial=drive.label("SerialNumber"),
     )
+
+
+def short_id(resource: Resource) -> str:
+    """Unique among its neighbours alone."""
+    return resource.label("Id") or resource.label("Name") or resource.path.rstrip("/").rpartition("/")[2]
 
 
 def is_present(resource: Resource) -> bool:
@@ -46,8 +51,8 @@ def volume_of(tree: Tree, volume: Resource) -> Volume:
     return Volume(
         path=volume.path,
         id=_durable(volume) or _likely(tree, volume),
-        name=volume.text("DisplayName") or volume.text("Name"),
-        raid_type=volume.text("RAIDType") or LEGACY.get(volume.text("VolumeType") or ""),
+        name=volume.label("DisplayName") or volume.label("Name"),
+        raid_type=volume.label("RAIDType") or LEGACY.get(volume.text("VolumeType") or ""),
         bytes=volume.whole("CapacityBytes") or volume.whole("Capacity", "Data", "AllocatedBytes") or None,
         drives=members_of(volume),
     )

@@ -233,6 +233,18 @@ def test_slots_are_the_fillable_ones_of_system_and_manager_each_once(lab, machin
     assert bare.path not in [slot.path for slot in machine.slots()]
 
 
+@pytest.mark.quirk(80)
+@pytest.mark.parametrize("acts", [True, False])
+def test_beside_a_slot_with_the_action_one_without_is_told_where_it_says_that_it_takes_patch(
+    lab, machine, bay, new_reply, acts
+):
+    patched, silent = bay("A", how="patch"), bay("B", how="patch")
+    first = bay("C", how="action" if acts else "patch")
+    lab.next("GET", patched.path, new_reply(200, patched.resource, {"Allow": "GET, PATCH"}))
+    told = [slot.path for slot in machine.slots()]
+    assert told == ([first.path, patched.path] if acts else [patched.path, silent.path, first.path])
+
+
 @pytest.mark.quirk(84)
 def test_a_cd_goes_into_a_dvd_slot_and_never_into_one_for_sticks(machine, bay):
     stick, dvd = bay("1", kinds=("USBStick", "Floppy")), bay("2", kinds=("DVD",))
