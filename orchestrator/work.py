@@ -42,6 +42,14 @@ class Park:
     since: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Cleared:
+    """What the gate of an erasing role let through: what was at stake, by digest, and whether that had to be named."""
+
+    digest: str
+    named: bool
+
+
 class Job(Protocol):
     """One attempt at one node role, as its task sees it."""
 
@@ -69,6 +77,9 @@ class Job(Protocol):
 
     def done(self, key: str) -> bool:
         """Whether `once` has closed that intent in this attempt."""
+
+    def cleared(self) -> Cleared | None:
+        """What this generation may destroy, by what passed its gate; None where nothing did, or that was not kept."""
 
     def signals(self, signal: str) -> int:
         """How often a signal has come so far; for `Park.seen`."""

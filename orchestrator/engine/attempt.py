@@ -10,12 +10,13 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from inventory.model import Node
 from inventory.quantity import in_words
-from orchestrator.engine.intents import close_intent, is_closed, open_intent
+from orchestrator.engine.intents import close_intent, gate_key, is_closed, open_intent, outcome_of
 from orchestrator.engine.ledger import Ledger, NodeRole
 from orchestrator.engine.tables import NODE_ROLE, SUBJECT
 from orchestrator.errors import Abandoned, OutcomeUnknown, StepFailed
 from orchestrator.events import Event
 from orchestrator.store import now
+from orchestrator.work import Cleared
 
 _DOCUMENT = select(SUBJECT.c.document).where(SUBJECT.c.name == bindparam("b_name"))
 
@@ -56,6 +57,14 @@ class Attempt:
     def done(self, key: str) -> bool:
         with self.ledger.store.engine.connect() as connection:
             return is_closed(connection, f"{self._scope}:{key}")
+
+    def cleared(self) -> Cleared | None:
+        with self.ledger.store.engine.connect() as connection:
+            told = outcome_of(connection, gate_key(self.row.id, self.row.generation))
+        match told:
+            case {"digest": str(digest), "named": bool(named)}:
+                return Cleared(digest, named)
+        return None
 
     def signals(self, signal: str) -> int:
         return self.ledger.store.signals(signal)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
+from orchestrator.engine.intents import close_intent, gate_key, open_intent
 from orchestrator.engine.ledger import Ledger, Move, NodeRole
 from orchestrator.engine.tables import CONSENT, NODE_ROLE
 from orchestrator.engine.vertex import GATED, TODO, WHATEVER, VertexKey
@@ -48,6 +49,13 @@ def consume(connection: Connection, row: NodeRole, stake: AtStake) -> str | None
     used = {"consumed": now().timestamp(), "consumed_by": row.holder}
     connection.execute(update(CONSENT).where(CONSENT.c.id == found.id).values(used))
     return str(found.given_by)
+
+
+def passed(connection: Connection, row: NodeRole, stake: AtStake) -> None:
+    """Keep what was let through: who destroys it later, by another reading, must find just this."""
+    key = gate_key(row.id, row.generation)
+    open_intent(connection, key, row.id)
+    close_intent(connection, key, {"digest": stake.digest, "named": stake.named})
 
 
 def _unused(row: NodeRole) -> tuple[ColumnElement[bool], ...]:

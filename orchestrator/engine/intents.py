@@ -31,6 +31,17 @@ def is_closed(connection: Connection, key: str) -> bool:
     return connection.scalar(select(INTENT.c.state).where(INTENT.c.key == key)) == "closed"
 
 
+def outcome_of(connection: Connection, key: str) -> JsonValue:
+    """None also where nothing of the kind was ever about to be done."""
+    outcome: JsonValue = connection.scalar(select(INTENT.c.outcome).where(INTENT.c.key == key))
+    return outcome
+
+
+def gate_key(node_role: int, generation: int) -> str:
+    """The intent by which an erasing role passed its gate; its outcome is what was at stake."""
+    return f"{node_role}:{generation}:gate"
+
+
 def close_intent(connection: Connection, key: str, outcome: JsonValue) -> None:
     done = {"state": "closed", "outcome": outcome, "closed": now().timestamp()}
     connection.execute(update(INTENT).where(INTENT.c.key == key).values(done))

@@ -21,7 +21,7 @@ from drivers.errors import DriverError
 from inventory.quantity import in_words
 from orchestrator.engine import evidence, gates
 from orchestrator.engine.attempt import Attempt, node_named, still
-from orchestrator.engine.intents import open_intent
+from orchestrator.engine.intents import gate_key
 from orchestrator.engine.ledger import UNPARKED, Ledger, Move, NodeRole
 from orchestrator.engine.tables import INTENT
 from orchestrator.engine.vertex import ACTIVE, ERROR, PROPOSED, TRANSITION, WHATEVER
@@ -135,7 +135,7 @@ class Worker:
                 if consent is None and not stake.empty:
                     gates.gate(connection, self._ledger, fresh, stake)
                     return None
-                open_intent(connection, _gate_key(row), row.id)
+                gates.passed(connection, row, stake)
                 data |= {"erases": stake.says, "digest": stake.digest, "consent_by": consent}
             act_by = fresh.act_by or now().timestamp() + row.within
             acting = Move("role.acting", TRANSITION, f"acting: {seen.says}", data, {"act_by": act_by})
@@ -147,7 +147,7 @@ class Worker:
     def _at_stake(self, job: Attempt, task: Task) -> AtStake | Park | None:
         """None where this generation has passed its gate already; a Park while it waits to be able to look."""
         with self._ledger.store.engine.connect() as connection:
-            if connection.scalar(select(INTENT.c.key).where(INTENT.c.key == _gate_key(job.row))):
+            if connection.scalar(select(INTENT.c.key).where(INTENT.c.key == gate_key(job.row.id, job.row.generation))):
                 return None
         return task.at_stake(job) if isinstance(task, Irreversible) else _NOT_INSPECTED
 
@@ -290,10 +290,6 @@ def proven(seen: Observation, proof: evidence.Proof) -> Move:
     data: dict[str, JsonValue] = {"witness": seen.witness, "digest": proof.digest, "evidence": proof.id}
     sets = {**UNPARKED, "evidence": proof.id, "expires": proof.expires, "checking": 0, "cancelled": False}
     return Move("role.active", ACTIVE, seen.says, data, sets)
-
-
-def _gate_key(row: NodeRole) -> str:
-    return f"{row.id}:{row.generation}:gate"
 
 
 def _unforeseen(row: NodeRole, error: Exception) -> StepFailed:

@@ -129,12 +129,23 @@ def _decided(world: World, job: Job) -> tuple[tuple[Volume, ...], tuple[VolumeWa
 
     def decide() -> JsonValue:
         with world.bmcs.open(job.node) as machine:
-            plan = _possible(job, ability.raid(machine, job).storage())
+            controllers = ability.raid(machine, job).storage()
+        plan = _possible(job, controllers)
+        _consented(job, plan, volumes.stake(plan, controllers))
         return {"doomed": [_plain(one) for one in plan.doomed], "made": [_plain(one) for one in plan.made]}
 
     told = job.once("layout", decide, again)
     found = told if isinstance(told, dict) else {}
     return _DOOMED.validate_python(found.get("doomed", [])), _MADE.validate_python(found.get("made", []))
+
+
+def _consented(job: Job, plan: volumes.Layout, stake: AtStake) -> None:
+    """`StepFailed` unless just this passed the gate: a drive that failed since may make it another."""
+    cleared = job.cleared()
+    if cleared is not None and cleared.digest == stake.digest and (cleared.named or not plan.doomed):
+        return
+    what = f"what would be destroyed is not what passed its gate: {stake.says or 'nothing is at stake now'}"
+    raise StepFailed(job.node.name, what, "nothing was sent; plan it again, and read what it erases")
 
 
 def _plain(one: Volume | VolumeWanted) -> JsonValue:

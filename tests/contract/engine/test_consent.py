@@ -6,7 +6,7 @@ import pytest
 
 from drivers.errors import Busy
 from orchestrator.engine.loop import WHATEVER
-from orchestrator.work import AtStake, Park
+from orchestrator.work import AtStake, Cleared, Park
 
 SECONDS = timedelta(seconds=1)
 DATA = AtStake(empty=False, says="SN-1 holds 2 partitions with ext4", digest="content-1")
@@ -121,3 +121,34 @@ def test_a_consent_to_whatever_is_there_does_not_cover_what_must_be_named(bench)
     bench.engine.consent(wipe.node.name, "wipe", "ops", "v1")
     assert bench.until(wipe.key, "active").state == "active"
     assert bench.metal.acted[wipe.key] == 1
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_passed_the_gate_is_kept_for_who_acts_in_every_attempt_and_not_beyond(bench, named):
+    wipe = bench.vertex(bench.node(), "wipe", erases=True, idempotent=False)
+    bench.thing(wipe).stake = AtStake(empty=False, says="volume 6000AA", digest="v1", named=named)
+    kept = []
+
+    def look(job):
+        kept.append(job.cleared())
+        if len(kept) == 1:
+            raise Busy("10.0.0.1", "read back", "It ends by itself")
+        bench.thing(wipe).holds = True
+
+    bench.thing(wipe).does = look
+    bench.engine.consent(*wipe.key, "ada", "v1")
+    assert bench.anneal(wipe)["wipe"].state == "active"
+    assert kept == [Cleared("v1", named)] * 2
+
+
+def test_a_role_that_erases_nothing_passes_no_gate(bench):
+    plain = bench.vertex(bench.node(), "a")
+    kept = []
+
+    def look(job):
+        kept.append(job.cleared())
+        bench.thing(plain).holds = True
+
+    bench.thing(plain).does = look
+    assert bench.anneal(plain)["a"].state == "active"
+    assert kept == [None]
