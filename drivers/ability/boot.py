@@ -19,13 +19,17 @@ class BootOption:
 
 @dataclass(frozen=True)
 class BootSettings:
-    """What is set now. `targets` are the BMC's own words for what can be booted once (DSP0268 BootSource)."""
+    """What is set now. `targets` are the BMC's own words for what can be booted once (DSP0268 BootSource).
+
+    `self_test_over`: of the host; None where the BMC does not tell.
+    """
 
     override: Boot
     mode: BootMode | None
     targets: tuple[str, ...] = ()
     order: tuple[BootOption, ...] = ()
     http_uri: str | None = None
+    self_test_over: bool | None = None
 
 
 @runtime_checkable

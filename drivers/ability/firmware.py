@@ -1,5 +1,6 @@
 """Firmware: what runs, and how it is replaced."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -17,6 +18,18 @@ class Component:
     name: str
     version: str | None
     updateable: bool | None = None
+
+
+def versions(components: Sequence[Component]) -> dict[str, str | None]:
+    """Version by component's name. Several of one name are one where they are of one version, as iDRAC lists its BIOS
+    twice and most BMCs their power supplies; else they are told apart by the end of their path."""
+    of: dict[str, set[str | None]] = {}
+    for one in components:
+        of.setdefault(one.name, set()).add(one.version)
+    return {
+        one.name if len(of[one.name]) == 1 else f"{one.name} {one.path.rstrip('/').rpartition('/')[2]}": one.version
+        for one in components
+    }
 
 
 @dataclass(frozen=True)

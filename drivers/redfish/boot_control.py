@@ -45,6 +45,7 @@ class RedfishBootControl:
             targets=targets_of(system, place),
             order=self._options(system),
             http_uri=_uri(place) or _uri(system),
+            self_test_over=self._post.over(system),
         )
 
     def set_mode(self, mode: BootMode) -> Handle | None:

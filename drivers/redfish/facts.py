@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from uuid import UUID
 
+from drivers.ability.firmware import versions
 from drivers.facts import FirmwareItem, HardwareFacts, Identity
 from drivers.redfish.card_storage import StorageReading
+from drivers.redfish.firmware import running
 from drivers.redfish.nics import nics
 from drivers.redfish.places import manager_of
 from drivers.redfish.power import power_of
@@ -114,7 +116,6 @@ def _memory_mib(tree: Tree, system: Resource) -> int | None:
 
 
 def _firmware(tree: Tree, update: Resource) -> Iterator[FirmwareItem]:
-    for item in tree.members(update.link("FirmwareInventory"), "Version"):
-        component = item.label("Name") or item.label("Id")
-        if component:
-            yield FirmwareItem(component, item.label("Version"))
+    """By the names by which a baseline is held against it, each once."""
+    for component, version in versions(tuple(running(tree, update.link("FirmwareInventory")))).items():
+        yield FirmwareItem(component, version)

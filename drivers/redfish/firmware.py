@@ -44,7 +44,7 @@ class RedfishFirmware:
     def components(self) -> tuple[Component, ...]:
         tree = Tree(self._session, self._session.root)
         inventory = tree.at(self._session.root.link("UpdateService")).link("FirmwareInventory")
-        found = tuple(_components(tree, inventory))
+        found = tuple(running(tree, inventory))
         if tree.passing:
             # A BMC that restarts shows part of it or none: nothing may be concluded from what is missing.
             raise tree.passing[0]
@@ -140,12 +140,13 @@ class RedfishFirmware:
         return any((tree.at(link).text("@odata.type") or "").startswith(_NETWORK) for link in (*targets, *related))
 
 
-def _components(tree: Tree, inventory: str | None) -> Iterator[Component]:
-    for item in tree.members(inventory):
+def running(tree: Tree, inventory: str | None) -> Iterator[Component]:
+    """What runs, of all that the inventory lists: the same for the facts and for whoever updates it."""
+    for item in tree.members(inventory, "Version"):
+        name, version = item.label("Name") or item.label("Id"), item.label("Version")
         id_ = item.text("Id") or item.path.rstrip("/").rpartition("/")[2]
-        if not _NOT_RUNNING.match(id_):
-            version, updateable = item.text("Version"), item.flag("Updateable")
-            yield Component(item.path, item.text("Name") or id_, version, updateable)
+        if (name or version) and not _NOT_RUNNING.match(id_):
+            yield Component(item.path, name or id_, version, item.flag("Updateable"))
 
 
 @contextmanager

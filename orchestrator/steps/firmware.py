@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
+from drivers.ability.firmware import versions
 from drivers.ability.machine import Machine
 from drivers.ability.progress import Handle
 from inventory.profile import FirmwareWanted
@@ -33,13 +34,8 @@ def baseline(world: World, job: Job) -> Observation:
 
 
 def _present(machine: Machine, job: Job) -> dict[str, str | None]:
-    """Version by component; those of one name are told apart by the end of their path."""
-    listed = firmware(machine, job).components()
-    names = [one.name for one in listed]
-    return {
-        one.name if names.count(one.name) == 1 else f"{one.name} {one.path.rstrip('/').rpartition('/')[2]}": one.version
-        for one in listed
-    }
+    """Version by component, named as the facts of its hardware name them: the plan went by those."""
+    return versions(firmware(machine, job).components())
 
 
 def _lacks(machine: Machine, job: Job, inputs: Inputs) -> Mapping[Piece, str]:

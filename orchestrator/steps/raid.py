@@ -19,7 +19,7 @@ from orchestrator import volumes
 from orchestrator.errors import StepFailed
 from orchestrator.steps import ability
 from orchestrator.steps.netboot import again
-from orchestrator.steps.restart import comes_next, restart
+from orchestrator.steps.restart import comes_next, restart, restart_once
 from orchestrator.steps.sending import look_later, sent
 from orchestrator.steps.world import World
 from orchestrator.work import AtStake, Job, Observation, Park
@@ -109,7 +109,8 @@ def _carry_out(world: World, job: Job, step: _Step, *, last: bool) -> Park | Non
     waits_for_reset = handle is not None and handle.needs_reset and phase in {Phase.SCHEDULED, Phase.GONE}
     if waits_for_reset:
         into_ramdisk = last and comes_next(world, job)
-        job.once(f"{step.key} restarted", lambda: restart(world, job, into_ramdisk=into_ramdisk), again)
+        key = f"{step.key} restarted"
+        restart_once(world, job, key, [handle], lambda: restart(world, job, into_ramdisk=into_ramdisk))
     return look_later(job, step.key, f"its controller to {step.key}", WITHIN)
 
 

@@ -21,7 +21,7 @@ from orchestrator.steps import bios, boot_mode, firmware
 from orchestrator.steps.ability import follow
 from orchestrator.steps.netboot import again
 from orchestrator.steps.piece import Inputs, Kind, Piece
-from orchestrator.steps.restart import RAMDISK, comes_next, restart
+from orchestrator.steps.restart import RAMDISK, comes_next, restart, restart_once
 from orchestrator.steps.sending import look_later, sent, waited
 from orchestrator.steps.world import World
 from orchestrator.work import Job, Park
@@ -94,7 +94,7 @@ class _Round:
             parked = self._stage_all()
             if parked is not None:
                 return parked
-            self.job.once(self.key("restarted"), self._restart, again)
+            restart_once(self.world, self.job, self.key("restarted"), self._handles(), self._restart)
         parked = self._in_force()
         if parked is None:
             self.job.once(self.key("over"), lambda: None, again)
@@ -111,6 +111,10 @@ class _Round:
                 if phase is Phase.RUNNING or (phase is Phase.SCHEDULED and not handle.needs_reset):
                     return look_later(self.job, self.key(f"{piece} staged"), f"{piece} to be staged", self._within)
         return None
+
+    def _handles(self) -> list[Handle | None]:
+        with self.world.bmcs.open(self.job.node) as machine:
+            return [self._staged(machine, piece) for piece in self.pieces]
 
     def _staged(self, machine: Machine, piece: Piece) -> Handle | None:
         kind, inputs = KINDS[piece.role], self.asked[piece.role]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.ability.firmware import versions
 from drivers.card import Card
 from drivers.facts import HardwareFacts, PowerState
 
@@ -109,6 +110,29 @@ def test_reading_it_writes_nothing_but_the_login(reading):
 def test_reading_it_asks_little_and_never_twice_for_what_is_not_there(reading):
     assert {path: count for path, count in reading.missing.items() if count > 1} == {}
     assert len(reading.requests) < 4 * max(reading.members, 10)
+
+
+# What a profile calls them, and the version that runs.
+RUNNING = {
+    "dell-r750-idrac9-6.00": {
+        "BIOS": "1.8.2",
+        "Integrated Dell Remote Access Controller": "6.00.30.00",
+        "Backplane 1": "3.48",
+        "Broadcom Gigabit Ethernet BCM5720 - 70:B5:E8:F0:52:DC": "21.80.9",
+    },
+    "hpe-dl360g10p-ilo5-3.11": {"System ROM": "U46 v2.34 (03/11/2025)", "Power Supply Firmware": "2.00"},
+    "supermicro-sys821ge-x13-bmc": {"BMC": "11.01.01", "Software Inventory HGX_FW_FPGA_0": "2.11"},
+}
+
+
+def test_what_the_plan_and_the_step_hold_a_baseline_against_is_the_same(capture, lab):
+    name, resources = capture
+    lab.lookup = lambda path: resources.get(path.rstrip("/"))
+    machine = lab.connect()
+    planned = {item.component: item.version for item in machine.facts().firmware}
+    assert planned == versions(machine.components())
+    assert RUNNING.get(name, {}).items() <= planned.items()
+    machine.close()
 
 
 @dataclass(frozen=True)

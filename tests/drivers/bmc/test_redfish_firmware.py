@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.ability.firmware import Component, FirmwareUpdate, Package, Steady
+from drivers.ability.firmware import Component, FirmwareUpdate, Package, Steady, versions
 from drivers.ability.progress import Phase, handle_from
 from drivers.errors import (
     Busy,
@@ -130,6 +130,17 @@ def test_what_an_idrac_could_go_back_to_is_no_component_that_runs(lab, machine, 
     item(lab, "Available-159-1.9.0__BIOS.Setup.1-1", Version="1.9.0")
     path = item(lab, "Installed-159-1.8.2__BIOS.Setup.1-1", Version="1.8.2")
     assert [each.path for each in machine.components()] == [path]
+
+
+def test_what_an_idrac_lists_twice_is_one_component_and_what_differs_is_told_apart(lab, machine, service):
+    for kind in ("Current", "Installed", "Previous"):
+        version = "1.2.4" if kind == "Previous" else "1.8.2"
+        item(lab, f"{kind}-159-{version}__BIOS.Setup.1-1", Name="BIOS", Version=version)
+    item(lab, "PSU.1", Name="PSU", Version="1.0")
+    item(lab, "PSU.2", Name="PSU", Version="1.1")
+    told = {"BIOS": "1.8.2", "PSU PSU.1": "1.0", "PSU PSU.2": "1.1"}
+    assert versions(machine.components()) == told
+    assert {one.component: one.version for one in machine.facts().firmware} == told
 
 
 @pytest.mark.fault("F25", "firmware")

@@ -467,3 +467,17 @@ def test_a_location_that_is_not_kept_disarms_the_host(lab, machine, http, new_re
     with pytest.raises(NotApplied, match="reads back none"):
         machine.boot_http_once(URI)
     assert machine.boot().target is BootTarget.NONE
+
+
+@pytest.mark.parametrize(
+    ("power", "progress", "over"),
+    [
+        ("On", "MemoryInitializationStarted", False),
+        ("On", "OSRunning", True),
+        ("On", "AWordOfItsOwn", None),
+        ("Off", "MemoryInitializationStarted", True),
+    ],
+)
+def test_whether_the_self_test_is_over_is_told_with_the_boot_settings(lab, machine, power, progress, over):
+    lab.resources[SYSTEM] |= {"PowerState": power, "BootProgress": {"LastState": progress}}
+    assert machine.boot_settings().self_test_over is over
