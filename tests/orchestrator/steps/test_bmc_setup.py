@@ -26,10 +26,18 @@ def test_servers_in_any_order_hold_and_one_more_does_not():
     assert faults(wanted) == ["its time servers are 10.0.0.9; wanted 10.0.0.9, 10.0.0.8"]
 
 
-@pytest.mark.parametrize("enabled", [False, None])
-def test_servers_that_it_does_not_follow_do_not_hold(enabled):
-    (fault,) = faults({"ntp": ("10.0.0.9",)}, ntp_enabled=enabled)
+def test_servers_that_it_does_not_follow_do_not_hold():
+    (fault,) = faults({"ntp": ("10.0.0.9",)}, ntp_enabled=False)
     assert "does not follow them" in fault
+
+
+def test_a_bmc_without_a_switch_follows_the_servers_that_it_lists():
+    assert faults({"ntp": ("10.0.0.9",)}, ntp_enabled=None) == []
+    assert faults({"ntp": ("10.0.0.9",)}, ntp_enabled=None, ntp_servers=None) != []
+
+
+def test_servers_are_told_apart_by_their_names_and_not_by_case():
+    assert faults({"ntp": ("ntp1.rack.test",)}, ntp_servers=("NTP1.Rack.Test",)) == []
 
 
 @pytest.mark.parametrize(
