@@ -88,7 +88,9 @@ def state_faults(wanted: BmcWanted, told: Told) -> Iterator[str]:
         if not _follows(state, wanted.ntp):
             enabled = ", and does not follow them" if state.ntp_enabled is False else ""
             yield f"its time servers are {servers}{enabled}; wanted {', '.join(wanted.ntp)}"
-        elif (apart := _apart(told)) is not None and apart > CLOCK_LIMIT.total_seconds():
+        elif (apart := _apart(told)) is None:
+            yield "it does not tell its clock: whether it follows its time servers is not proven"
+        elif apart > CLOCK_LIMIT.total_seconds():
             yield f"its clock is {apart:.0f} s off ours"
     if wanted.ipmi is not None and state.ipmi_enabled is not (wanted.ipmi == "on"):
         told_of = {True: "on", False: "off", None: "not told"}[state.ipmi_enabled]

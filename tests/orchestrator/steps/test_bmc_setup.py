@@ -48,11 +48,16 @@ def test_servers_are_told_apart_by_their_names_and_not_by_case():
         (ANSWERED + timedelta(seconds=4), False),
         (ANSWERED + timedelta(seconds=60), True),
         (ASKED - timedelta(days=4000), True),
-        (None, False),
     ],
 )
 def test_its_clock_is_judged_by_the_span_in_which_it_was_read(clock, off):
     assert bool(faults({"ntp": ("10.0.0.9",)}, clock=clock)) is off
+
+
+def test_a_clock_that_is_not_told_proves_no_time():
+    assert list(faults({"ntp": ("10.0.0.9",)}, clock=None)) == [
+        "it does not tell its clock: whether it follows its time servers is not proven"
+    ]
 
 
 @pytest.mark.parametrize(
