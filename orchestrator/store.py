@@ -21,11 +21,13 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    inspect,
     select,
     text,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.schema import CreateColumn
 from sqlmodel import SQLModel
 
 from orchestrator.events import Event, Recorded
@@ -70,13 +72,24 @@ def now() -> datetime:
 
 
 class Store:
-    """`url`: `sqlite:///PATH` or `postgresql+psycopg://...`. Creates what is missing."""
+    """`url`: `sqlite:///PATH` or `postgresql+psycopg://...`. Creates what is missing.
+
+    That is also a column that may be empty: an older release made its tables without it.
+    """
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
         self.one_process = self.engine.dialect.name == "sqlite"
         self._listeners: list[SignalListener] = []
         METADATA.create_all(self.engine)
+        if _lacking(self.engine):
+            self._add_columns()
+
+    def _add_columns(self) -> None:
+        with self.decide() as connection:
+            for column in _lacking(connection):  # looked at anew: another process may have been faster
+                made = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {made}")
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -154,6 +167,17 @@ class Store:
     def signals(self, name: str) -> int:
         with self.engine.connect() as connection:
             return connection.execute(select(SIGNAL.c.count).where(SIGNAL.c.name == name)).scalar() or 0
+
+
+def _lacking(bind: Engine | Connection) -> list[Column[object]]:
+    look = inspect(bind)
+    present = {table: {one["name"] for one in look.get_columns(table)} for table in look.get_table_names()}
+    return [
+        column
+        for table in METADATA.sorted_tables
+        for column in table.columns
+        if column.nullable and column.name not in present.get(table.name, {column.name})
+    ]
 
 
 def open_engine(url: str) -> Engine:

@@ -12,7 +12,8 @@ from inventory.address import Mac
 
 @dataclass(frozen=True)
 class BmcState:
-    """None where it does not tell. `clock` as it read when asked."""
+    """None where it does not tell. `clock` as it read when asked; `ntp_enabled` also None where there is no switch, as
+    an iLO has none beside its list."""
 
     clock: datetime | None
     ntp_enabled: bool | None
@@ -23,6 +24,11 @@ class BmcState:
     dhcp: bool | None = None
     ipmi_enabled: bool | None = None
     findings: tuple[Finding, ...] = ()  # "clock-off" where its clock is over a day from ours
+
+
+def same_servers(told: Sequence[str] | None, wanted: Sequence[str]) -> bool:
+    """In any order and case: they are names."""
+    return told is not None and {one.casefold() for one in told} == {one.casefold() for one in wanted}
 
 
 @runtime_checkable

@@ -130,7 +130,8 @@ def error_of(who: str, doing: str, answer: Answer) -> DriverError:
     what = f"{doing} was answered with {answer.status}{_words(messages)}"
     if _EXPIRED in ids:
         what = f"{doing}: the BMC wants a new password before all else"
-        return PasswordExpired(who, what, "let it be rotated, or change it there", account_to_renew(answer))
+        remedy = "change it on the BMC's own page, then the secret in the inventory"
+        return PasswordExpired(who, what, remedy, account_to_renew(answer))
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return Denied(who, what, "check the user and the secret; it was tried once")
     if _passes(answer.status, ids):

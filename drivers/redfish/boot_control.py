@@ -41,7 +41,8 @@ class RedfishBootControl:
         override = boot_of(system)
         return BootSettings(
             override=override,
-            mode=override.mode or mode_of(self._bios.attributes(system)),
+            # The override's may be what the last netboot was armed with, and says nothing of the starts after it.
+            mode=mode_of(self._bios.attributes(system)) or override.mode,
             targets=targets_of(system, place),
             order=self._options(system),
             http_uri=_uri(place) or _uri(system),

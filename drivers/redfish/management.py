@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from drivers.ability.management import BmcState
+from drivers.ability.management import BmcState, same_servers
 from drivers.ability.progress import Handle
 from drivers.errors import NotApplied, Refused, Transient, UnknownOutcome, Unsupported
 from drivers.facts import Finding
@@ -194,7 +194,7 @@ def _blank(clock: _Clock) -> JsonValue:
 def _change(clock: _Clock, wanted: tuple[str, ...], blank: JsonValue) -> Json:
     """What differs. `blank` fills the rest of a list that was longer; None leaves it short."""
     change: dict[str, JsonValue] = {}
-    if not _same(clock.told(), wanted):
+    if not same_servers(clock.told(), wanted):
         unused = 0 if blank is None else max(len(clock.place.items(*clock.servers)) - len(wanted), 0)
         change[clock.servers[-1]] = [*wanted, *[blank] * unused]
     if clock.enabled is not None and clock.on() is not True:
@@ -215,10 +215,6 @@ def _server(entry: JsonValue) -> str:
     if isinstance(entry, dict):
         entry = entry.get("Address")
     return entry.strip() if isinstance(entry, str) else ""
-
-
-def _same(told: Sequence[str] | None, wanted: Sequence[str]) -> bool:
-    return told is not None and {one.casefold() for one in told} == {one.casefold() for one in wanted}
 
 
 def _moment(manager: Resource) -> datetime | None:

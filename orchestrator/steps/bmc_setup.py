@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from drivers.ability.machine import Machine
-from drivers.ability.management import BmcState
+from drivers.ability.management import BmcState, same_servers
 from drivers.facts import Identity
 from inventory.profile import BmcWanted
 from orchestrator.errors import StepFailed
@@ -86,9 +86,11 @@ def state_faults(wanted: BmcWanted, told: Told) -> Iterator[str]:
     if wanted.ntp:
         servers = ", ".join(state.ntp_servers or ()) or "none"
         if not _follows(state, wanted.ntp):
-            enabled = "" if state.ntp_enabled else ", and does not follow them"
+            enabled = ", and does not follow them" if state.ntp_enabled is False else ""
             yield f"its time servers are {servers}{enabled}; wanted {', '.join(wanted.ntp)}"
-        elif (apart := _apart(told)) is not None and apart > CLOCK_LIMIT.total_seconds():
+        elif (apart := _apart(told)) is None:
+            yield "it does not tell its clock: whether it follows its time servers is not proven"
+        elif apart > CLOCK_LIMIT.total_seconds():
             yield f"its clock is {apart:.0f} s off ours"
     if wanted.ipmi is not None and state.ipmi_enabled is not (wanted.ipmi == "on"):
         told_of = {True: "on", False: "off", None: "not told"}[state.ipmi_enabled]
@@ -135,7 +137,8 @@ def _read(machine: Machine, job: Job, wanted: BmcWanted) -> Told:
 
 
 def _follows(state: BmcState, servers: Sequence[str]) -> bool:
-    return bool(state.ntp_enabled) and sorted(state.ntp_servers or ()) == sorted(servers)
+    """By the same measure as the driver that sets them. Where there is no switch, the list is all that there is."""
+    return state.ntp_enabled is not False and same_servers(state.ntp_servers, servers)
 
 
 def _apart(told: Told) -> float | None:

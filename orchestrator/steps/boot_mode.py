@@ -6,9 +6,13 @@ from fnmatch import fnmatchcase
 
 from pydantic import JsonValue
 
-from drivers.ability.boot import BootOption
+from drivers.ability.bios import Bios, BiosState
+from drivers.ability.boot import BootOption, BootSettings
 from drivers.ability.machine import Machine
 from drivers.ability.progress import Handle
+from drivers.errors import Unsupported
+from drivers.facts import BootMode
+from drivers.redfish.boot_mode import mode_of
 from inventory.profile import BootWanted
 from orchestrator.errors import StepFailed
 from orchestrator.steps.ability import boot_control, secure_boot
@@ -47,8 +51,8 @@ def _lacks(machine: Machine, job: Job, inputs: Inputs) -> Mapping[Piece, str]:
     wanted = _wanted(inputs)
     settings = boot_control(machine, job).boot_settings()
     found: dict[Piece, str] = {}
-    if wanted.mode is not None and settings.mode != wanted.mode:
-        found[_MODE] = f"it starts by {settings.mode or 'a mode that its BMC does not tell'}, wanted {wanted.mode}"
+    if wanted.mode is not None and (fault := mode_fault(settings, _bios(machine), wanted.mode)):
+        found[_MODE] = fault
     if wanted.secure_boot is not None:
         state = secure_boot(machine, job).secure_boot()
         if state is None or state.enabled is not wanted.secure_boot or state.active is (not wanted.secure_boot):
@@ -58,6 +62,33 @@ def _lacks(machine: Machine, job: Job, inputs: Inputs) -> Mapping[Piece, str]:
         present = ", ".join(option.name or option.id for option in settings.order) or "not told"
         found[_ORDER] = f"the boot order is {present}, wanted {', '.join(wanted.order)} first"
     return found
+
+
+def mode_fault(settings: BootSettings, state: BiosState | None, wanted: BootMode) -> str | None:
+    """Why it does not start by that mode, or may not for long. A BIOS that tells its mode goes before all else.
+
+    Equal values are no proof while a job of the BIOS waits: some BMCs show staged values as current ones (quirk 64).
+    """
+    current = state.current if state else {}
+    mode = mode_of(current) or settings.mode
+    if mode != wanted:
+        return f"it starts by {mode or 'a mode that its BMC does not tell'}, wanted {wanted}"
+    if state is None:
+        return None
+    if state.jobs:
+        return f"{state.jobs[0].path or state.jobs[0].what} of its BIOS is not over: its mode may be about to change"
+    after = mode_of({**current, **state.pending})
+    if after != mode_of(current):
+        return f"it starts by {after or 'another mode'} after the next reset, wanted {wanted}"
+    return None
+
+
+def _bios(machine: Machine) -> BiosState | None:
+    """None where it tells nothing of its BIOS; not where it cannot just now."""
+    try:
+        return machine.bios() if isinstance(machine, Bios) else None
+    except Unsupported:
+        return None
 
 
 def in_order(wanted: Sequence[str], present: Sequence[BootOption]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from drivers.ability.firmware import Package, Steady
 from drivers.ability.machine import Machine
@@ -30,6 +30,7 @@ from orchestrator.work import Job, Park
 KINDS: Mapping[str, Kind] = MappingProxyType({kind.role: kind for kind in (firmware.KIND, boot_mode.KIND, bios.KIND)})
 _UNDER_WAY = frozenset({"blocked", "todo", "transition"})
 JUDGED = timedelta(minutes=2)  # after a BMC says that it is over, until what it did shows
+_ASKED = TypeAdapter(dict[str, dict[str, JsonValue]])
 _LEFT = "left"  # a piece of another role that could not be staged along: that role says why itself
 
 Rounds = tuple[tuple[Piece, ...], ...]
@@ -54,9 +55,18 @@ def sharing(rows: Mapping[str, Row], own: str, inputs: Inputs) -> dict[str, Inpu
     return {role: due[role] for role in KINDS if role in due}
 
 
+def shared(rows: Mapping[str, Row], job: Job) -> Mapping[str, Inputs]:
+    """`sharing`, as it was when the rounds were planned: a row that moves on since changes no round under way."""
+
+    def ask() -> JsonValue:
+        return {role: dict(inputs) for role, inputs in sharing(rows, job.role, job.inputs).items()}
+
+    return _ASKED.validate_python(job.once("asked", ask, again))
+
+
 def bring(world: World, job: Job) -> Park | None:
     """Stage, restart, wait until it is in force: once for each round. Entered again from the top after each wait."""
-    asked = sharing(world.on_node(job.node.name), job.role, job.inputs)
+    asked = shared(world.on_node(job.node.name), job)
     planned = _planned(job.once("rounds", lambda: _plan(world, job, asked), again))
     for number, pieces in enumerate(planned):
         one = _Round(world, job, asked, pieces, number, last=number == len(planned) - 1)

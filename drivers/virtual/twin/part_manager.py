@@ -57,15 +57,23 @@ class ManagerPart:
         places = self._places
         if method == "PATCH" and path == places.manager:
             return Write("manager", self._patch)
-        if method == "PATCH" and path == places.protocols:
-            return Write("manager", lambda call: self._set(call, path, _PROTOCOLS))
-        if method == "PATCH" and path in places.members(places.to(places.manager, "EthernetInterfaces")):
-            return Write("manager", lambda call: self._set(call, path, _NIC))
+        known = self._known(path)
+        if method == "PATCH" and known:
+            return Write("manager", lambda call: self._set(call, path, known))
         if method == "POST" and path == places.target(places.manager, "Manager.Reset"):
             return Write("manager", self._reset, action=True)
         if method == "POST" and path == places.target(places.manager, "Manager.ResetToDefaults"):
             return Write("manager", self._defaults, action=True)
         return None
+
+    def _known(self, path: str) -> set[str]:
+        """What may be set there."""
+        places = self._places
+        nics = places.members(places.to(places.manager, "EthernetInterfaces"))
+        apart = places.to(places.manager, "Oem", "Hpe", "Links", "DateTimeService")
+        by_place: dict[str | None, set[str]] = dict.fromkeys(nics, _NIC)
+        by_place |= {places.protocols: _PROTOCOLS, apart: {"StaticNTPServers"}}
+        return by_place.get(path) or set()
 
     def _patch(self, call: Call) -> Change:
         told = read_object(call.body)

@@ -35,8 +35,17 @@ def manager(machine: Machine, at: Layout) -> Iterator[Resource]:
             "ManagerForChassis": [link(at.chassis)],
             "Oem": {"Dell": {"Jobs": link(at.jobs), "DellLCService": link(at.lifecycle)}},
         }
+    if _keeps_time_apart(machine):
+        rest["Oem"] = {"Hpe": {"Links": {"DateTimeService": link(f"{path}/DateTime")}}}
+        servers: Resource = {"StaticNTPServers": ["0.0.0.0", "0.0.0.0"], "NTPServers": ["", ""]}
+        yield resource(f"{path}/DateTime", "HpeiLODateTime.v2_0_0.HpeiLODateTime", "iLO Date and Time", servers)
     yield resource(path, "Manager.v1_19_1.Manager", "Manager", rest)
     yield from _network(machine, at)
+
+
+def _keeps_time_apart(machine: Machine) -> bool:
+    """An iLO has its time servers in a resource of its own, with no switch, and none among its protocols."""
+    return machine.personality.name == "ilo"
 
 
 def _network(machine: Machine, at: Layout) -> Iterator[Resource]:
@@ -44,12 +53,13 @@ def _network(machine: Machine, at: Layout) -> Iterator[Resource]:
     rest: Resource = {
         "HostName": f"bmc-{machine.name}",
         "FQDN": "",
-        "NTP": {"ProtocolEnabled": False, "NTPServers": []},
         "IPMI": {"ProtocolEnabled": True, "Port": 623},
         "HTTPS": {"ProtocolEnabled": True, "Port": 443, "Certificates": link(f"{path}/HTTPS/Certificates")},
         "SSH": {"ProtocolEnabled": True, "Port": 22},
         "Status": OK,
     }
+    if not _keeps_time_apart(machine):
+        rest["NTP"] = {"ProtocolEnabled": False, "NTPServers": []}
     yield resource(path, "ManagerNetworkProtocol.v1_10_1.ManagerNetworkProtocol", "Network", rest)
     own = f"{path}/HTTPS/Certificates"
     yield collection(own, "Certificate", [f"{own}/1"])

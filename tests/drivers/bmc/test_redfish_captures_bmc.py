@@ -3,10 +3,15 @@
 import json
 import os
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
+from drivers.errors import Unsupported
+from inventory.profile import BmcWanted
+from orchestrator.steps.bmc_setup import Told, state_faults
+from orchestrator.store import now
 
 CAPTURES = Path(os.environ.get("ANNEAL_CAPTURES", Path(__file__).parents[4] / "shared/data")) / "redfish"
 
@@ -110,3 +115,15 @@ def test_a_captured_bmc_tells_its_users_network_sensors_and_newest_entry_without
     assert times == sorted(times, reverse=True)
     assert [one.path for one in lab.heard if one.method != "GET"] == ["/redfish/v1/SessionService/Sessions"]
     assert len(lab.heard) < 130
+
+
+def test_time_servers_that_a_captured_bmc_took_are_what_it_is_then_held_to(captured):
+    known, machine, _ = captured
+    wanted = BmcWanted(ntp=("10.0.0.1", "NTP1.rack.test"))
+    if known.ntp == (None, None):
+        with pytest.raises(Unsupported):
+            machine.set_ntp(wanted.ntp)
+        return
+    machine.set_ntp(wanted.ntp)
+    told = Told(machine.identify(), None, replace(machine.bmc_state(), clock=now()), now(), now())
+    assert list(state_faults(wanted, told)) == []

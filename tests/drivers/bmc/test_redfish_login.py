@@ -112,7 +112,8 @@ def test_a_wrong_password_is_sent_once(lab, has_sessions):
 @pytest.mark.quirk(41)
 def test_a_password_that_must_be_changed_first_is_said_so(lab, new_reply, refusal):
     lab.next("POST", SESSIONS, new_reply(403, refusal("Base.1.18.PasswordChangeRequired", "change it")))
-    with pytest.raises(PasswordExpired, match="new password"):
+    # Every role stands on a login that may read, so nothing of ours comes to set it.
+    with pytest.raises(PasswordExpired, match=r"new password.*change it on the BMC's own page"):
         lab.connect()
 
 

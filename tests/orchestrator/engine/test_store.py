@@ -3,7 +3,9 @@
 import threading
 
 import pytest
+from sqlalchemy import select
 
+from orchestrator.engine.tables import NODE_ROLE
 from orchestrator.events import Event
 from orchestrator.store import Store
 
@@ -39,6 +41,22 @@ def test_events_keep_their_order_their_cause_and_their_utc(store):
     ]
     assert told[0].at.utcoffset().total_seconds() == 0
     assert [one.event.says for one in store.events(after=first)] == ["second", "elsewhere"]
+
+
+def test_a_database_of_an_older_release_gets_the_columns_that_it_lacks_and_keeps_its_rows(tmp_path):
+    url = f"sqlite:///{tmp_path / 'older.db'}"
+    older = Store(url)
+    with older.begin() as connection:
+        for name in ("ends", "stake"):
+            connection.exec_driver_sql(f"ALTER TABLE node_role DROP COLUMN {name}")
+    first = older.record(Event("a.b", "kept"))
+    older.engine.dispose()
+    for _ in range(2):
+        store = Store(url)
+        with store.begin() as connection:
+            assert connection.execute(select(NODE_ROLE.c.ends, NODE_ROLE.c.stake)).all() == []
+        assert [one.id for one in store.events()] == [first]
+        store.engine.dispose()
 
 
 def test_a_reader_does_not_wait_for_a_writer(store):

@@ -26,10 +26,18 @@ def test_servers_in_any_order_hold_and_one_more_does_not():
     assert faults(wanted) == ["its time servers are 10.0.0.9; wanted 10.0.0.9, 10.0.0.8"]
 
 
-@pytest.mark.parametrize("enabled", [False, None])
-def test_servers_that_it_does_not_follow_do_not_hold(enabled):
-    (fault,) = faults({"ntp": ("10.0.0.9",)}, ntp_enabled=enabled)
+def test_servers_that_it_does_not_follow_do_not_hold():
+    (fault,) = faults({"ntp": ("10.0.0.9",)}, ntp_enabled=False)
     assert "does not follow them" in fault
+
+
+def test_a_bmc_without_a_switch_follows_the_servers_that_it_lists():
+    assert faults({"ntp": ("10.0.0.9",)}, ntp_enabled=None) == []
+    assert faults({"ntp": ("10.0.0.9",)}, ntp_enabled=None, ntp_servers=None) != []
+
+
+def test_servers_are_told_apart_by_their_names_and_not_by_case():
+    assert faults({"ntp": ("ntp1.rack.test",)}, ntp_servers=("NTP1.Rack.Test",)) == []
 
 
 @pytest.mark.parametrize(
@@ -40,11 +48,16 @@ def test_servers_that_it_does_not_follow_do_not_hold(enabled):
         (ANSWERED + timedelta(seconds=4), False),
         (ANSWERED + timedelta(seconds=60), True),
         (ASKED - timedelta(days=4000), True),
-        (None, False),
     ],
 )
 def test_its_clock_is_judged_by_the_span_in_which_it_was_read(clock, off):
     assert bool(faults({"ntp": ("10.0.0.9",)}, clock=clock)) is off
+
+
+def test_a_clock_that_is_not_told_proves_no_time():
+    assert list(faults({"ntp": ("10.0.0.9",)}, clock=None)) == [
+        "it does not tell its clock: whether it follows its time servers is not proven"
+    ]
 
 
 @pytest.mark.parametrize(

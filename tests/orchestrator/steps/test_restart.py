@@ -4,7 +4,6 @@ import pytest
 
 from drivers.ability.progress import Phase
 from drivers.errors import Busy
-from inventory.model import Node
 from orchestrator.steps.restart import done_once
 
 FLASH, CARD = "/jobs/1", "/jobs/2"
@@ -12,29 +11,6 @@ FLASH, CARD = "/jobs/1", "/jobs/2"
 
 class Killed(BaseException):
     """What ends a process."""
-
-
-class Diary:
-    """A job whose intents are a dict, which outlives whoever is killed."""
-
-    role = "firmware-baseline"
-    generation = 1
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self.inputs: dict[str, object] = {}
-        self.intents: dict[str, tuple[bool, object]] = {}
-
-    def once(self, key, do, seen):
-        fresh = key not in self.intents
-        closed, outcome = self.intents.setdefault(key, (False, None))
-        if not closed:
-            outcome = None if not fresh and seen() else do()
-            self.intents[key] = (True, outcome)
-        return outcome
-
-    def done(self, key):
-        return self.intents.get(key, (False,))[0]
 
 
 class Host:
@@ -52,11 +28,6 @@ class Host:
 
     def go(self, job):
         return done_once(job, "restarted", lambda: self.phases, lambda: self.over, self.restart)
-
-
-@pytest.fixture
-def job(site):
-    return Diary(next(iter(site.nodes.values())))
 
 
 def killed_in_the_midst(job, phases, **told):

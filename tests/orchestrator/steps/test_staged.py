@@ -4,7 +4,7 @@ from drivers.ability.boot import BootOption
 from orchestrator.engine.status import Row
 from orchestrator.steps.boot_mode import first_ids, in_order
 from orchestrator.steps.piece import Piece
-from orchestrator.steps.staged import KINDS, rounds, sharing
+from orchestrator.steps.staged import KINDS, rounds, shared, sharing
 
 FIRMWARE = [Piece("firmware-baseline", str(index), fence=index == 1) for index in range(3)]
 BIOS = Piece("bios-configured", "settings")
@@ -47,6 +47,12 @@ def test_what_holds_failed_or_was_not_asked_for_in_this_run_is_left_alone():
 
 def test_a_role_at_work_stages_for_itself_whatever_its_row_says():
     assert sharing({}, "boot-mode", {"x": 1}) == {"boot-mode": {"x": 1}}
+
+
+def test_who_was_staged_along_when_the_rounds_were_planned_is_so_to_their_end(job):
+    planned = shared(rows(firmware_baseline="transition", boot_mode="blocked"), job)
+    assert planned == {"firmware-baseline": {"of": "the job"}, "boot-mode": {"of": "boot_mode"}}
+    assert shared(rows(firmware_baseline="transition", boot_mode="error"), job) == planned
 
 
 def test_boot_options_are_found_by_name_by_id_and_by_the_ids_leading_token():

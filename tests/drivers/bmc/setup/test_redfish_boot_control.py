@@ -6,6 +6,7 @@ from drivers.ability.boot import BootOption
 from drivers.ability.progress import Phase
 from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome, Unsupported
 from drivers.facts import Boot, BootTarget
+from orchestrator.steps.boot_mode import mode_fault
 
 SYSTEM = "/redfish/v1/Systems/1"
 PLACE = "/redfish/v1/Systems/1/Settings"
@@ -198,12 +199,12 @@ def test_a_202_that_leads_nowhere_is_settled_by_reading_back(lab, machine, new_r
 
 
 @pytest.mark.quirk(9)
-def test_the_mode_is_that_of_the_override_else_that_of_the_bios_else_unknown(lab, firmware, machine, boot):
+def test_the_mode_is_that_of_the_bios_else_that_of_the_override_else_unknown(lab, firmware, machine, boot):
     lab.resources[BIOS]["Attributes"]["BootMode"] = "LegacyBios"
-    assert machine.boot_settings().mode == "uefi"
-    del boot["BootSourceOverrideMode"]
     assert machine.boot_settings().mode == "bios"
     del lab.resources[BIOS]["Attributes"]["BootMode"]
+    assert machine.boot_settings().mode == "uefi"
+    del boot["BootSourceOverrideMode"]
     assert machine.boot_settings().mode is None
     del lab.resources[SYSTEM]["Bios"]
     assert machine.boot_settings().mode is None
@@ -481,3 +482,28 @@ def test_a_location_that_is_not_kept_disarms_the_host(lab, machine, http, new_re
 def test_whether_the_self_test_is_over_is_told_with_the_boot_settings(lab, machine, power, progress, over):
     lab.resources[SYSTEM] |= {"PowerState": power, "BootProgress": {"LastState": progress}}
     assert machine.boot_settings().self_test_over is over
+
+
+def test_the_mode_of_a_netboot_that_was_armed_is_not_the_mode_that_it_starts_by(lab, firmware, machine):
+    lab.resources[BIOS]["Attributes"]["BootMode"] = "LegacyBios"
+    assert machine.boot_once(BootTarget.PXE, "uefi").mode == "uefi"
+    settings = machine.boot_settings()
+    assert (settings.override.mode, settings.mode) == ("uefi", "bios")
+    assert mode_fault(settings, machine.bios(), "uefi") == "it starts by bios, wanted uefi"
+
+
+@pytest.mark.quirk(64)
+@pytest.mark.parametrize("shows_staged", [False, True])
+def test_a_mode_that_waits_for_a_reset_holds_after_it_and_not_before(idrac, machine, shows_staged):
+    idrac.shows_staged = shows_staged
+    assert mode_fault(machine.boot_settings(), machine.bios(), "uefi") is None
+    machine.set_boot_mode("bios")
+    for mode in ("uefi", "bios"):
+        assert mode_fault(machine.boot_settings(), machine.bios(), mode) is not None
+    idrac.reset()
+    assert mode_fault(machine.boot_settings(), machine.bios(), "bios") is None
+
+
+def test_a_mode_that_is_about_to_change_without_a_job_does_not_hold(firmware, machine):
+    machine.set_boot_mode("bios")
+    assert "after the next reset" in mode_fault(machine.boot_settings(), machine.bios(), "uefi")

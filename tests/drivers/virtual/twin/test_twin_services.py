@@ -337,6 +337,15 @@ def test_ntp_and_ipmi_are_kept_and_what_else_was_there_stays(bmc_of):
     assert bmc.patch(path, {"Nonsense": 1}).status_code == 400
 
 
+def test_an_ilo_keeps_its_time_servers_in_a_place_of_its_own_without_a_switch(bmc_of):
+    bmc = bmc_of("ilo")
+    assert "NTP" not in bmc.get(bmc.at("Managers", "0", "NetworkProtocol"))
+    path = bmc.get(bmc.manager)["Oem"]["Hpe"]["Links"]["DateTimeService"]["@odata.id"]
+    assert bmc.patch(path, {"StaticNTPServers": ["127.0.0.9", "0.0.0.0"]}).status_code == 200
+    assert bmc.get(path)["StaticNTPServers"] == ["127.0.0.9", "0.0.0.0"]
+    assert bmc.patch(path, {"ProtocolEnabled": True}).status_code == 400
+
+
 def test_the_bmcs_clock_is_set(bmc_of):
     bmc = bmc_of()
     assert bmc.patch(bmc.manager, {"DateTime": "2030-05-05T05:05:05+00:00"}).status_code == 200
