@@ -61,12 +61,13 @@ class DiskContent:
 
 
 class Erasure(_Model):
-    """A disk or volume that a step would erase, with the evidence of what is on it."""
+    """A disk or volume that a step would erase, with the evidence of what is on it. `read` as in `DiskContent`."""
 
     serial: str
     bytes: int
     holds: str
     needs_consent: bool
+    read: bool = True
     kind: Literal["disk", "volume"] = "disk"
 
 
@@ -163,12 +164,14 @@ def intent_hash(bound: Mapping[Key, Bound], targets: Collection[str]) -> str:
 
 
 def observed_hash(world: World, targets: Collection[str]) -> str:
-    return _hash(
-        [
-            [[*key, s.state, s.digest] for key, s in sorted(world.standing.items()) if key[0] in targets],
-            [[name, *map(str, disks)] for name, disks in sorted(world.disks.items()) if name in targets],
-        ]
-    )
+    """Of all that a person reads from in a plan. What nothing is known of has no part in it."""
+    told: list[JsonValue] = [
+        [[*key, s.state, s.digest] for key, s in sorted(world.standing.items()) if key[0] in targets],
+        [[name, *map(str, disks)] for name, disks in sorted(world.disks.items()) if name in targets],
+    ]
+    volumes = {name: [*map(str, found)] for name, found in world.volumes.items() if name in targets and found}
+    firmware = {name: dict(found) for name, found in world.firmware.items() if name in targets and found}
+    return _hash([*told, *([{"volumes": volumes}] if volumes else []), *([{"firmware": firmware}] if firmware else [])])
 
 
 def _due(world: World, one: Bound) -> tuple[Why, str] | None:
@@ -228,9 +231,16 @@ def _erasures(world: World, one: Bound, due: Mapping[Key, tuple[Why, str]]) -> t
     if found is None:
         kind: Literal["disk", "volume"] = "volume" if one.role.through_bmc else "disk"
         says = "not inspected yet: counts as data"
-        return (Erasure(serial="unknown", bytes=0, holds=says, needs_consent=first, kind=kind),)
+        return (Erasure(serial="unknown", bytes=0, holds=says, needs_consent=first, read=False, kind=kind),)
     return tuple(
-        Erasure(serial=d.serial, bytes=d.bytes, holds=d.holds, needs_consent=first and not d.empty, kind=d.kind)
+        Erasure(
+            serial=d.serial,
+            bytes=d.bytes,
+            holds=d.holds,
+            needs_consent=first and not d.empty,
+            read=d.read,
+            kind=d.kind,
+        )
         for d in found
     )
 
