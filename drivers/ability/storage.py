@@ -8,6 +8,8 @@ from drivers.ability.progress import Handle
 from drivers.facts import Drive
 
 RaidType = Literal["RAID0", "RAID1", "RAID5", "RAID6", "RAID10", "RAID50", "RAID60"]
+# Of a bare drive that is shown as a volume, or that a controller passes through.
+BARE = frozenset({"RawDevice", "None"})
 EraseMethod = Literal["cryptographic", "block", "overwrite"]
 
 
@@ -21,6 +23,11 @@ class Volume:
     raid_type: str | None
     bytes: int | None
     drives: tuple[str, ...]  # paths
+
+    @property
+    def bare(self) -> bool:
+        """It shows a drive that is in no volume."""
+        return self.raid_type in BARE
 
 
 @dataclass(frozen=True)

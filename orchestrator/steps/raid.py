@@ -13,7 +13,7 @@ from pydantic import JsonValue, TypeAdapter
 from drivers.ability.machine import Machine
 from drivers.ability.progress import Handle, Phase, handle_from
 from drivers.ability.storage import Controller, Raid, Volume, VolumeWanted
-from drivers.errors import Transient
+from drivers.errors import Busy, Transient
 from inventory.profile import RaidVolume
 from orchestrator import volumes
 from orchestrator.errors import StepFailed
@@ -60,7 +60,7 @@ def make(world: World, job: Job) -> Park | None:
     """Delete what stands in the way, then create, each once under the consent that was given."""
     try:
         doomed, made = _decided(world, job)
-        steps = [*(_deletion(one) for one in doomed), *(_creation(one) for one in made)]
+        steps = [*(_deletion(one, str(job.node.bmc.address)) for one in doomed), *(_creation(one) for one in made)]
         for step in steps:
             parked = None if job.done(f"{step.key} over") else _carry_out(world, job, step, last=step is steps[-1])
             if parked is not None:
@@ -79,9 +79,13 @@ class _Step:
     shows: Callable[[Raid], bool | None]
 
 
-def _deletion(volume: Volume) -> _Step:
+def _deletion(volume: Volume, who: str) -> _Step:
     def shows(raid: Raid) -> bool:
-        return all(one.id != volume.id for controller in raid.storage() for one in controller.volumes)
+        gone = volumes.gone(volume, raid.storage())
+        if gone is None:
+            what = f"neither the volume {volume.id} nor any of its drives is told of"
+            raise Busy(who, what, "turn the host on, and look again when POST is over")
+        return gone
 
     return _Step(f"delete {volume.id}", lambda raid: raid.delete_volume(volume), shows)
 
@@ -89,10 +93,9 @@ def _deletion(volume: Volume) -> _Step:
 def _creation(wanted: VolumeWanted) -> _Step:
     def shows(raid: Raid) -> bool | None:
         controllers = raid.storage()
-        if volumes.found_again(wanted.drives, wanted.raid_type, controllers) is not None:
+        if volumes.found_again(wanted, controllers) is not None:
             return True
-        used = {drive for controller in controllers for one in controller.volumes for drive in one.drives}
-        return None if used & set(wanted.drives) else False
+        return None if volumes.in_use(wanted, controllers) else False
 
     return _Step(f"create {wanted.name or wanted.raid_type}", lambda raid: raid.create_volume(wanted), shows)
 

@@ -160,6 +160,18 @@ def test_a_gate_of_which_nothing_was_kept_lets_nothing_through(job):
     assert shelf.deleted == []
 
 
+def test_a_volume_is_not_gone_while_its_controller_tells_of_no_drive_of_it(job):
+    shelf = two_volumes()
+    pass_gate(shelf, job)
+    raid._decided(world_of(shelf), job)
+    whole = shelf.controller
+    shelf.controller = replace(whole, drives=(), volumes=())
+    assert isinstance(raid.make(world_of(shelf), job), Park)
+    assert not job.done("delete A over")
+    shelf.controller = replace(whole, volumes=whole.volumes[1:])
+    assert raid.make(world_of(shelf), job) is None
+
+
 def test_a_busy_bmc_behind_the_gate_is_asked_again_and_the_same_is_still_covered(job):
     shelf = two_volumes()
     pass_gate(shelf, job)
