@@ -226,12 +226,13 @@ def _choose(
 ) -> VolumeWanted | None:
     """Of one controller: drives in no volume first, then those of volumes in `freed`; the smallest that fit, alike."""
     for controller in controllers:
-        if not _fits_controller(wanted, controller) or not controller.makes_volumes:
+        if not _fits_controller(wanted, controller) or not controller.makes_volumes or controller.passes_through:
             continue
         there = [volume for _, volume in _volumes([controller])]
         if any(not volume.drives for volume in there):
             continue
         used = {_place(path) for volume in there if volume.path not in freed for path in volume.drives}
+        used |= _places(path for path, _ in controller.withheld)
         bound = {_place(path) for volume in there if volume.path in freed for path in volume.drives}
         fitting = [
             (path, drive)
@@ -254,11 +255,18 @@ def _lack(wanted: RaidVolume, controllers: Sequence[Controller]) -> str:
     if not here:
         names = ", ".join(one.name or one.path for one in controllers) or "none"
         return f"{wanted.name}: no controller is called {wanted.controller}; there are: {names}"
-    fitting = sum(_fits_drive(wanted, drive) for one in here for _, drive in one.drives)
+    passing = [f"{one.name or one.path} is in {one.mode} mode" for one in here if one.passes_through]
+    if len(passing) == len(here):
+        return f"{wanted.name}: {', '.join(passing)}: set it to RAID first, and reset the host"
     able = [one for one in here if one.makes_volumes and _offers(wanted, one)]
     if not able:
         return f"{wanted.name}: {', '.join(one.name or one.path for one in here)} makes no {wanted.type}"
     blind = [volume.id for _, volume in _volumes(able) if not volume.drives]
     if blind:
         return f"{wanted.name}: which drives are free is not known: volume {', '.join(blind)} tells none"
-    return f"{wanted.name}: it takes {wanted.drives.number} free drives of its kind, and {fitting} fit in all"
+    drives = {_place(path): drive for one in here for path, drive in one.drives}
+    barred = {_place(path): f"; {_serial(path, drives)} {why}" for one in here for path, why in one.withheld}
+    fits = [path for path, drive in drives.items() if _fits_drive(wanted, drive)]
+    told = "".join(barred[path] for path in fits if path in barred)
+    number = sum(path not in barred for path in fits)
+    return f"{wanted.name}: it takes {wanted.drives.number} free drives of its kind, and {number} fit in all{told}"

@@ -32,7 +32,10 @@ class Volume:
 
 @dataclass(frozen=True)
 class Controller:
-    """`mode` is the BMC's word ("RAID", "HBA"); `raid_types` those it offers, empty where it does not say."""
+    """`mode` is the BMC's word ("RAID", "HBA"); `raid_types` those it offers, empty where it does not say.
+
+    `withheld`: paths of drives of which no volume can be made as they are, and why; not those that are in a volume.
+    """
 
     path: str
     name: str | None
@@ -41,6 +44,12 @@ class Controller:
     volumes: tuple[Volume, ...]
     raid_types: tuple[str, ...] = ()
     makes_volumes: bool = False
+    withheld: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def passes_through(self) -> bool:
+        """By its mode it shows its drives to the host as they are, and takes no volume."""
+        return self.mode is not None and "hba" in self.mode.casefold()
 
 
 @dataclass(frozen=True)

@@ -226,6 +226,34 @@ def test_no_drive_is_free_where_a_volume_does_not_tell_which_are_its_own():
     assert (plan.made, plan.doomed) == ((), ())
 
 
+def test_nothing_is_destroyed_for_a_controller_that_passes_its_drives_through():
+    plan = layout([wanted()], [controller(volume(type_="RAID0"), mode="Enhanced HBA")])
+    assert plan.lacking == ("os: PERC H755 is in Enhanced HBA mode: set it to RAID first, and reset the host",)
+    assert (plan.doomed, plan.made) == ((), ())
+
+
+def test_nothing_is_destroyed_for_a_volume_of_drives_that_the_controller_would_refuse():
+    barred = (("/d/1/", "has failed: replace it"), ("/d/2", "is a spare"))
+    plan = layout([wanted(count=3)], [controller(volume(on=(0, 1)), withheld=barred)])
+    assert plan.lacking == (
+        "os: it takes 3 free drives of its kind, and 2 fit in all; S1 has failed: replace it; S2 is a spare",
+    )
+    assert (plan.doomed, plan.made) == ((), ())
+
+
+def test_drives_that_would_be_refused_are_passed_over():
+    barred = (("/d/0", "holds a foreign configuration: clear or import that first"), ("/d/2", "is a spare"))
+    assert layout([wanted()], [controller(withheld=barred)]).made[0].drives == ("/d/1", "/d/3")
+
+
+@pytest.mark.parametrize("raid_type", ["RawDevice", "None"])
+def test_a_bare_drive_that_is_shown_as_a_volume_is_free_and_is_no_volume(raid_type):
+    here = [controller(volume(type_=raid_type, on=(0,)), has=drives(2))]
+    plan = layout([wanted()], here)
+    assert (plan.doomed, plan.made[0].drives, plan.lacking) == ((), ("/d/0", "/d/1"), ())
+    assert stake(plan, here).says.startswith("disk S0: not known: counts as data")
+
+
 def test_what_one_volume_lacks_keeps_all_others_from_being_destroyed():
     plan = layout([wanted(), wanted("big", count=9)], [controller(volume(type_="RAID0"))])
     assert (len(plan.lacking), plan.doomed) == (1, ())

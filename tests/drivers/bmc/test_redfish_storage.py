@@ -86,6 +86,27 @@ def test_a_controller_is_told_with_its_drives_and_volumes(machine, array):
     assert volume.drives == (f"{ARRAY}/Drives/0", f"{ARRAY}/Drives/1")
 
 
+def test_drives_of_which_no_volume_can_be_made_are_told_with_the_reason(machine, array, lab, add):
+    free, hot, foreign, claimed, plain = (f"{ARRAY}/Drives/{bay}" for bay in range(2, 7))
+    for bay in range(3, 7):
+        add(f"{ARRAY}/Drives/{bay}", Id=f"Bay.{bay}", SerialNumber=f"SN-{bay}")
+    array["Drives"] += links(hot, foreign, claimed, plain)
+    lab.resources[hot]["HotspareType"] = "Global"
+    lab.resources[foreign]["Oem"] = {"Dell": {"DellPhysicalDisk": {"RaidStatus": "Foreign"}}}
+    lab.resources[claimed]["Links"] = {"Volumes": links(f"{VOLUMES}/1")}
+    lab.resources[plain]["Oem"] = {"Dell": {"DellPhysicalDisk": {"RaidStatus": "NonRAID"}}}
+    lab.resources[f"{ARRAY}/Drives/1"]["Oem"] = {"Dell": {"DellPhysicalDisk": {"RaidStatus": "Failed"}}}
+    [told] = machine.storage()
+    assert dict(told.withheld) == {
+        f"{ARRAY}/Drives/1": "has failed: replace it",
+        hot: "is a spare",
+        foreign: "holds a foreign configuration: clear or import that first",
+        claimed: f"belongs to {VOLUMES}/1",
+        plain: "is not given to RAID: convert it first (drive mode)",
+    }
+    assert free not in dict(told.withheld)
+
+
 @pytest.mark.quirk(56)
 def test_controllers_may_stand_in_a_collection_of_their_own(lab, machine, array, add):
     del array["StorageControllers"]
