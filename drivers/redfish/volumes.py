@@ -42,6 +42,7 @@ class RedfishRaid:
     def storage(self) -> tuple[Controller, ...]:
         tree, system = self._rest.tree()
         found = controllers(tree, system)
+        self._rest.sure(tree)
         own = {one.path: subsystem(tree, one) for one in tree.members(system.link("Storage")) if one.body}
         return tuple(replace(one, withheld=tuple(withheld(own[one.path]))) if one.path in own else one for one in found)
 

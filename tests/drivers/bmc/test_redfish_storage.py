@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drivers.ability.storage import EraseDrive, Raid
 from drivers.catalog import offers
-from drivers.errors import DriverError
+from drivers.errors import Busy, DriverError
 from drivers.facts import Drive
 from drivers.redfish.driver import Redfish
 
@@ -105,6 +105,15 @@ def test_drives_of_which_no_volume_can_be_made_are_told_with_the_reason(machine,
         plain: "is not given to RAID: convert it first (drive mode)",
     }
     assert free not in dict(told.withheld)
+
+
+@pytest.mark.parametrize("place", [STORAGE, ARRAY, VOLUMES, f"{VOLUMES}/1", f"{ARRAY}/Drives/0"])
+def test_storage_that_could_not_be_read_is_no_storage_without_volumes(lab, machine, array, new_reply, place):
+    whole = machine.storage()
+    lab.next("GET", place, new_reply(500))
+    with pytest.raises(Busy, match="could not be read, and now it can"):
+        machine.storage()
+    assert machine.storage() == whole
 
 
 @pytest.mark.quirk(56)
