@@ -107,6 +107,12 @@ class Plan(_Model):
         """Nodes that hold data, or are not known to hold none, and would be erased."""
         return tuple(sorted({s.node for s in self.steps if any(erasure.needs_consent for erasure in s.erases)}))
 
+    @property
+    def volumes_unseen(self) -> tuple[str, ...]:
+        """Nodes whose volumes nobody has looked at: any that must make way may take a reboot that is not counted."""
+        unseen = {s.node for s in self.steps for erasure in s.erases if erasure.kind == "volume" and not erasure.read}
+        return tuple(sorted(unseen))
+
 
 @dataclass(frozen=True)
 class World:
@@ -216,7 +222,10 @@ def _step(world: World, one: Bound, why: Why, says: str, due: Mapping[Key, tuple
 def _reboots(world: World, due: Mapping[Key, tuple[Why, str]]) -> tuple[Reboot, ...]:
     by_node: dict[str, list[Due]] = {}
     for key, (why, _) in due.items():
-        by_node.setdefault(key[0], []).append(Due(world.bound[key], first=why == "new"))
+        one = world.bound[key]
+        found = (world.at_stake(one) or ()) if one.role.erases else ()
+        doomed = sum(content.kind == "volume" for content in found)
+        by_node.setdefault(key[0], []).append(Due(one, first=why == "new", doomed=doomed))
     return tuple(
         Reboot(node=node, roles=roles)
         for node, steps in by_node.items()
