@@ -49,9 +49,11 @@ def show(plan: "Plan", output: Format) -> None:
         _show_node(plan, node)
     erasing = sorted({step.node for step in plan.steps if step.erases})
     nodes = len({step.node for step in plan.steps})
-    reboots = count(len(plan.reboots), "reboot")
+    reboots = f"{count(len(plan.reboots), 'reboot')} at most"
+    if plan.volumes_unseen:
+        reboots += f", and one more for each volume that must make way on {', '.join(plan.volumes_unseen)}"
     typer.echo(
-        f"plan: {len(plan.steps)} steps on {nodes} of {len(plan.targets)} nodes; {reboots} at most; "
+        f"plan: {len(plan.steps)} steps on {nodes} of {len(plan.targets)} nodes; {reboots}; "
         f"{len(erasing)} nodes are erased" + (f" ({', '.join(erasing)})" if erasing else "")
     )
 

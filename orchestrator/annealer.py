@@ -46,18 +46,19 @@ class Annealer(Record):
         self._engine: Engine | None = None
 
     def apply(self, plan: Plan, consented: Collection[str], by: str) -> None:
-        """Take a plan up. `StalePlan` where the world has moved since it was made."""
+        """Take a plan up. `StalePlan` where the world has moved since it was made.
+
+        A consent is to what the plan shows: nobody has read anything else.
+        """
         self.refresh()
-        world = self.world(plan.targets)
-        check_fresh(plan, world)
+        check_fresh(plan, self.world(plan.targets))
         wanted = [one for key, one in self.bound.items() if key[0] in plan.targets]
         run = f"{now():%Y%m%dT%H%M%S.%f}"
         engine = self._engine or self._new_engine({})
         engine.submit([_vertex(one) for one in wanted], [(need, one.key) for one in wanted for need in one.needs], run)
         for step in plan.steps:
             if step.node in consented and any(erasure.needs_consent for erasure in step.erases):
-                found = world.at_stake(self.bound[step.node, step.role]) or ()
-                engine.consent(step.node, step.role, by, disks.covered(found))
+                engine.consent(step.node, step.role, by, disks.covered(step.erases))
 
     def release(self, node: str) -> None:
         """Let a node netboot again that looped."""

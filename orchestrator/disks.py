@@ -9,7 +9,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from orchestrator.agent.inspection import DiskReport
 from orchestrator.engine.vertex import GATED, WHATEVER, RoleStatus
-from orchestrator.plan import DiskContent
+from orchestrator.plan import DiskContent, Erasure
 from orchestrator.work import AtStake
 
 _DISKS = TypeAdapter(tuple[DiskContent, ...])
@@ -36,12 +36,12 @@ def holds(report: DiskReport) -> str:
     return ", ".join(parts) or "nothing that we know, but it was not proven empty"
 
 
-def digest(found: Sequence[DiskContent]) -> str:
+def digest(found: Sequence[DiskContent | Erasure]) -> str:
     """Changes when what a consent was given for changes."""
     return hashlib.sha256(json.dumps([[one.serial, one.holds] for one in found]).encode()).hexdigest()[:16]
 
 
-def covered(found: Sequence[DiskContent]) -> str:
+def covered(found: Sequence[DiskContent | Erasure]) -> str:
     """What a consent to erase this is bound to: just this where it was read, else whatever is there."""
     return digest(found) if found and all(one.read for one in found) else WHATEVER
 

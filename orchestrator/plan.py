@@ -61,12 +61,13 @@ class DiskContent:
 
 
 class Erasure(_Model):
-    """A disk or volume that a step would erase, with the evidence of what is on it."""
+    """A disk or volume that a step would erase, with the evidence of what is on it. `read` as in `DiskContent`."""
 
     serial: str
     bytes: int
     holds: str
     needs_consent: bool
+    read: bool = True
     kind: Literal["disk", "volume"] = "disk"
 
 
@@ -105,6 +106,12 @@ class Plan(_Model):
     def consents_needed(self) -> tuple[str, ...]:
         """Nodes that hold data, or are not known to hold none, and would be erased."""
         return tuple(sorted({s.node for s in self.steps if any(erasure.needs_consent for erasure in s.erases)}))
+
+    @property
+    def volumes_unseen(self) -> tuple[str, ...]:
+        """Nodes whose volumes nobody has looked at: any that must make way may take a reboot that is not counted."""
+        unseen = {s.node for s in self.steps for erasure in s.erases if erasure.kind == "volume" and not erasure.read}
+        return tuple(sorted(unseen))
 
 
 @dataclass(frozen=True)
@@ -163,12 +170,14 @@ def intent_hash(bound: Mapping[Key, Bound], targets: Collection[str]) -> str:
 
 
 def observed_hash(world: World, targets: Collection[str]) -> str:
-    return _hash(
-        [
-            [[*key, s.state, s.digest] for key, s in sorted(world.standing.items()) if key[0] in targets],
-            [[name, *map(str, disks)] for name, disks in sorted(world.disks.items()) if name in targets],
-        ]
-    )
+    """Of all that a person reads from in a plan. What nothing is known of has no part in it."""
+    told: list[JsonValue] = [
+        [[*key, s.state, s.digest] for key, s in sorted(world.standing.items()) if key[0] in targets],
+        [[name, *map(str, disks)] for name, disks in sorted(world.disks.items()) if name in targets],
+    ]
+    volumes = {name: [*map(str, found)] for name, found in world.volumes.items() if name in targets and found}
+    firmware = {name: dict(found) for name, found in world.firmware.items() if name in targets and found}
+    return _hash([*told, *([{"volumes": volumes}] if volumes else []), *([{"firmware": firmware}] if firmware else [])])
 
 
 def _due(world: World, one: Bound) -> tuple[Why, str] | None:
@@ -213,7 +222,10 @@ def _step(world: World, one: Bound, why: Why, says: str, due: Mapping[Key, tuple
 def _reboots(world: World, due: Mapping[Key, tuple[Why, str]]) -> tuple[Reboot, ...]:
     by_node: dict[str, list[Due]] = {}
     for key, (why, _) in due.items():
-        by_node.setdefault(key[0], []).append(Due(world.bound[key], first=why == "new"))
+        one = world.bound[key]
+        found = (world.at_stake(one) or ()) if one.role.erases else ()
+        doomed = sum(content.kind == "volume" for content in found)
+        by_node.setdefault(key[0], []).append(Due(one, first=why == "new", doomed=doomed))
     return tuple(
         Reboot(node=node, roles=roles)
         for node, steps in by_node.items()
@@ -228,9 +240,16 @@ def _erasures(world: World, one: Bound, due: Mapping[Key, tuple[Why, str]]) -> t
     if found is None:
         kind: Literal["disk", "volume"] = "volume" if one.role.through_bmc else "disk"
         says = "not inspected yet: counts as data"
-        return (Erasure(serial="unknown", bytes=0, holds=says, needs_consent=first, kind=kind),)
+        return (Erasure(serial="unknown", bytes=0, holds=says, needs_consent=first, read=False, kind=kind),)
     return tuple(
-        Erasure(serial=d.serial, bytes=d.bytes, holds=d.holds, needs_consent=first and not d.empty, kind=d.kind)
+        Erasure(
+            serial=d.serial,
+            bytes=d.bytes,
+            holds=d.holds,
+            needs_consent=first and not d.empty,
+            read=d.read,
+            kind=d.kind,
+        )
         for d in found
     )
 

@@ -18,10 +18,11 @@ FIRMWARE = TypeAdapter(tuple[FirmwareWanted, ...])
 
 @dataclass(frozen=True)
 class Due:
-    """A step of a node's plan. `first`: it was never done on this node."""
+    """A step of a node's plan. `first`: it was never done on this node. `doomed`: volumes known to go by it."""
 
     bound: Bound
     first: bool
+    doomed: int = 0
 
 
 def reboots(steps: Sequence[Due], installed: Mapping[str, str | None] | None) -> tuple[tuple[str, ...], ...]:
@@ -47,11 +48,21 @@ def _rounds(step: Due, installed: Mapping[str, str | None] | None) -> tuple[tupl
     """For each round of a step: whether a reboot ends it, and whether the step has a part in it."""
     if not step.bound.role.staged:
         return ((True, True),)
+    if step.bound.role.erases:
+        return (*((True, True),) * (step.doomed + _made(step) - 1), (False, True))
     if "firmware" not in step.bound.inputs:
         return ((False, True),)
     wanted = FIRMWARE.validate_python(step.bound.inputs["firmware"])
     *whole, open_ = fenced(wanted, due(wanted, installed))
     return (*((True, True) for _ in whole), (False, bool(open_)))
+
+
+def _made(step: Due) -> int:
+    """Volumes, at most: a controller may take each creation and each deletion by a reset of its own."""
+    match step.bound.inputs.get("volumes"):
+        case list(wanted):
+            return max(1, len(wanted))
+    return 1
 
 
 def _netboots(step: Due) -> bool:

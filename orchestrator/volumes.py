@@ -1,6 +1,6 @@
 """Which volumes a profile asks for are there, which are to be made of which drives, and what that destroys (pure)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -34,27 +34,28 @@ class Layout:
 
 def layout(wanted: Sequence[RaidVolume], controllers: Sequence[Controller]) -> Layout:
     """No more is destroyed than what stands in the way: a volume of a wanted name and another shape, or one whose
-    drives are needed because no free ones fit. Other volumes stay."""
+    drives are needed because no free ones fit. Other volumes stay, and so does one that may be what is wanted."""
     kept: dict[str, Volume] = {}
     for one in wanted:
         fitting = next((v for c, v in _volumes(controllers) if v.path not in _paths(kept) and _is(one, c, v)), None)
         if fitting is not None:
             kept[one.name] = fitting
     missing = [one for one in wanted if one.name not in kept]
-    names = {one.name for one in missing}
     spare = [(c, v) for c, v in _volumes(controllers) if v.path not in _paths(kept)]
+    unclear = {one.name: told for one in missing if (told := _unclear(one, spare))}
+    names = {one.name for one in missing} - unclear.keys()
     doomed = {v.path: v for _, v in spare if v.name in names}
-    taken: set[str] = {drive for volume in kept.values() for drive in volume.drives}
-    made, lacking = [], []
-    for one in missing:
+    taken: set[str] = {_place(drive) for volume in kept.values() for drive in volume.drives}
+    made, lacking = [], list(unclear.values())
+    for one in (one for one in missing if one.name not in unclear):
         choice = _choose(one, controllers, taken, doomed) or _choose(one, controllers, taken, _all(spare))
         if choice is None:
             lacking.append(_lack(one, controllers))
             continue
         made.append(choice)
-        taken |= set(choice.drives)
-        doomed |= {v.path: v for _, v in spare if set(v.drives) & set(choice.drives)}
-    return Layout(tuple(kept.values()), tuple(doomed.values()), tuple(made), tuple(lacking))
+        taken |= _places(choice.drives)
+        doomed |= {v.path: v for _, v in spare if _places(v.drives) & _places(choice.drives)}
+    return Layout(tuple(kept.values()), () if lacking else tuple(doomed.values()), tuple(made), tuple(lacking))
 
 
 def stake(plan: Layout, controllers: Sequence[Controller]) -> AtStake:
@@ -64,9 +65,9 @@ def stake(plan: Layout, controllers: Sequence[Controller]) -> AtStake:
 
 
 def contents(plan: Layout, controllers: Sequence[Controller]) -> tuple[DiskContent, ...]:
-    drives = {path: drive for controller in controllers for path, drive in controller.drives}
-    gone = {path for volume in plan.doomed for path in volume.drives}
-    loose = sorted({path for one in plan.made for path in one.drives} - gone)
+    drives = {_place(path): drive for controller in controllers for path, drive in controller.drives}
+    gone = {_place(path) for volume in plan.doomed for path in volume.drives}
+    loose = sorted({_place(path) for one in plan.made for path in one.drives} - gone)
     return (
         *(DiskContent(v.id, v.bytes or 0, _holds(v, drives), empty=False, kind="volume") for v in plan.doomed),
         *(DiskContent(_serial(path, drives), _bytes(drives.get(path)), _UNKNOWN, empty=False) for path in loose),
@@ -79,10 +80,35 @@ def shortcomings(plan: Layout) -> str:
     return "; ".join((*parts, *plan.lacking))
 
 
-def found_again(plan_drives: Sequence[str], raid_type: str, controllers: Sequence[Controller]) -> Volume | None:
-    """The volume that a creation made: just these drives, of that level."""
-    made = (v for _, v in _volumes(controllers) if set(v.drives) == set(plan_drives) and _level(v) == raid_type)
-    return next(made, None)
+def found_again(wanted: VolumeWanted, controllers: Sequence[Controller]) -> Volume | None:
+    """The volume that a creation made: of just these drives and that level, as far as it tells them.
+
+    One that tells no drives is known by its name: none of that name was there before, nothing would have been made.
+    """
+    level = (v for c, v in _volumes(controllers) if _level(v) in ("", wanted.raid_type) and _on(wanted, c))
+    found = (
+        v
+        for v in level
+        if _places(v.drives) == _places(wanted.drives)
+        or (not v.drives and wanted.name is not None and v.name == wanted.name)
+    )
+    return next(found, None)
+
+
+def in_use(wanted: VolumeWanted, controllers: Sequence[Controller]) -> bool:
+    """Whether a volume is on its drives, or may be: one of the same controller tells none."""
+    return any(
+        _places(v.drives) & _places(wanted.drives) or (not v.drives and _on(wanted, c))
+        for c, v in _volumes(controllers)
+    )
+
+
+def gone(volume: Volume, controllers: Sequence[Controller]) -> bool | None:
+    """None where neither it nor a drive of it is told of: a controller that starts tells of nothing at all."""
+    if any(v.id.casefold() == volume.id.casefold() for c in controllers for v in c.volumes):
+        return False
+    told = {_place(path) for controller in controllers for path, _ in controller.drives}
+    return True if not volume.drives or told & _places(volume.drives) else None
 
 
 def _holds(volume: Volume, drives: dict[str, Drive]) -> str:
@@ -92,7 +118,7 @@ def _holds(volume: Volume, drives: dict[str, Drive]) -> str:
 
 
 def _serial(path: str, drives: dict[str, Drive]) -> str:
-    drive = drives.get(path)
+    drive = drives.get(_place(path))
     return (drive.serial if drive else None) or path.rstrip("/").rpartition("/")[2]
 
 
@@ -101,7 +127,20 @@ def _bytes(drive: Drive | None) -> int:
 
 
 def _volumes(controllers: Sequence[Controller]) -> list[tuple[Controller, Volume]]:
-    return [(controller, volume) for controller in controllers for volume in controller.volumes]
+    return [(controller, volume) for controller in controllers for volume in controller.volumes if not volume.bare]
+
+
+def _place(path: str) -> str:
+    """Of one drive some links end in a slash and others do not."""
+    return path.rstrip("/")
+
+
+def _places(paths: Iterable[str]) -> set[str]:
+    return {_place(path) for path in paths}
+
+
+def _on(wanted: VolumeWanted, controller: Controller) -> bool:
+    return _place(wanted.controller) == _place(controller.path)
 
 
 def _paths(kept: dict[str, Volume]) -> set[str]:
@@ -113,22 +152,54 @@ def _all(spare: Sequence[tuple[Controller, Volume]]) -> dict[str, Volume]:
 
 
 def _is(wanted: RaidVolume, controller: Controller, volume: Volume) -> bool:
-    """As wanted in all that the BMC tells: one that keeps no names is judged by the rest."""
-    drives = dict(controller.drives)
-    return (
-        _fits_controller(wanted, controller)
-        and volume.name in (None, "", wanted.name)
-        and _level(volume) == wanted.type
-        and len(volume.drives) == wanted.drives.number
-        and all(path in drives and _fits_drive(wanted, drives[path]) for path in volume.drives)
-        and _fits_size(wanted, volume)
-    )
+    """As wanted in all that is asked: one that keeps no names is judged by the rest."""
+    may_be = _fits_controller(wanted, controller) and volume.name in (None, "", wanted.name)
+    return may_be and all(verdict is True for verdict in _verdicts(wanted, controller, volume).values())
 
 
-def _fits_size(wanted: RaidVolume, volume: Volume) -> bool:
-    if wanted.bytes is None:
-        return True
-    return volume.bytes is not None and abs(volume.bytes - wanted.bytes) <= _TOLERATED * wanted.bytes
+def _unclear(wanted: RaidVolume, spare: Sequence[tuple[Controller, Volume]]) -> str | None:
+    """Why it is not known whether it is there, in words: what is asked for is not told of a volume that has its name,
+    or of one without a name that is as wanted in the rest."""
+    for controller, volume in spare:
+        verdicts = _verdicts(wanted, controller, volume)
+        untold = [what for what, verdict in verdicts.items() if verdict is None]
+        likely = not volume.name and _fits_controller(wanted, controller) and False not in verdicts.values()
+        if untold and (volume.name == wanted.name or likely):
+            called = controller.name or controller.path
+            return f"{wanted.name}: {called} does not tell {', '.join(untold)} of its volume {volume.id}"
+    return None
+
+
+def _verdicts(wanted: RaidVolume, controller: Controller, volume: Volume) -> dict[str, bool | None]:
+    """Whether a volume is as asked for, by what was asked; None where that is not told."""
+    drives = {_place(path): drive for path, drive in controller.drives}
+    asked = wanted.drives
+    members = [drives.get(path) for path in sorted(_places(volume.drives))]
+
+    def each(told: Callable[[Drive], object], fits: Callable[[Drive], bool]) -> bool | None:
+        known = [one for one in members if one is not None and told(one) is not None]
+        if not all(fits(one) for one in known):
+            return False
+        return True if members and len(known) == len(members) else None
+
+    size = volume.bytes
+    verdicts: dict[str, bool | None] = {
+        "level": _level(volume) == wanted.type if volume.raid_type else None,
+        "drives": len(members) == asked.number if members else None,
+        "what its drives are": None if None in members else True,
+    }
+    if wanted.bytes is not None:
+        verdicts["size"] = abs(size - wanted.bytes) <= _TOLERATED * wanted.bytes if size is not None else None
+    if asked.serials:
+        verdicts["serial numbers"] = each(lambda one: one.serial, lambda one: one.serial in asked.serials)
+    if asked.media:
+        verdicts["media"] = each(lambda one: one.media, lambda one: one.media == asked.media)
+    if asked.protocol:
+        verdicts["protocol"] = each(lambda one: one.protocol, lambda one: one.protocol == asked.protocol)
+    if asked.min_bytes is not None:
+        least = asked.min_bytes
+        verdicts["drive sizes"] = each(lambda one: one.bytes, lambda one: (one.bytes or 0) >= least)
+    return verdicts
 
 
 def _level(volume: Volume) -> str:
@@ -155,16 +226,20 @@ def _choose(
 ) -> VolumeWanted | None:
     """Of one controller: drives in no volume first, then those of volumes in `freed`; the smallest that fit, alike."""
     for controller in controllers:
-        if not _fits_controller(wanted, controller) or not controller.makes_volumes:
+        if not _fits_controller(wanted, controller) or not controller.makes_volumes or controller.passes_through:
             continue
-        used = {path for volume in controller.volumes if volume.path not in freed for path in volume.drives}
-        bound = {path for volume in controller.volumes if volume.path in freed for path in volume.drives}
+        there = [volume for _, volume in _volumes([controller])]
+        if any(not volume.drives for volume in there):
+            continue
+        used = {_place(path) for volume in there if volume.path not in freed for path in volume.drives}
+        used |= _places(path for path, _ in controller.withheld)
+        bound = {_place(path) for volume in there if volume.path in freed for path in volume.drives}
         fitting = [
             (path, drive)
             for path, drive in controller.drives
-            if path not in taken | used and _fits_drive(wanted, drive)
+            if _place(path) not in taken | used and _fits_drive(wanted, drive)
         ]
-        fitting.sort(key=lambda one: (one[0] in bound, one[1].bytes or 0))
+        fitting.sort(key=lambda one: (_place(one[0]) in bound, one[1].bytes or 0))
         if len(fitting) >= wanted.drives.number and _offers(wanted, controller):
             drives = tuple(path for path, _ in fitting[: wanted.drives.number])
             return VolumeWanted(controller.path, drives, wanted.type, wanted.name, wanted.bytes)
@@ -180,8 +255,18 @@ def _lack(wanted: RaidVolume, controllers: Sequence[Controller]) -> str:
     if not here:
         names = ", ".join(one.name or one.path for one in controllers) or "none"
         return f"{wanted.name}: no controller is called {wanted.controller}; there are: {names}"
-    fitting = sum(_fits_drive(wanted, drive) for one in here for _, drive in one.drives)
+    passing = [f"{one.name or one.path} is in {one.mode} mode" for one in here if one.passes_through]
+    if len(passing) == len(here):
+        return f"{wanted.name}: {', '.join(passing)}: set it to RAID first, and reset the host"
     able = [one for one in here if one.makes_volumes and _offers(wanted, one)]
     if not able:
         return f"{wanted.name}: {', '.join(one.name or one.path for one in here)} makes no {wanted.type}"
-    return f"{wanted.name}: it takes {wanted.drives.number} free drives of its kind, and {fitting} fit in all"
+    blind = [volume.id for _, volume in _volumes(able) if not volume.drives]
+    if blind:
+        return f"{wanted.name}: which drives are free is not known: volume {', '.join(blind)} tells none"
+    drives = {_place(path): drive for one in here for path, drive in one.drives}
+    barred = {_place(path): f"; {_serial(path, drives)} {why}" for one in here for path, why in one.withheld}
+    fits = [path for path, drive in drives.items() if _fits_drive(wanted, drive)]
+    told = "".join(barred[path] for path in fits if path in barred)
+    number = sum(path not in barred for path in fits)
+    return f"{wanted.name}: it takes {wanted.drives.number} free drives of its kind, and {number} fit in all{told}"

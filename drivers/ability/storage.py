@@ -8,6 +8,8 @@ from drivers.ability.progress import Handle
 from drivers.facts import Drive
 
 RaidType = Literal["RAID0", "RAID1", "RAID5", "RAID6", "RAID10", "RAID50", "RAID60"]
+# Of a bare drive that is shown as a volume, or that a controller passes through.
+BARE = frozenset({"RawDevice", "None"})
 EraseMethod = Literal["cryptographic", "block", "overwrite"]
 
 
@@ -22,10 +24,18 @@ class Volume:
     bytes: int | None
     drives: tuple[str, ...]  # paths
 
+    @property
+    def bare(self) -> bool:
+        """It shows a drive that is in no volume."""
+        return self.raid_type in BARE
+
 
 @dataclass(frozen=True)
 class Controller:
-    """`mode` is the BMC's word ("RAID", "HBA"); `raid_types` those it offers, empty where it does not say."""
+    """`mode` is the BMC's word ("RAID", "HBA"); `raid_types` those it offers, empty where it does not say.
+
+    `withheld`: paths of drives of which no volume can be made as they are, and why; not those that are in a volume.
+    """
 
     path: str
     name: str | None
@@ -34,6 +44,12 @@ class Controller:
     volumes: tuple[Volume, ...]
     raid_types: tuple[str, ...] = ()
     makes_volumes: bool = False
+    withheld: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def passes_through(self) -> bool:
+        """By its mode it shows its drives to the host as they are, and takes no volume."""
+        return self.mode is not None and "hba" in self.mode.casefold()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A drive that belongs to another volume, is a spare, or holds a foreign configura
 (quirks 75 and 78): each is a step of its own, with its own consent.
 """
 
+from collections.abc import Iterator
 from types import MappingProxyType
 
 from drivers.ability.storage import Controller, VolumeWanted
@@ -33,8 +34,18 @@ def unfit(who: str, sub: Subsystem, controller: Controller, wanted: VolumeWanted
     return Refused(who, f"no volume was made at {controller.path}: {why}", "nothing was sent") if why else None
 
 
+def withheld(sub: Subsystem) -> Iterator[tuple[str, str]]:
+    """Drives of which none may be made as they are, and why. One in a volume that tells so may be freed with it, unless
+    it would be refused then as well."""
+    lying = {path.rstrip("/") for volume in sub.volumes if not volume.bare for path in volume.drives}
+    for drive in sub.drives:
+        why = _barred(drive) if drive.path.rstrip("/") in lying else _taken(sub, drive)
+        if why:
+            yield drive.path, why
+
+
 def _unready(sub: Subsystem, controller: Controller, wanted: VolumeWanted) -> str | None:
-    if controller.mode and "hba" in controller.mode.casefold():
+    if controller.passes_through:
         return f"it is in {controller.mode} mode: set it to RAID first, and reset the host"
     named = [path.rstrip("/") for path in wanted.drives]
     own = {drive.path.rstrip("/"): drive for drive in sub.drives}
@@ -49,8 +60,10 @@ def _unready(sub: Subsystem, controller: Controller, wanted: VolumeWanted) -> st
 
 def _taken(sub: Subsystem, drive: Resource) -> str | None:
     owner = owner_of(sub, drive)
-    if owner:
-        return f"belongs to {owner}"
+    return f"belongs to {owner}" if owner else _barred(drive)
+
+
+def _barred(drive: Resource) -> str | None:
     if drive.text("HotspareType") not in (None, "None"):
         return "is a spare"
     return _STATES.get((raid_state(drive) or "").casefold().replace("-", ""))

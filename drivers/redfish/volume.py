@@ -6,12 +6,12 @@ Source: DSP0268, Drive and Volume; DSP0268, Resource.Identifier.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from drivers.ability.storage import Volume
+from drivers.ability.storage import BARE, Volume
 from drivers.facts import Drive
 from drivers.redfish.resource import Resource
 from drivers.redfish.tree import Tree
 
-RAW = frozenset({"RawDevice", "None"})  # a bare drive that is shown as a volume, or that a controller passes through
+RAW = BARE
 _BLANK = frozenset("0fF-:. xX")  # an identifier of these alone tells nothing
 _SUREST = ("NAA", "NGUID", "EUI", "UUID")  # DSP0268, DurableNameFormat
 

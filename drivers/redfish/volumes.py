@@ -5,6 +5,7 @@ Source: DSP0268, VolumeCollection and Volume; quirks 74 to 79.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from pydantic import JsonValue
@@ -14,7 +15,7 @@ from drivers.ability.storage import Controller, Volume, VolumeWanted, made
 from drivers.errors import Busy, IdentityChanged, Refused, Unsupported
 from drivers.redfish.apply_time import APPLY, LATER, apply_time, times_of
 from drivers.redfish.drive_mode import Conversion
-from drivers.redfish.fitness import unfit
+from drivers.redfish.fitness import unfit, withheld
 from drivers.redfish.host import Host
 from drivers.redfish.once import Once, holds_already
 from drivers.redfish.resource import Resource
@@ -39,7 +40,11 @@ class RedfishRaid:
         self._rest = Rest(host)
 
     def storage(self) -> tuple[Controller, ...]:
-        return controllers(*self._rest.tree())
+        tree, system = self._rest.tree()
+        found = controllers(tree, system)
+        self._rest.sure(tree)
+        own = {one.path: subsystem(tree, one) for one in tree.members(system.link("Storage")) if one.body}
+        return tuple(replace(one, withheld=tuple(withheld(own[one.path]))) if one.path in own else one for one in found)
 
     def create(self, wanted: VolumeWanted) -> Handle:
         """Sent once in the form that the BMC takes: what it refuses it has not made."""

@@ -7,13 +7,15 @@ a volume. One operation is sent, followed and seen in the list of volumes before
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from itertools import count
+from typing import TypeVar
 
 from pydantic import JsonValue, TypeAdapter
 
 from drivers.ability.machine import Machine
 from drivers.ability.progress import Handle, Phase, handle_from
 from drivers.ability.storage import Controller, Raid, Volume, VolumeWanted
-from drivers.errors import Transient
+from drivers.errors import Busy, Transient
 from inventory.profile import RaidVolume
 from orchestrator import volumes
 from orchestrator.errors import StepFailed
@@ -24,6 +26,7 @@ from orchestrator.steps.sending import look_later, sent
 from orchestrator.steps.world import World
 from orchestrator.work import AtStake, Job, Observation, Park
 
+T = TypeVar("T")
 WITHIN = timedelta(minutes=30)  # of one operation, with the restart that it may need
 _WANTED = TypeAdapter(tuple[RaidVolume, ...])
 _DOOMED = TypeAdapter(tuple[Volume, ...])
@@ -58,15 +61,15 @@ def at_stake(world: World, job: Job) -> AtStake | Park:
 
 def make(world: World, job: Job) -> Park | None:
     """Delete what stands in the way, then create, each once under the consent that was given."""
-    try:
-        doomed, made = _decided(world, job)
-        steps = [*(_deletion(one) for one in doomed), *(_creation(one) for one in made)]
-        for step in steps:
-            parked = None if job.done(f"{step.key} over") else _carry_out(world, job, step, last=step is steps[-1])
-            if parked is not None:
-                return parked
-    except Transient as error:
-        return look_later(job, "its BMC", f"its BMC ({error})", WITHIN)
+    decided = _patiently(job, "layout", lambda: _decided(world, job))
+    if isinstance(decided, Park):
+        return decided
+    doomed, made = decided
+    steps = [*(_deletion(one, str(job.node.bmc.address)) for one in doomed), *(_creation(one) for one in made)]
+    for step in steps:
+        parked = None if job.done(f"{step.key} over") else _step_on(world, job, step, last=step is steps[-1])
+        if parked is not None:
+            return parked
     return None
 
 
@@ -79,9 +82,13 @@ class _Step:
     shows: Callable[[Raid], bool | None]
 
 
-def _deletion(volume: Volume) -> _Step:
+def _deletion(volume: Volume, who: str) -> _Step:
     def shows(raid: Raid) -> bool:
-        return all(one.id != volume.id for controller in raid.storage() for one in controller.volumes)
+        gone = volumes.gone(volume, raid.storage())
+        if gone is None:
+            what = f"neither the volume {volume.id} nor any of its drives is told of"
+            raise Busy(who, what, "turn the host on, and look again when POST is over")
+        return gone
 
     return _Step(f"delete {volume.id}", lambda raid: raid.delete_volume(volume), shows)
 
@@ -89,12 +96,27 @@ def _deletion(volume: Volume) -> _Step:
 def _creation(wanted: VolumeWanted) -> _Step:
     def shows(raid: Raid) -> bool | None:
         controllers = raid.storage()
-        if volumes.found_again(wanted.drives, wanted.raid_type, controllers) is not None:
+        if volumes.found_again(wanted, controllers) is not None:
             return True
-        used = {drive for controller in controllers for one in controller.volumes for drive in one.drives}
-        return None if used & set(wanted.drives) else False
+        return None if volumes.in_use(wanted, controllers) else False
 
     return _Step(f"create {wanted.name or wanted.raid_type}", lambda raid: raid.create_volume(wanted), shows)
+
+
+def _step_on(world: World, job: Job, step: _Step, *, last: bool) -> Park | None:
+    return _patiently(job, step.key, lambda: _carry_out(world, job, step, last=last))
+
+
+def _patiently(job: Job, key: str, do: Callable[[], T]) -> T | Park:
+    """Do it. A BMC that is busy or away is asked again `WITHIN` a time, which begins anew once it has answered."""
+    streak = next(name for name in (f"{key}, its BMC {n}" for n in count(1)) if not job.done(f"{name} answered"))
+    try:
+        came = do()
+    except Transient as error:
+        return look_later(job, streak, f"its BMC ({error})", WITHIN)
+    if job.done(f"{streak} since"):
+        job.once(f"{streak} answered", lambda: None, again)
+    return came
 
 
 def _carry_out(world: World, job: Job, step: _Step, *, last: bool) -> Park | None:

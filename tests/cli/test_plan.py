@@ -40,3 +40,8 @@ def test_programs_read_the_reboots_and_the_undecided(plan):
     told = json.loads(plan("", "-o", "json")[1])
     assert told["reboots"] == [{"node": "n1", "roles": ["agent-inspect"]}, {"node": "n1", "roles": ["os-install"]}]
     assert told["undecided"] == []
+
+
+def test_reboots_for_volumes_that_nobody_has_seen_are_said_to_come_on_top(plan):
+    _, said = plan("profiles:\n  a: {match: [{rack: r1}], raid: [{name: os, type: RAID1, drives: {count: 2}}]}\n")
+    assert "2 reboots at most, and one more for each volume that must make way on n1; 1 nodes are erased" in said

@@ -113,6 +113,33 @@ def test_a_plan_is_refused_once_the_record_moved(world):
         check_fresh(plan, moved)
 
 
+OTHER = DiskContent("6000BB", 8 << 30, "'payroll', RAID0 on drives S2, S3", empty=False, kind="volume")
+VOLUME = DiskContent("6000AA", 8 << 30, "'os', RAID0 on drives S0, S1", empty=False, kind="volume")
+
+
+def test_a_plan_that_shows_one_volume_is_refused_once_another_stands_at_the_gate(world):
+    world = dataclasses.replace(world, volumes={"n1": (VOLUME,)})
+    plan = make_plan(world, ["n1"], AT)
+    check_fresh(plan, world)
+    for found in ((OTHER,), (VOLUME, OTHER)):
+        with pytest.raises(StalePlan, match="the recorded state changed"):
+            check_fresh(plan, dataclasses.replace(world, volumes={"n1": found}))
+
+
+def test_a_plan_is_refused_once_other_firmware_was_seen(world):
+    world = dataclasses.replace(world, firmware={"n1": {"BIOS": "1.0"}})
+    plan = make_plan(world, ["n1"], AT)
+    check_fresh(plan, world)
+    with pytest.raises(StalePlan, match="the recorded state changed"):
+        check_fresh(plan, dataclasses.replace(world, firmware={"n1": {"BIOS": "2.0"}}))
+
+
+def test_volumes_and_firmware_of_other_nodes_and_unknown_ones_leave_a_plan_fresh(world):
+    plan = make_plan(world, ["n1"], AT)
+    moved = dataclasses.replace(world, volumes={"n2": (VOLUME,), "n1": ()}, firmware={"n2": {"BIOS": "1.0"}, "n1": {}})
+    assert check_fresh(plan, moved) is None
+
+
 def test_another_nodes_change_leaves_the_plan_fresh(world):
     plan = make_plan(world, ["n1"], AT)
     moved = dataclasses.replace(world, standing={("n2", "bmc-access"): Standing("active", "x")})

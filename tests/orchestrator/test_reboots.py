@@ -7,7 +7,7 @@ import pytest
 
 from inventory.profile import Profile
 from orchestrator.binding import bind
-from orchestrator.plan import Standing, World, make_plan
+from orchestrator.plan import DiskContent, Standing, World, make_plan
 from orchestrator.roles import read_roles
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,6 +87,25 @@ def test_volumes_are_made_on_a_host_that_has_taken_up_its_settings(world):
         ("raid-configured", "agent-inspect"),
         ("os-install",),
     ]
+
+
+def test_a_controller_may_take_each_volume_by_a_reset_of_its_own(world):
+    one = RAID["raid"][0]
+    two = {"raid": [one, {**one, "name": "data"}]}
+    last = [("raid-configured", "agent-inspect"), ("os-install",)]
+    assert planned(world(**RAID)) == last
+    assert planned(world(**two)) == [("raid-configured",), *last]
+    doomed = tuple(DiskContent(id_, 0, "data", empty=False, kind="volume") for id_ in ("6000AA", "6000BB"))
+    loose = DiskContent("S4", 0, "data", empty=False)
+    seen = dataclasses.replace(world(**two), volumes={"n1": (*doomed, loose)})
+    assert planned(seen) == [*[("raid-configured",)] * 3, *last]
+
+
+def test_a_plan_says_on_which_nodes_nobody_has_looked_at_the_volumes(world):
+    assert make_plan(world(**RAID), ["n1", "n2"], AT).volumes_unseen == ("n1", "n2")
+    seen = dataclasses.replace(world(**RAID), volumes={"n1": ()})
+    assert make_plan(seen, ["n1"], AT).volumes_unseen == ()
+    assert make_plan(world(), ["n1"], AT).volumes_unseen == ()
 
 
 def test_an_installed_node_whose_bios_drifted_reboots_once(world):

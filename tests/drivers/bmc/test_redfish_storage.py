@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drivers.ability.storage import EraseDrive, Raid
 from drivers.catalog import offers
-from drivers.errors import DriverError
+from drivers.errors import Busy, DriverError
 from drivers.facts import Drive
 from drivers.redfish.driver import Redfish
 
@@ -84,6 +84,36 @@ def test_a_controller_is_told_with_its_drives_and_volumes(machine, array):
     [volume] = told.volumes
     assert (volume.id, volume.name, volume.raid_type, volume.bytes) == ("6000C29000000001", "os", "RAID1", 10**12)
     assert volume.drives == (f"{ARRAY}/Drives/0", f"{ARRAY}/Drives/1")
+
+
+def test_drives_of_which_no_volume_can_be_made_are_told_with_the_reason(machine, array, lab, add):
+    free, hot, foreign, claimed, plain = (f"{ARRAY}/Drives/{bay}" for bay in range(2, 7))
+    for bay in range(3, 7):
+        add(f"{ARRAY}/Drives/{bay}", Id=f"Bay.{bay}", SerialNumber=f"SN-{bay}")
+    array["Drives"] += links(hot, foreign, claimed, plain)
+    lab.resources[hot]["HotspareType"] = "Global"
+    lab.resources[foreign]["Oem"] = {"Dell": {"DellPhysicalDisk": {"RaidStatus": "Foreign"}}}
+    lab.resources[claimed]["Links"] = {"Volumes": links(f"{VOLUMES}/1")}
+    lab.resources[plain]["Oem"] = {"Dell": {"DellPhysicalDisk": {"RaidStatus": "NonRAID"}}}
+    lab.resources[f"{ARRAY}/Drives/1"]["Oem"] = {"Dell": {"DellPhysicalDisk": {"RaidStatus": "Failed"}}}
+    [told] = machine.storage()
+    assert dict(told.withheld) == {
+        f"{ARRAY}/Drives/1": "has failed: replace it",
+        hot: "is a spare",
+        foreign: "holds a foreign configuration: clear or import that first",
+        claimed: f"belongs to {VOLUMES}/1",
+        plain: "is not given to RAID: convert it first (drive mode)",
+    }
+    assert free not in dict(told.withheld)
+
+
+@pytest.mark.parametrize("place", [STORAGE, ARRAY, VOLUMES, f"{VOLUMES}/1", f"{ARRAY}/Drives/0"])
+def test_storage_that_could_not_be_read_is_no_storage_without_volumes(lab, machine, array, new_reply, place):
+    whole = machine.storage()
+    lab.next("GET", place, new_reply(500))
+    with pytest.raises(Busy, match="could not be read, and now it can"):
+        machine.storage()
+    assert machine.storage() == whole
 
 
 @pytest.mark.quirk(56)

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from drivers.errors import Busy
 from drivers.facts import Drive
 from inventory.model import Node
 from orchestrator.errors import StepFailed
-from orchestrator.steps import raid
+from orchestrator.steps import raid, sending
 from orchestrator.store import now
 from orchestrator.work import Cleared, Park
 
@@ -37,6 +38,8 @@ class Shelf:
     deleted: list[str] = field(default_factory=list)
     made: list[tuple[str, ...]] = field(default_factory=list)
     phase: Phase = Phase.DONE
+    slow: bool = False
+    then: Controller | None = None
 
     def storage(self):
         self._answer()
@@ -46,14 +49,14 @@ class Shelf:
         self._answer()
         self.deleted.append(volume.id)
         left = tuple(one for one in self.controller.volumes if one.id != volume.id)
-        self.controller = replace(self.controller, volumes=left)
+        self._become(left)
         return Handle("delete", None, now())
 
     def create_volume(self, wanted):
         self._answer()
         self.made.append(wanted.drives)
         new = Volume("/v/new", "NEW", wanted.name, wanted.raid_type, 480 * GB, wanted.drives)
-        self.controller = replace(self.controller, volumes=(*self.controller.volumes, new))
+        self._become((*self.controller.volumes, new))
         return Handle("create", None, now())
 
     def set_drive_mode(self, controller, drives, *, raid):
@@ -62,6 +65,14 @@ class Shelf:
     def follow(self, handle):
         self._answer()
         return Progress(self.phase)
+
+    def finish(self):
+        self.controller = self.then
+
+    def _become(self, volumes):
+        self.then = replace(self.controller, volumes=volumes)
+        if not self.slow:
+            self.finish()
 
     def _answer(self):
         if self.busy:
@@ -158,6 +169,48 @@ def test_a_gate_of_which_nothing_was_kept_lets_nothing_through(job):
     with pytest.raises(StepFailed, match="not what passed its gate"):
         raid.make(world_of(shelf), job)
     assert shelf.deleted == []
+
+
+def test_a_volume_is_not_gone_while_its_controller_tells_of_no_drive_of_it(job):
+    shelf = two_volumes()
+    pass_gate(shelf, job)
+    raid._decided(world_of(shelf), job)
+    whole = shelf.controller
+    shelf.controller = replace(whole, drives=(), volumes=())
+    assert isinstance(raid.make(world_of(shelf), job), Park)
+    assert not job.done("delete A over")
+    shelf.controller = replace(whole, volumes=whole.volumes[1:])
+    assert raid.make(world_of(shelf), job) is None
+
+
+def test_the_wait_for_a_busy_bmc_begins_anew_at_each_step_and_once_it_has_answered(job, monkeypatch):
+    shelf = two_volumes()
+    pass_gate(shelf, job)
+    clock = [now()]
+    monkeypatch.setattr(sending, "now", lambda: clock[0])
+    waits = []
+
+    def hiccup(*, times=1):
+        """Busy for so many looks in a row, ten minutes apart; then one that is answered."""
+        for _ in range(times):
+            shelf.busy = 1
+            park = raid.make(world_of(shelf), job)
+            waits.append((clock[0] - park.since) // timedelta(minutes=1))
+            clock[0] += timedelta(minutes=10)
+
+    shelf.slow = True  # what is asked for takes effect when it is told to
+    hiccup(times=3)
+    assert raid.make(world_of(shelf), job).waiting_for == "its controller to delete A"
+    clock[0] += timedelta(minutes=20)
+    hiccup()
+    raid.make(world_of(shelf), job)
+    shelf.finish()
+    hiccup(times=2)
+    assert raid.make(world_of(shelf), job).waiting_for == "its controller to create os"
+    hiccup()
+    shelf.finish()
+    assert raid.make(world_of(shelf), job) is None
+    assert waits == [0, 10, 20, 0, 0, 10, 0]
 
 
 def test_a_busy_bmc_behind_the_gate_is_asked_again_and_the_same_is_still_covered(job):

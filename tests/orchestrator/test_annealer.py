@@ -1,0 +1,52 @@
+"""Plans taken up: what a consent is bound to."""
+
+import pytest
+from sqlalchemy import select
+
+from inventory.load import load
+from orchestrator import disks
+from orchestrator.annealer import Annealer
+from orchestrator.engine.tables import CONSENT
+from orchestrator.engine.vertex import WHATEVER
+from orchestrator.plan import DiskContent, Erasure
+
+SEEN = DiskContent("D1", 8 << 30, "gpt table, 1: ext4 'data' (8 GiB)", empty=False)
+STALE = DiskContent("D1", 8 << 30, "the system installed from image 0123", empty=False, read=False)
+
+
+@pytest.fixture
+def annealer(site_directory):
+    return Annealer(load(site_directory), site_directory, site_directory / ".anneal")
+
+
+def showing(plan, found):
+    """The plan, as if its first erasing step of n1 showed this."""
+    erases = tuple(
+        Erasure(serial=one.serial, bytes=one.bytes, holds=one.holds, needs_consent=True, read=one.read) for one in found
+    )
+    first = next(step for step in plan.steps if step.erases)
+    steps = tuple(step.model_copy(update={"erases": erases}) if step == first else step for step in plan.steps)
+    return plan.model_copy(update={"steps": steps})
+
+
+def consents(annealer):
+    with annealer.store.engine.connect() as connection:
+        return connection.scalars(select(CONSENT.c.bound_to)).all()
+
+
+@pytest.mark.parametrize(
+    ("found", "bound_to"), [((SEEN,), disks.digest((SEEN,))), ((STALE,), WHATEVER), ((SEEN, STALE), WHATEVER)]
+)
+def test_a_consent_is_bound_to_what_the_plan_shows_and_not_to_what_is_recorded_by_now(annealer, found, bound_to):
+    annealer.apply(showing(annealer.plan(["n1"]), found), ["n1"], "ada")
+    assert consents(annealer) == [bound_to]
+
+
+def test_a_plan_that_shows_that_nobody_has_looked_is_a_consent_to_whatever_is_there(annealer):
+    annealer.apply(annealer.plan(["n1"]), ["n1"], "ada")
+    assert consents(annealer) == [WHATEVER]
+
+
+def test_nothing_is_consented_to_unasked(annealer):
+    annealer.apply(annealer.plan(["n1", "n2"]), [], "ada")
+    assert consents(annealer) == []
