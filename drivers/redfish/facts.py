@@ -3,12 +3,12 @@
 Source: DMTF DSP0268 (data model): ComputerSystem, EthernetInterface, NetworkAdapter, Storage, SoftwareInventory.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from uuid import UUID
 
 from drivers.facts import FirmwareItem, HardwareFacts, Identity
 from drivers.redfish.card_storage import StorageReading
+from drivers.redfish.firmware import components_in
 from drivers.redfish.nics import nics
 from drivers.redfish.places import manager_of
 from drivers.redfish.power import power_of
@@ -76,7 +76,9 @@ def facts_of(tree: Tree, root: Resource, system: Resource) -> HardwareFacts:
         health=system.label("Status", "HealthRollup") or system.label("Status", "Health"),
         nics=nics(tree, root, system),
         drives=tuple(StorageReading(tree, system).drives.values()),
-        firmware=tuple(_firmware(tree, tree.at(root.link("UpdateService")))),
+        firmware=tuple(
+            FirmwareItem(one.name, one.version) for one in components_in(tree, tree.at(root.link("UpdateService")))
+        ),
     )
     _note_untold(tree, system, facts)
     return replace(facts, findings=tree.told())
@@ -111,10 +113,3 @@ def _processors(tree: Tree, system: Resource) -> int | None:
 def _memory_mib(tree: Tree, system: Resource) -> int | None:
     """The sum of the modules' CapacityMiB; VolatileSizeMiB is not the capacity."""
     return sum(one.whole("CapacityMiB") or 0 for one in tree.members(system.link("Memory"), "CapacityMiB")) or None
-
-
-def _firmware(tree: Tree, update: Resource) -> Iterator[FirmwareItem]:
-    for item in tree.members(update.link("FirmwareInventory"), "Version"):
-        component = item.label("Name") or item.label("Id")
-        if component:
-            yield FirmwareItem(component, item.label("Version"))
