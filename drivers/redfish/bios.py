@@ -63,7 +63,7 @@ class RedfishBios:
     def attributes(self, system: Resource) -> Values:
         """As in force, or shown so; empty where it tells none, or cannot."""
         link = system.link("Bios")
-        return _attributes(Tree(self._session, system).at(link))
+        return attributes_of(Tree(self._session, system).at(link))
 
     def registry(self) -> Mapping[str, Attribute]:
         return self._registry(self._bios(self._host.system()))
@@ -105,12 +105,12 @@ class RedfishBios:
         system = self._host.system()
         bios = self._bios(system)
         settings = settings_of(self._session, bios)
-        current = _attributes(bios)
+        current = attributes_of(bios)
         queue = known or queue_of(self._host, settings.path if settings else None)
         state = BiosState(
             version=system.text("BiosVersion"),
             current=current,
-            pending=_pending(current, _attributes(settings) if settings else {}),
+            pending=_pending(current, attributes_of(settings) if settings else {}),
             pending_uri=settings.path if settings else None,
             jobs=tuple(job.handle for job in queue.waiting if job.about == "bios"),
             messages=verdicts(bios),
@@ -233,7 +233,7 @@ class RedfishBios:
         return Refused(error.who, f"{error.what}; {'; '.join(told)}", "set those first, reset the host, then these")
 
 
-def _attributes(resource: Resource) -> Values:
+def attributes_of(resource: Resource) -> Values:
     """None at all reads as an empty map (quirk 72); what describes an attribute is none."""
     told = resource.inner("Attributes").body
     return {name: value for name, value in told.items() if "@" not in name}

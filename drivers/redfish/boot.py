@@ -49,7 +49,7 @@ def boot_of(system: Resource) -> Boot:
 
 def targets_of(*places: Resource) -> tuple[str, ...]:
     """What the system and its settings resource offer together: some BMCs list it only in the latter (quirk 6)."""
-    lists = [place.texts("Boot", f"{_TARGET}@Redfish.AllowableValues") for place in places]
+    lists = [place.labels("Boot", f"{_TARGET}@Redfish.AllowableValues") for place in places]
     return tuple(dict.fromkeys(name for names in lists for name in names))
 
 

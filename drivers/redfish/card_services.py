@@ -3,26 +3,17 @@
 Source: DSP0268: UpdateService, VirtualMedia, AccountService, ManagerAccount, SessionService; DSP0266, Allow.
 """
 
-from drivers.ability.firmware import UpdateMethod
 from drivers.card import AccountsCard, SessionsCard, SlotCard, UpdateCard
 from drivers.redfish.family import Family
+from drivers.redfish.push import ways_of
 from drivers.redfish.resource import Resource
 from drivers.redfish.slots import filling_of, places_of
 from drivers.redfish.tree import Tree
-
-
-def update_methods(update: Resource) -> tuple[UpdateMethod, ...]:
-    """The preferred first: what carries parameters, then what carries only a file, then what fetches it."""
-    offered: dict[UpdateMethod, str | None] = {
-        "multipart": update.text("MultipartHttpPushUri"),
-        "push": update.text("HttpPushUri"),
-        "simple": update.text("Actions", "#UpdateService.SimpleUpdate", "target"),
-    }
-    return tuple(method for method, where in offered.items() if where)
+from drivers.redfish.users import name_of, read_users, rules_of
 
 
 def update_card(tree: Tree, update: Resource) -> UpdateCard:
-    methods = update_methods(update)
+    methods = ways_of(update)
     if update.flag("ServiceEnabled") is False:
         tree.note("service-disabled", update.path, "its update service is switched off")
     if not methods:
@@ -47,17 +38,14 @@ def slots_card(tree: Tree, family: Family, *holders: Resource) -> tuple[SlotCard
 
 def accounts_card(tree: Tree, service: Resource) -> AccountsCard:
     """Slots without a name are no accounts (quirk 60). One that cannot be read leaves their number unknown."""
-    link = service.link("Accounts")
-    names = []
-    readable = link is not None
-    for account in tree.members(link, "UserName"):
-        readable = readable and not tree.failed(account.path)
-        names.append(account.text("UserName"))
-    readable = readable and not tree.failed(link)
+    place = service.link("Accounts")
+    users = read_users(tree, service, place)
+    readable = place is not None and not tree.failed(place) and not users.unread
+    rules = rules_of(users)
     card = AccountsCard(
-        count=sum(name is not None for name in names) if readable else None,
-        min_password=service.whole("MinPasswordLength"),
-        max_password=service.whole("MaxPasswordLength") or None,
+        count=sum(name_of(one) is not None for one in users.members) if readable else None,
+        min_password=rules.shortest or service.whole("MinPasswordLength"),  # which may say 0
+        max_password=rules.longest,
     )
     untold = {"accounts": card.count, "shortest password": card.min_password, "longest password": card.max_password}
     tree.note_untold(service.path, untold)

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from drivers.ability.progress import Handle
 from drivers.ability.storage import EraseMethod
 from drivers.errors import IdentityChanged, Refused, Unsupported
+from drivers.redfish.allowed import allowed
 from drivers.redfish.apply_time import APPLY, LATER, apply_time, times_of
 from drivers.redfish.fitness import owner_of
 from drivers.redfish.host import Host
@@ -103,7 +104,7 @@ def _methods(tree: Tree, drive: Resource) -> dict[EraseMethod, str | None]:
     action = drive.inner("Actions", _ERASE)
     if action.text("target") is None:
         return {}
-    words = action.texts(f"{_TYPE}@Redfish.AllowableValues") or _from_info(tree, action)
+    words = allowed(action, _TYPE, tree.at)
     if words:
         return {_METHODS[word]: word for word in words if word in _METHODS}
     told = (_VENDORS.get(place.text("SystemEraseCapability") or "") for place in oem(drive))
@@ -114,8 +115,3 @@ def _methods(tree: Tree, drive: Resource) -> dict[EraseMethod, str | None]:
         return {"cryptographic": None}
     medium = _BY_MEDIUM.get(drive.text("MediaType") or "")
     return {medium: None} if medium else {}
-
-
-def _from_info(tree: Tree, action: Resource) -> tuple[str, ...]:
-    parameters = tree.at(action.text("@Redfish.ActionInfo")).objects("Parameters")
-    return next((one.texts("AllowableValues") for one in parameters if one.text("Name") == _TYPE), ())

@@ -3,14 +3,13 @@
 Source: DMTF DSP0268 (data model): ComputerSystem, EthernetInterface, NetworkAdapter, Storage, SoftwareInventory.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from uuid import UUID
 
 from drivers.ability.firmware import versions
 from drivers.facts import FirmwareItem, HardwareFacts, Identity
 from drivers.redfish.card_storage import StorageReading
-from drivers.redfish.firmware import running
+from drivers.redfish.firmware import components_in
 from drivers.redfish.nics import nics
 from drivers.redfish.places import manager_of
 from drivers.redfish.power import power_of
@@ -78,7 +77,7 @@ def facts_of(tree: Tree, root: Resource, system: Resource) -> HardwareFacts:
         health=system.label("Status", "HealthRollup") or system.label("Status", "Health"),
         nics=nics(tree, root, system),
         drives=tuple(StorageReading(tree, system).drives.values()),
-        firmware=tuple(_firmware(tree, tree.at(root.link("UpdateService")))),
+        firmware=_firmware(tree, tree.at(root.link("UpdateService"))),
     )
     _note_untold(tree, system, facts)
     return replace(facts, findings=tree.told())
@@ -115,7 +114,7 @@ def _memory_mib(tree: Tree, system: Resource) -> int | None:
     return sum(one.whole("CapacityMiB") or 0 for one in tree.members(system.link("Memory"), "CapacityMiB")) or None
 
 
-def _firmware(tree: Tree, update: Resource) -> Iterator[FirmwareItem]:
+def _firmware(tree: Tree, service: Resource) -> tuple[FirmwareItem, ...]:
     """By the names by which a baseline is held against it, each once."""
-    for component, version in versions(tuple(running(tree, update.link("FirmwareInventory")))).items():
-        yield FirmwareItem(component, version)
+    told = versions(tuple(components_in(tree, service)))
+    return tuple(FirmwareItem(component, version) for component, version in told.items())

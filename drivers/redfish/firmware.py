@@ -18,7 +18,7 @@ from drivers.ability.progress import Handle, Phase
 from drivers.errors import Busy, Faltered, Refused, Transient, UnknownOutcome, Unsupported
 from drivers.redfish.host import Host
 from drivers.redfish.job import Looked, begun
-from drivers.redfish.push import SIMPLE, Order, Sent, by_form, by_push, by_uri
+from drivers.redfish.push import Order, Sent, by_form, by_push, by_uri, ways_of
 from drivers.redfish.queue import Waiting, refuse_while
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
@@ -42,9 +42,8 @@ class RedfishFirmware:
         self._session = host.session
 
     def components(self) -> tuple[Component, ...]:
-        tree = Tree(self._session, self._session.root)
-        inventory = tree.at(self._session.root.link("UpdateService")).link("FirmwareInventory")
-        found = tuple(running(tree, inventory))
+        tree = Tree(self._session, self._session.root, whole=True)
+        found = tuple(components_in(tree, tree.at(self._session.root.link("UpdateService"))))
         if tree.passing:
             # A BMC that restarts shows part of it or none: nothing may be concluded from what is missing.
             raise tree.passing[0]
@@ -71,13 +70,7 @@ class RedfishFirmware:
     def _methods(self, service: Resource) -> tuple[UpdateMethod, ...]:
         if service.flag("ServiceEnabled") is False:
             return ()
-        raw = service.text("HttpPushUri") and self._host.family.raw_push
-        offered: dict[UpdateMethod, object] = {
-            "multipart": service.text("MultipartHttpPushUri"),
-            "push": raw,
-            "simple": service.text("Actions", SIMPLE, "target"),
-        }
-        return tuple(method for method, told in offered.items() if told)
+        return tuple(way for way in ways_of(service) if way != "push" or self._host.family.raw_push)
 
     def _sent(self, service: Resource, order: Order, before: Looked) -> Handle:
         """By the first method that the BMC knows: what it does not know (404, 405, 501) it has not taken."""
@@ -140,13 +133,14 @@ class RedfishFirmware:
         return any((tree.at(link).text("@odata.type") or "").startswith(_NETWORK) for link in (*targets, *related))
 
 
-def running(tree: Tree, inventory: str | None) -> Iterator[Component]:
-    """What runs, of all that the inventory lists: the same for the facts and for whoever updates it."""
-    for item in tree.members(inventory, "Version"):
-        name, version = item.label("Name") or item.label("Id"), item.label("Version")
-        id_ = item.text("Id") or item.path.rstrip("/").rpartition("/")[2]
-        if (name or version) and not _NOT_RUNNING.match(id_):
-            yield Component(item.path, name or id_, version, item.flag("Updateable"))
+def components_in(tree: Tree, service: Resource) -> Iterator[Component]:
+    """What runs. One that cannot be read is called as its path calls it; one that tells no name at all is none."""
+    for item in tree.members(service.link("FirmwareInventory"), "Version"):
+        last = item.path.rstrip("/").rpartition("/")[2]
+        id_ = item.label("Id") or last
+        name = item.label("Name") or item.label("Id") or (last if tree.failed(item.path) else None)
+        if name and not _NOT_RUNNING.match(id_):
+            yield Component(item.path, name, item.label("Version"), item.flag("Updateable"))
 
 
 @contextmanager

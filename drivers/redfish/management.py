@@ -16,6 +16,7 @@ from drivers.ability.progress import Handle
 from drivers.errors import NotApplied, Refused, Transient, UnknownOutcome, Unsupported
 from drivers.facts import Finding
 from drivers.patience import Patience
+from drivers.redfish.allowed import allowed
 from drivers.redfish.family import Family
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
@@ -125,18 +126,12 @@ class RedfishManagement:
         return self._session.get(self._path)
 
     def _kinds(self, action: Resource) -> tuple[str, ...]:
-        allowed = action.texts("ResetType@Redfish.AllowableValues") or self._told_apart(action)
-        kinds = tuple(kind for kind in _RESETS if kind in allowed) if allowed else self._family.manager_resets
+        offered = allowed(action, "ResetType", self._session.find)
+        kinds = tuple(kind for kind in _RESETS if kind in offered) if offered else self._family.manager_resets
         if not kinds:
-            what = f"its BMC cannot be restarted (its reset types: {', '.join(allowed)})"
+            what = f"its BMC cannot be restarted (its reset types: {', '.join(offered)})"
             raise Unsupported(self._session.who, what, "restart it by hand")
         return kinds
-
-    def _told_apart(self, action: Resource) -> tuple[str, ...]:
-        path = action.text("@Redfish.ActionInfo")
-        info = self._session.find(path) if path else None
-        parameters = info.objects("Parameters") if info else ()
-        return next((one.texts("AllowableValues") for one in parameters if one.text("Name") == "ResetType"), ())
 
     def _sent(self, target: str, kinds: tuple[str, ...]) -> str:
         for kind in kinds:

@@ -11,11 +11,12 @@ from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome, Unsupporte
 from drivers.facts import PowerState
 from drivers.patience import Patience
 from drivers.proof import prove_power
+from drivers.redfish.allowed import allowed
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
 from inventory.quantity import in_words
 
-_ACTION = "#ComputerSystem.Reset"
+RESET = "#ComputerSystem.Reset"
 _RESETS = MappingProxyType({PowerState.ON: ("On", "ForceOn"), PowerState.OFF: ("ForceOff",)})
 # GracefulRestart is not among them: some BMCs reset the host by it (quirk 21). The button only for want of better.
 _GRACEFUL = ("GracefulShutdown", "PushPowerButton")
@@ -102,21 +103,14 @@ class RedfishPower:
         return self._reset_by(system, _GRACEFUL, "shut down by its OS")
 
     def _reset_by(self, system: Resource, kinds: Sequence[str], doing: str) -> tuple[str, str]:
-        action = system.inner("Actions", _ACTION)
+        action = system.inner("Actions", RESET)
         target = action.text("target")
-        allowed = action.texts("ResetType@Redfish.AllowableValues") or self._told_apart(action)
-        kind = next((kind for kind in kinds if kind in allowed or not allowed), None)
+        offered = allowed(action, "ResetType", self._session.find)
+        kind = next((kind for kind in kinds if kind in offered or not offered), None)
         if target is None or kind is None:
-            what = f"it cannot be {doing} (its reset types: {', '.join(allowed) or 'no reset action'})"
+            what = f"it cannot be {doing} (its reset types: {', '.join(offered) or 'no reset action'})"
             raise Unsupported(self._session.who, what, "turn it by hand, or update its firmware")
         return target, kind
-
-    def _told_apart(self, action: Resource) -> tuple[str, ...]:
-        """The allowed reset types where they stand in a resource of their own."""
-        path = action.text("@Redfish.ActionInfo")
-        info = self._session.find(path) if path else None
-        parameters = info.objects("Parameters") if info else ()
-        return next((one.texts("AllowableValues") for one in parameters if one.text("Name") == "ResetType"), ())
 
     def _ask(self, reset: tuple[str, str], state: PowerState, patience: Patience) -> None:
         """Send one reset. A refusal changed nothing: it counts as done where the state is there, a Busy is retried."""

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
+from drivers.ability.firmware import UpdateMethod
 from drivers.errors import Busy, Garbled, NotApplied, Refused, UnknownOutcome, Unsupported
+from drivers.redfish.allowed import allowed
 from drivers.redfish.apply_time import APPLY, LATER, NOW, SUPPORT, apply_time, times_of
 from drivers.redfish.insertion import without
 from drivers.redfish.resource import Resource
@@ -23,7 +25,6 @@ from drivers.wire.parcel import Parcel, form
 
 SIMPLE = "#UpdateService.SimpleUpdate"
 _PUSH_TIME = ("HttpPushUriOptions", "HttpPushUriApplyTime")
-_ALLOWED = "@Redfish.AllowableValues"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,16 @@ class Sent:
 
     answer: Answer | None
     staged: bool
+
+
+def ways_of(service: Resource) -> tuple[UpdateMethod, ...]:
+    """What it offers, the preferred first: what carries parameters, then only a file, then what fetches it."""
+    offered: dict[UpdateMethod, str | None] = {
+        "multipart": service.text("MultipartHttpPushUri"),
+        "push": service.text("HttpPushUri"),
+        "simple": service.text("Actions", SIMPLE, "target"),
+    }
+    return tuple(method for method, place in offered.items() if place)
 
 
 def by_form(session: RedfishSession, service: Resource, order: Order) -> Sent:
@@ -87,7 +98,7 @@ def by_uri(session: RedfishSession, service: Resource, order: Order) -> Sent:
     time = apply_time(_simple_times(service), on_reset=order.on_reset)
     body: dict[str, JsonValue] = {"ImageURI": order.uri}
     scheme = urlsplit(order.uri).scheme.upper()
-    protocols = _allowed(session, service, action, "TransferProtocol")
+    protocols = allowed(action, "TransferProtocol", Tree(session, service).at)
     if protocols and scheme not in protocols:
         what = f"it does not fetch firmware by {scheme} (it offers {', '.join(protocols)})"
         raise Unsupported(session.who, what, "serve the file by one of these")
@@ -122,15 +133,7 @@ def _simple_times(service: Resource) -> tuple[str, ...]:
 def _push_times(service: Resource) -> tuple[str, ...]:
     if service.text(*_PUSH_TIME, "ApplyTime") is None:
         return ()
-    return service.texts(*_PUSH_TIME, f"ApplyTime{_ALLOWED}") or (NOW, LATER)
-
-
-def _allowed(session: RedfishSession, service: Resource, action: Resource, name: str) -> tuple[str, ...]:
-    told = action.texts(f"{name}{_ALLOWED}")
-    if told:
-        return told
-    parameters = Tree(session, service).at(action.text("@Redfish.ActionInfo")).objects("Parameters")
-    return next((one.texts("AllowableValues") for one in parameters if one.text("Name") == name), ())
+    return service.texts(*_PUSH_TIME, "ApplyTime@Redfish.AllowableValues") or (NOW, LATER)
 
 
 def _set_push(session: RedfishSession, service: Resource, order: Order) -> bool:

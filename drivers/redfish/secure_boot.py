@@ -36,7 +36,7 @@ class RedfishSecureBoot:
     def read(self) -> SecureBootState | None:
         link = self._host.system().link("SecureBoot")
         resource = self._patiently(lambda: self._session.find(link)) if link else None
-        return None if resource is None else _state(resource)
+        return None if resource is None else state_of(resource)
 
     def set(self, *, enabled: bool) -> Handle | None:
         """None where it is in force. A handle where it takes a reset, whether or not it reads back before that."""
@@ -45,7 +45,7 @@ class RedfishSecureBoot:
         if resource is None:
             raise Unsupported(self._session.who, "it has no Secure Boot by Redfish", "set it by hand, or do without")
         what = f"turn Secure Boot {'on' if enabled else 'off'}"
-        state = _state(resource)
+        state = state_of(resource)
         if state.enabled is not enabled:
             answer = self._write(resource, {_ENABLE: enabled})
             handle = begun(self._session, answer, what, needs_reset=True)
@@ -68,7 +68,7 @@ class RedfishSecureBoot:
 
     def _read_back(self, path: str, *, enabled: bool) -> SecureBootState:
         """As it reads when it has settled. Where it never shows the change, a reset must tell."""
-        for state in self._host.readings(lambda: _state(self._session.get(path)), "Secure Boot"):
+        for state in self._host.readings(lambda: state_of(self._session.get(path)), "Secure Boot"):
             if state.enabled is enabled:
                 break
         return state
@@ -83,7 +83,7 @@ class RedfishSecureBoot:
         raise refusal
 
 
-def _state(resource: Resource) -> SecureBootState:
+def state_of(resource: Resource) -> SecureBootState:
     return SecureBootState(
         enabled=resource.flag(_ENABLE),
         active=_ACTIVE.get(resource.text("SecureBootCurrentBoot") or ""),

@@ -11,9 +11,13 @@ _SETTINGS = "@Redfish.Settings"
 _APPLY = "@Redfish.SettingsApplyTime"
 
 
+def settings_link(resource: Resource) -> str | None:
+    """The link alone tells: the place has another name with each vendor (quirk 67)."""
+    return resource.link(_SETTINGS, "SettingsObject")
+
+
 def settings_of(session: RedfishSession, resource: Resource) -> Resource | None:
-    """By the link alone: the place has another name with each vendor (quirk 67)."""
-    link = resource.link(_SETTINGS, "SettingsObject")
+    link = settings_link(resource)
     return session.find(link) if link else None
 
 

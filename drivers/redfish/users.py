@@ -18,10 +18,10 @@ _NAMELESS = "(empty user)"  # how some BMCs call a slot that has none
 
 @dataclass(frozen=True)
 class Users:
-    """The service, where its collection is, and each member that can be read, free slots among them."""
+    """The service, and each member of its collection that can be read, free slots among them."""
 
     service: Resource
-    place: str
+    place: str  # of the collection; empty where there is none
     members: tuple[Resource, ...]
     unread: int  # members that cannot be read, whoever they are
 
@@ -39,12 +39,18 @@ def users_of(session: RedfishSession) -> Users:
     if service is None or place is None:
         raise Unsupported(session.who, "it has no account service", "change its users by hand")
     tree = Tree(session, service)
-    members = tuple(tree.members(place, *_NEEDED))
+    users = read_users(tree, service, place)
     if tree.failed(place):
         session.get(place)  # says why, or
         raise Busy(session.who, "its users cannot be read now", "it may pass by itself; retry")
+    return users
+
+
+def read_users(tree: Tree, service: Resource, place: str | None) -> Users:
+    """No members where the collection cannot be read, and `tree` then has that among what failed."""
+    members = tuple(tree.members(place, *_NEEDED))
     told = tuple(one for one in members if one.body)
-    return Users(service, place, told, len(members) - len(told))
+    return Users(service, place or "", told, len(members) - len(told))
 
 
 def renew(session: RedfishSession, password: Secret) -> None:
