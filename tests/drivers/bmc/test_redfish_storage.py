@@ -225,6 +225,29 @@ def test_smart_storage_is_read_where_the_standard_tells_of_no_drive(lab, machine
     assert one.drives == (f"{smart}/A/0/D/0",)
 
 
+@pytest.mark.quirk(56)
+@pytest.mark.parametrize(("serials", "new"), [(("SN-0", "S"), ["1"]), (("SN-0", "SN-1"), None)])
+def test_smart_storage_stands_beside_the_standard_for_the_drives_alone_that_only_it_tells(
+    lab, machine, array, add, serials, new
+):
+    smart = f"{SYSTEM}/SmartStorage"
+    lab.resources[SYSTEM]["Oem"] = {"Hpe": {"Links": {"SmartStorage": link(smart)}}}
+    add(smart, Links={"ArrayControllers": link(f"{smart}/A")})
+    add(f"{smart}/A", Members=links(f"{smart}/A/0"))
+    add(
+        f"{smart}/A/0", Model="P408i", Links={"PhysicalDrives": link(f"{smart}/D"), "LogicalDrives": link(f"{smart}/L")}
+    )
+    add(f"{smart}/D", Members=links(f"{smart}/D/0", f"{smart}/D/1"))
+    for bay, serial in enumerate(serials):
+        add(f"{smart}/D/{bay}", Id=str(bay), CapacityMiB=1000, SerialNumber=serial)
+    add(f"{smart}/L", Members=links(f"{smart}/L/1"))
+    add(f"{smart}/L/1", Id="1", Raid="1", VolumeUniqueIdentifier="6000C29000000001")
+    standard, *vendors = machine.storage()
+    assert (len(standard.drives), len(standard.volumes)) == (3, 1)
+    assert [[drive.id for _, drive in one.drives] for one in vendors] == ([new] if new else [])
+    assert all(one.volumes == () for one in vendors)
+
+
 @pytest.mark.parametrize(
     ("told", "known_by"),
     [
