@@ -112,26 +112,31 @@ def test_a_name_that_one_place_takes_and_does_not_keep_is_not_applied(wired, new
 
 
 def test_a_name_that_reads_back_after_a_while_is_set(wired, new_reply):
-    wired.next("PATCH", OWN, new_reply(204))
-    late = new_reply(200, wired.resources[OWN])
+    before = dict(wired.resources[OWN])
 
-    def comes(_heard):
-        wired.resources[OWN] = {**wired.resources[OWN], "HostName": "bmc-7"}
-        return late
+    def takes_its_time(heard):
+        wired.resources[OWN]["HostName"] = heard.json()["HostName"]
+        wired.next("GET", OWN, *[new_reply(200, before)] * 2)
+        return new_reply(204)
 
-    wired.connect()
-    own = {**wired.resources[OWN]}
-    wired.next("GET", OWN, *[new_reply(200, own)] * 4, comes)
+    wired.acts["PATCH", OWN] = takes_its_time
     wired.connect().set_hostname("bmc-7")
     assert [path for path, _ in sent(wired)] == [OWN, PROTOCOLS]
 
 
-@pytest.mark.parametrize("name", ["", "-a", "a.example.net", "a b", "a" * 64, "a_b"])
-def test_what_is_no_host_name_is_refused_and_nothing_sent(wired, name):
+def test_where_no_interface_is_its_own_the_name_is_set_among_the_protocols_alone(wired):
+    wired.resources[OWN]["IPv4Addresses"] = []
+    wired.connect().set_hostname("bmc-7")
+    assert sent(wired) == [(PROTOCOLS, {"HostName": "bmc-7"})]
+
+
+def test_what_is_no_host_name_is_refused_and_nothing_asked(wired):
     machine = wired.connect()
-    with pytest.raises(Refused, match="is no host name"):
-        machine.set_hostname(name)
-    assert sent(wired) == []
+    before = len(wired.heard)
+    for name in ("", "-a", "a-", "a.example.net", "a b", "a" * 64, "a_b", "a\n"):
+        with pytest.raises(Refused, match="is no host name"):
+            machine.set_hostname(name)
+    assert len(wired.heard) == before
 
 
 def test_a_bmc_that_tells_no_name_says_so(wired):
@@ -305,8 +310,8 @@ def test_an_address_that_reads_back_with_another_mask_gateway_or_origin_is_not_a
         wired.resources[OWN]["DHCPv4"] = {"DHCPEnabled": False}
         return new_reply(200)
 
-    wired.acts["PATCH", OWN] = act
-    with pytest.raises(NotApplied):
+    wired.next("PATCH", OWN, act, new_reply(400))
+    with pytest.raises(NotApplied, match="after"):
         wired.connect().set_address(MOVE)
 
 
@@ -328,6 +333,18 @@ def test_dhcp_is_switched_on_where_the_address_was_static(wired, new_reply):
     assert sent(wired) == [(OWN, {"DHCPv4": {"DHCPEnabled": True}})]
 
 
+def test_dhcp_is_asked_for_in_the_older_form_where_the_newer_is_refused(wired, new_reply):
+    wired.resources[OWN] |= {"DHCPv4": {"DHCPEnabled": False}, "IPv4Addresses": [{**LEASE, "AddressOrigin": "Static"}]}
+
+    def leases(heard):
+        wired.resources[OWN] |= {"DHCPv4": {"DHCPEnabled": True}, "IPv4Addresses": [LEASE]}
+        return new_reply(204)
+
+    wired.next("PATCH", OWN, new_reply(400), leases)
+    assert wired.connect().set_address(Dhcp()) is None
+    assert sent(wired)[1:] == [(OWN, {"IPv4Addresses": [{"AddressOrigin": "DHCP"}]})]
+
+
 def test_dhcp_without_a_lease_yet_is_to_be_looked_for_by_its_mac(wired):
     wired.resources[OWN] |= {"DHCPv4": {"DHCPEnabled": False}, "IPv4Addresses": [{**LEASE, "AddressOrigin": "Static"}]}
     handle = wired.connect().set_address(Dhcp())
@@ -343,25 +360,25 @@ def test_dhcp_that_stays_off_is_not_applied(wired, new_reply):
         wired.connect().set_address(Dhcp())
 
 
-@pytest.mark.parametrize(
-    ("wanted", "says"),
-    [
-        (static("10.0.0.9/24", "10.0.1.1"), "gateway 10.0.1.1 is not within 10.0.0.0/24"),
-        (static("10.0.0.9/24", "10.0.0.9"), "is the address itself"),
-        (static("10.0.0.9/24", "10.0.0.255"), "gateway 10.0.0.255 is the network or broadcast"),
-        (static("10.0.0.0/24", "10.0.0.1"), "10.0.0.0 is the network or broadcast"),
-        (static("10.0.0.255/24"), "10.0.0.255 is the network or broadcast"),
-        (static("224.0.0.9/24"), "is no host's address"),
-        (static("0.0.0.0/24"), "is no host's address"),
-        (static("169.254.1.1/16"), "is no host's address"),
-        (static("10.0.0.9/0"), "has no prefix"),
-    ],
-)
-def test_an_address_that_cannot_be_right_is_refused_and_nothing_asked(wired, wanted, says):
+WRONG = [
+    (static("10.0.0.9/24", "10.0.1.1"), "gateway 10.0.1.1 is not within 10.0.0.0/24"),
+    (static("10.0.0.9/24", "10.0.0.9"), "is the address itself"),
+    (static("10.0.0.9/24", "10.0.0.255"), "gateway 10.0.0.255 is the network or broadcast"),
+    (static("10.0.0.0/24", "10.0.0.1"), "10.0.0.0 is the network or broadcast"),
+    (static("10.0.0.255/24"), "10.0.0.255 is the network or broadcast"),
+    (static("224.0.0.9/24"), "is no host's address"),
+    (static("0.0.0.0/24"), "is no host's address"),
+    (static("169.254.1.1/16"), "is no host's address"),
+    (static("10.0.0.9/0"), "has no prefix"),
+]
+
+
+def test_an_address_that_cannot_be_right_is_refused_and_nothing_asked(wired):
     machine = wired.connect()
     before = len(wired.heard)
-    with pytest.raises(Refused, match=says):
-        machine.set_address(wanted)
+    for wanted, says in WRONG:
+        with pytest.raises(Refused, match=says):
+            machine.set_address(wanted)
     assert len(wired.heard) == before
 
 
