@@ -425,3 +425,56 @@ def test_without_an_interface_to_write_to_nothing_is_sent(wired, told):
     with pytest.raises(Unsupported, match="it may be: none"):
         wired.connect().set_address(MOVE)
     assert sent(wired) == []
+
+
+def test_what_one_form_is_refused_and_another_does_not_bring_about_is_not_applied(wired, new_reply):
+    wired.next("PATCH", OWN, new_reply(400), new_reply(200))
+    with pytest.raises(NotApplied, match="after"):
+        wired.connect().set_address(MOVE)
+
+
+@pytest.mark.fault("F3", "accounts")
+def test_a_bmc_that_leaves_after_it_was_read_once_more_is_to_be_met_at_its_new_address(wired, new_reply):
+    def leaves_late(_heard):
+        wired.next("GET", OWN, new_reply(200, wired.resources[OWN]))
+        wired.acts["GET", OWN] = lambda _heard: new_reply(silent=True)
+        return new_reply(200)
+
+    wired.acts["PATCH", OWN] = leaves_late
+    assert "10.0.0.9/24" in wired.connect().set_address(MOVE).what
+    assert len(sent(wired)) == 1
+
+
+LISTED = {"IPv4StaticAddresses": [ENTRY]}
+ACTIVE = {"IPv4Addresses": [{**ENTRY, "AddressOrigin": "Static"}]}
+LEASED = {"IPv4Addresses": [LEASE]}
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ({"DHCPv4": {"DHCPEnabled": True}, **ACTIVE, **LISTED}, MOVE),  # beside what DHCP may give it at any time
+        ({"DHCPv4": None, **LEASED, **LISTED}, MOVE),  # listed for the day on which there is no DHCP
+        ({"DHCPv4": {"DHCPEnabled": False}, **LEASED}, Dhcp()),  # the last of a lease
+    ],
+)
+def test_what_only_looks_as_though_it_held_is_sent(wired, new_reply, told, wanted):
+    wired.resources[OWN] |= told
+    wired.resources[SPARE]["InterfaceEnabled"] = False
+    wired.acts["PATCH", OWN] = lambda _heard: new_reply(400)
+    with pytest.raises(Refused):
+        wired.connect().set_address(wanted)
+    assert {path for path, _ in sent(wired)} == {OWN}
+
+
+def test_an_interface_of_the_older_schema_is_told_of_dhcp_in_the_older_form_first(wired, new_reply):
+    del wired.resources[OWN]["DHCPv4"], wired.resources[OWN]["IPv4StaticAddresses"]
+    wired.resources[OWN]["IPv4Addresses"] = [{**LEASE, "AddressOrigin": "Static"}]
+
+    def leases(_heard):
+        wired.resources[OWN]["IPv4Addresses"] = [LEASE]
+        return new_reply(204)
+
+    wired.acts["PATCH", OWN] = leases
+    assert wired.connect().set_address(Dhcp()) is None
+    assert sent(wired) == [(OWN, {"IPv4Addresses": [{"AddressOrigin": "DHCP"}]})]
