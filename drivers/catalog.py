@@ -10,7 +10,7 @@ from drivers.ability.boot import BootControl, SecureBoot
 from drivers.ability.firmware import FirmwareUpdate, Steady
 from drivers.ability.health import Events, Health, Subscriptions
 from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify, Machine, Power
-from drivers.ability.management import Management
+from drivers.ability.management import BmcNetwork, Management
 from drivers.ability.media import VirtualMedia
 from drivers.ability.progress import Follow
 from drivers.ability.storage import EraseDrive, Raid
@@ -42,6 +42,7 @@ _ABILITIES = MappingProxyType(
         "facts": Facts,
         "accounts": Accounts,
         "management": Management,
+        "network": BmcNetwork,
         "health": Health,
         "events": Events,
         "subscriptions": Subscriptions,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Protocol, runtime_checkable
 
 from drivers.ability.progress import Handle
@@ -46,3 +47,38 @@ class Management(Protocol):
 
     def reset_bmc(self) -> Handle:
         """Restart it, gracefully where it can. The caller waits for three good reads in a row."""
+
+
+@dataclass(frozen=True)
+class Static:
+    """An IPv4 address with its prefix. Without a gateway, whatever it has as one is left as it is."""
+
+    address: IPv4Interface
+    gateway: IPv4Address | None = None
+
+    def __str__(self) -> str:
+        return f"{self.address}, gateway {self.gateway}" if self.gateway else str(self.address)
+
+
+@dataclass(frozen=True)
+class Dhcp:
+    """Whatever IPv4 address it is given by DHCP."""
+
+    def __str__(self) -> str:
+        return "an address by DHCP"
+
+
+@runtime_checkable
+class BmcNetwork(Protocol):
+    def set_hostname(self, name: str) -> None:
+        """One label (RFC 1123 2.1), no domain. Return once it reads back. Sends only what differs."""
+
+    def set_ipmi(self, *, enabled: bool) -> None:
+        """IPMI over LAN. Return once it reads back. `Unsupported` where the BMC does not tell whether it is on."""
+
+    def set_address(self, wanted: Static | Dhcp) -> Handle | None:
+        """On the interface that we speak to, and no other. None where it holds at the address that we speak to.
+
+        Else a handle with nothing to follow: what it was told is stored or lost sight of, and only a login at the new
+        address, on the same certificate, proves it. `Refused` with nothing sent for an address that cannot be right.
+        """

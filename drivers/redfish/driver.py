@@ -14,7 +14,7 @@ from drivers.ability.bios import Attribute, BiosState
 from drivers.ability.boot import BootSettings, SecureBootState
 from drivers.ability.firmware import Component, Package, UpdateMethod
 from drivers.ability.health import LogEntry, Sensor
-from drivers.ability.management import BmcState
+from drivers.ability.management import BmcState, Dhcp, Static
 from drivers.ability.media import Slot
 from drivers.ability.progress import Handle, Progress
 from drivers.ability.storage import Controller, EraseMethod, Volume, VolumeWanted
@@ -35,6 +35,7 @@ from drivers.redfish.host import Host
 from drivers.redfish.job import RedfishFollow
 from drivers.redfish.management import RedfishManagement
 from drivers.redfish.media import RedfishMedia
+from drivers.redfish.network import RedfishNetwork
 from drivers.redfish.places import hosts, place_of
 from drivers.redfish.power import RedfishPower
 from drivers.redfish.secure_boot import RedfishSecureBoot
@@ -68,6 +69,7 @@ class Redfish:
         self._raid = RedfishRaid(self._host)
         self._erase = RedfishErase(self._host)
         self._media = RedfishMedia(self._host)
+        self._network = RedfishNetwork(self._host)
 
     @classmethod
     def connect(cls, bmc: Bmc, login: Login, trust: Trust, patience: Patience) -> Self:
@@ -175,6 +177,15 @@ class Redfish:
 
     def set_ntp(self, servers: Sequence[str]) -> None:
         self._management().set_ntp(servers)
+
+    def set_hostname(self, name: str) -> None:
+        self._network.set_hostname(name)
+
+    def set_ipmi(self, *, enabled: bool) -> None:
+        self._network.set_ipmi(enabled=enabled)
+
+    def set_address(self, wanted: Static | Dhcp) -> Handle | None:
+        return self._network.set_address(wanted)
 
     def reset_bmc(self) -> Handle:
         return self._management().reset()
