@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from orchestrator.errors import Held
 from orchestrator.store import Store
 
 _SESSION = text("SELECT pg_backend_pid()")
+_UNLOCK = text("SELECT pg_advisory_unlock(:key)")
 
 
 class Presence(Protocol):
@@ -67,7 +68,7 @@ class AmongMany:
             yield got
         finally:
             if got:
-                self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _key(executor)})
+                self._connection.execute(_UNLOCK, {"key": _key(executor)})
 
     def stay(self) -> None:
         """Enter again where the session was lost, and the lock with it. `Held` where another took the name, and while
@@ -77,8 +78,11 @@ class AmongMany:
             self._connection = self._enter()
 
     def leave(self) -> None:
+        """The lock is given back and not only left to the server, which notices by and by that we are gone."""
         if not self._connection.closed:
-            self._connection.invalidate()  # a closed connection would go back to the pool with its lock
+            with suppress(SQLAlchemyError):  # a session that was lost has lost its lock
+                self._connection.execute(_UNLOCK, {"key": _key(self._executor)})
+            self._connection.invalidate()  # a closed connection would go back to the pool with whatever it holds
             self._connection.close()
 
     def _lives(self) -> bool:

@@ -5,7 +5,7 @@ from drivers.ability.bios import Bios
 from drivers.ability.boot import BootControl, SecureBoot
 from drivers.ability.firmware import FirmwareUpdate
 from drivers.ability.machine import Machine
-from drivers.ability.management import Management
+from drivers.ability.management import BmcNetwork, Management
 from drivers.ability.progress import Follow
 from drivers.ability.storage import Raid
 from drivers.errors import Unsupported
@@ -22,6 +22,12 @@ def management(machine: Machine, job: Job) -> Management:
     if isinstance(machine, Management):
         return machine
     raise _lacks(job, "tell its clock and network or set them")
+
+
+def network(machine: Machine, job: Job) -> BmcNetwork:
+    if isinstance(machine, BmcNetwork):
+        return machine
+    raise _lacks(job, "switch its services")
 
 
 def bios(machine: Machine, job: Job) -> Bios:

@@ -10,8 +10,7 @@ from drivers.ability.machine import Machine
 from drivers.ability.management import BmcState, same_servers
 from drivers.facts import Identity
 from inventory.profile import BmcWanted
-from orchestrator.errors import StepFailed
-from orchestrator.steps.ability import accounts, management
+from orchestrator.steps.ability import accounts, management, network
 from orchestrator.steps.bmc_logins import Pair, Strangers, factory_logins, move_to, rotate, shut_out, strangers
 from orchestrator.steps.world import World
 from orchestrator.store import now
@@ -92,7 +91,7 @@ def state_faults(wanted: BmcWanted, told: Told) -> Iterator[str]:
             yield "it does not tell its clock: whether it follows its time servers is not proven"
         elif apart > CLOCK_LIMIT.total_seconds():
             yield f"its clock is {apart:.0f} s off ours"
-    if wanted.ipmi is not None and state.ipmi_enabled is not (wanted.ipmi == "on"):
+    if wanted.ipmi is not None and not _switched(state, wanted):
         told_of = {True: "on", False: "off", None: "not told"}[state.ipmi_enabled]
         yield f"IPMI over LAN is {told_of}, wanted {wanted.ipmi}"
 
@@ -105,11 +104,12 @@ def configure(world: World, job: Job) -> Park | None:
         if wanted.ntp and told.state is not None and not _follows(told.state, wanted.ntp):
             manager = management(machine, job)
             job.once("ntp", lambda: manager.set_ntp(wanted.ntp), lambda: _follows(manager.bmc_state(), wanted.ntp))
-        if wanted.ipmi is not None and told.state and told.state.ipmi_enabled is not (wanted.ipmi == "on"):
-            raise StepFailed(
-                job.node.name,
-                f"IPMI over LAN is not {wanted.ipmi}, and no driver of ours can switch it",
-                "switch it at the BMC, or take ipmi out of the profile",
+        if wanted.ipmi is not None and told.state is not None and not _switched(told.state, wanted):
+            manager, switch = management(machine, job), network(machine, job)
+            job.once(
+                f"IPMI {wanted.ipmi}",
+                lambda: switch.set_ipmi(enabled=wanted.ipmi == "on"),
+                lambda: _switched(manager.bmc_state(), wanted),
             )
     if wanted.user is not None and world.bmcs.login(job.node).user != wanted.user:
         move_to(world, job, wanted.user)
@@ -139,6 +139,11 @@ def _read(machine: Machine, job: Job, wanted: BmcWanted) -> Told:
 def _follows(state: BmcState, servers: Sequence[str]) -> bool:
     """By the same measure as the driver that sets them. Where there is no switch, the list is all that there is."""
     return state.ntp_enabled is not False and same_servers(state.ntp_servers, servers)
+
+
+def _switched(state: BmcState, wanted: BmcWanted) -> bool:
+    """Untold does not count as switched."""
+    return state.ipmi_enabled is (wanted.ipmi == "on")
 
 
 def _apart(told: Told) -> float | None:

@@ -23,7 +23,7 @@ DELL, HPE, OTHER, NO_ACCOUNTS, NO_BIOS = (f"r1-n0{number}" for number in range(1
 KINDS = ("idrac", "ilo", "generic", "generic", "generic")
 LIES = {NO_ACCOUNTS: "F17.accounts", NO_BIOS: "F17.bios"}
 EVERYWHERE = {
-    "bmc": {"password": "rotate", "dead_defaults": True, "ntp": ["127.45.0.1"]},
+    "bmc": {"password": "rotate", "dead_defaults": True, "ntp": ["127.45.0.1"], "ipmi": "off"},
     "boot": {"secure_boot": True},
 }
 PROFILES = {
@@ -127,6 +127,14 @@ def test_each_has_a_password_of_its_own_and_the_first_one_is_refused(rack, state
         made[name] = json.loads(path.read_text())["current"]["password"]
         assert twin.machine(name).accounts.find("admin").password == made[name]
     assert len({*made.values(), PASSWORD}) == 3
+
+
+def test_ipmi_over_lan_is_off_where_the_profile_wants_it_off(rack, states):
+    _, twin, _ = rack
+    for name in (DELL, HPE):
+        services = [told["IPMI"] for told in twin.machine(name).settings.manager.values() if "IPMI" in told]
+        assert services == [{"ProtocolEnabled": False}], twin.machine(name).settings.manager
+        assert states[name, "bmc-configured"]["state"] == "active"
 
 
 def test_a_bmc_that_takes_a_new_password_and_keeps_the_old_never_becomes_configured(states):
