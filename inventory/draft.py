@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from inventory.document import Step, Table, nearest, step
 from inventory.errors import Place, Problem
 from inventory.layers import Layer
-from inventory.model import Group, Head, Image, Link, Network, Node, Provisioning, Rack, Switch
+from inventory.model import Group, Head, Image, Link, Node, Provisioning, Rack
+from inventory.network import Network
 from inventory.profile import Profile
+from inventory.switch import Switch
 
 
 @dataclass(frozen=True)

@@ -8,53 +8,25 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, StrictBool, StrictInt
+from pydantic import Field, JsonValue, StrictInt
 
 from inventory.address import (
     Endpoint,
     EndpointField,
     Host,
     HostPortField,
-    Ip,
     IpField,
-    MacField,
     Name,
-    PrefixField,
     Resolver,
 )
 from inventory.form import Model
+from inventory.network import Bond, Network, Nic
 from inventory.profile import Profile
+from inventory.quantity import Speed
 from inventory.secrets import SecretRefField
+from inventory.switch import Switch, Unit
 
-Unit = Annotated[StrictInt, Field(ge=1, le=60)]
 PortNumber = Annotated[StrictInt, Field(ge=1, le=65535)]
-
-
-class Range(Model):
-    """Addresses first to last, both included, given out for one use."""
-
-    first: IpField
-    last: IpField
-    use: Literal["dhcp", "static"] = "static"
-
-    def __str__(self) -> str:
-        return f"{self.first}-{self.last}"
-
-    def holds(self, address: Ip) -> bool:
-        return address.version == self.first.version and int(self.first) <= int(address) <= int(self.last)
-
-
-class Network(Model):
-    """One layer-2 network and its prefix."""
-
-    name: Name
-    prefix: PrefixField
-    vlan: StrictInt | None = Field(
-        default=None, ge=1, le=4094, description="IEEE 802.1Q VLAN id; none where the wire is untagged."
-    )
-    gateway: IpField | None = None
-    mtu: StrictInt = Field(default=1500, ge=1280, le=9216, description="Bytes of an IP packet.")
-    ranges: tuple[Range, ...] = ()
 
 
 KernelWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,:=/@+-]{0,199}$")]
@@ -90,22 +62,6 @@ class Bmc(Model):
     ca: str | None = Field(default=None, description="A PEM file, from the site's directory, that `verify` trusts.")
 
 
-class Address(Model):
-    """An address of a NIC on a network."""
-
-    network: Name
-    address: IpField
-
-
-class Nic(Model):
-    """One port of a node, known by its MAC."""
-
-    name: str = Field(pattern="^[a-zA-Z0-9._-]{1,15}$", description="The interface's name in the installed OS.")
-    mac: MacField
-    boot: StrictBool = Field(default=False, description="The NIC that network-boots; the first one where none says so.")
-    addresses: tuple[Address, ...] = ()
-
-
 class RootDisk(Model):
     """Which disk the OS goes to: all that is given must match. Never 'the first one'."""
 
@@ -125,6 +81,7 @@ class Node(Model):
     profile: Name | None = None
     bmc: Bmc
     nics: tuple[Nic, ...] = Field(min_length=1)
+    bonds: tuple[Bond, ...] = ()
     groups: tuple[Name, ...] = Field(min_length=1, description="Role groups: what is to become of it.")
     image: Name
     boot_mode: Literal["bios", "uefi"] = "uefi"
@@ -135,16 +92,6 @@ class Node(Model):
     @property
     def boot_nic(self) -> Nic:
         return next((nic for nic in self.nics if nic.boot), self.nics[0])
-
-
-class Switch(Model):
-    """A switch, known to its neighbours by the system name that it says in LLDP."""
-
-    name: Name
-    rack: Name
-    unit: Unit
-    height: StrictInt = Field(default=1, ge=1, le=20)
-    ports: tuple[str, ...] = Field(min_length=1, description="Port ids as LLDP says them (swp1, Ethernet1/7).")
 
 
 class Rack(Model):
@@ -159,6 +106,7 @@ class Link(Model):
     a: EndpointField
     b: EndpointField
     label: str | None = None
+    speed: Speed | None = Field(default=None, description="What both ends must run at; any where it is not given.")
 
 
 class Group(Model):
@@ -191,6 +139,10 @@ class Head(Model):
     ntp: tuple[Host, ...] = Field(default=(), description="Time servers, by name or address.")
     dns: tuple[Resolver, ...] = Field(default=(), description="Resolvers, by address.")
     provisioning: Provisioning
+    quarantine: Name | None = Field(
+        default=None,
+        description="The network for ports of nodes that are kept apart; without it they are off.",
+    )
 
 
 class Site(Head):

@@ -20,6 +20,7 @@ _BYTES = {
 }
 _DURATION = r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$"
 _SIZE = r"^(\d+)(B|[KMGT]i?B)$"
+_SPEED = r"^(\d+(?:\.\d+)?)([mg])$"
 
 
 def duration(text: object) -> timedelta:
@@ -42,6 +43,18 @@ def size(text: object) -> int:
     return int(found[1]) * _BYTES[found[2]]
 
 
+def speed(text: object) -> int:
+    """`25g` -> 25000 Mbit/s."""
+    found = re.fullmatch(_SPEED, text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError(f"{text!r} is no speed; write a number with its unit: 100m, 2.5g, 25g")
+    return round(float(found[1]) * (1000 if found[2] == "g" else 1))
+
+
+def speed_in_words(mbps: int) -> str:
+    return f"{mbps / 1000:g}g" if mbps >= 1000 else f"{mbps}m"
+
+
 def in_words(span: timedelta) -> str:
     """A duration as an operator writes it, to the second: `1h30m`, `45s`."""
     total = round(span.total_seconds())
@@ -57,4 +70,10 @@ Duration = Annotated[
 ]
 Size = Annotated[
     int, BeforeValidator(size), WithJsonSchema({"type": "string", "pattern": _SIZE, "examples": ["8GiB", "512MiB"]})
+]
+Speed = Annotated[
+    int,
+    BeforeValidator(speed),
+    PlainSerializer(speed_in_words),
+    WithJsonSchema({"type": "string", "pattern": _SPEED, "examples": ["1g", "25g", "100g"]}),
 ]

@@ -13,8 +13,10 @@ from inventory.errors import Problem
 from inventory.form import Model
 from inventory.gather import NOUNS, Gathered
 from inventory.layers import Layer, merge
-from inventory.model import Group, Head, Image, Link, Network, Node, Provisioning, Rack, Switch
+from inventory.model import Group, Head, Image, Link, Node, Provisioning, Rack
+from inventory.network import Network
 from inventory.profile import Profile
+from inventory.switch import Switch
 from inventory.wording import in_words, keys_at, missing
 
 # Where settings for many nodes stand: a key of the file that the section's model does not have.

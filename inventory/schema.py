@@ -12,9 +12,11 @@ from pydantic.json_schema import models_json_schema
 from inventory.address import NAME_PATTERN
 from inventory.form import Model
 from inventory.gather import NOUNS
-from inventory.model import Group, Head, Image, Link, Network, Node, Rack, Switch
+from inventory.model import Group, Head, Image, Link, Node, Rack
+from inventory.network import Network
 from inventory.profile import Profile
 from inventory.reading import OWN, SETTINGS
+from inventory.switch import Switch
 
 _NAMED: Mapping[str, type[Model]] = {
     "networks": Network,

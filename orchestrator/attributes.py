@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from inventory.model import Nic, Node, Site
+from inventory.model import Node, Site
+from inventory.network import Nic
 from inventory.profile import Profile
 from orchestrator.errors import Impossible
 from orchestrator.roles import Role

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from inventory.address import Ip, Prefix
 from inventory.draft import Claim, Draft, clashes
 from inventory.errors import Place, Problem
-from inventory.model import Network
+from inventory.network import Network
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from inventory.draft import Claim, Draft, clashes
 from inventory.errors import Problem
-from inventory.model import Node, Switch
+from inventory.model import Node
+from inventory.switch import Switch
 
 
 def racking(draft: Draft) -> Iterator[Problem]:

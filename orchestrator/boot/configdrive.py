@@ -15,7 +15,8 @@ from ipaddress import IPv4Address
 import pycdlib
 from pydantic import JsonValue
 
-from inventory.model import Address, Nic, Node, Site
+from inventory.model import Node, Site
+from inventory.network import Address, Nic
 from orchestrator.boot.render import render
 
 USER = "anneal"

@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Self
 
 from inventory.address import Mac
-from inventory.model import Network, Site
+from inventory.model import Site
+from inventory.network import Network
 from inventory.quantity import in_words
 from orchestrator.boot.child import Child
 from orchestrator.boot.errors import CannotServe
