@@ -1,5 +1,9 @@
 """What a machine's driver can do, asked for before anything is tried."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
 from drivers.ability.accounts import Accounts
 from drivers.ability.bios import Bios
 from drivers.ability.boot import BootControl, SecureBoot
@@ -11,62 +15,41 @@ from drivers.ability.storage import Raid
 from drivers.errors import Unsupported
 from orchestrator.work import Job
 
-
-def accounts(machine: Machine, job: Job) -> Accounts:
-    if isinstance(machine, Accounts):
-        return machine
-    raise _lacks(job, "tell its users or change them")
+T = TypeVar("T")
 
 
-def management(machine: Machine, job: Job) -> Management:
-    if isinstance(machine, Management):
-        return machine
-    raise _lacks(job, "tell its clock and network or set them")
+@dataclass(frozen=True)
+class Ability(Generic[T]):
+    """`narrowed` is the machine itself where its driver has the ability: a checker narrows to a protocol only there."""
+
+    what: str
+    narrowed: Callable[[Machine], T | None]
+
+    def __call__(self, machine: Machine, job: Job) -> T:
+        """`Unsupported` where its driver cannot."""
+        able = self.narrowed(machine)
+        if able is not None:
+            return able
+        protocol = job.node.bmc.protocol
+        others = "" if protocol == "redfish" else ", or reach the BMC by redfish"
+        what = f"{protocol} cannot {self.what}"
+        raise Unsupported(str(job.node.bmc.address), what, f"take it out of the node's profile{others}")
 
 
-def network(machine: Machine, job: Job) -> BmcNetwork:
-    if isinstance(machine, BmcNetwork):
-        return machine
-    raise _lacks(job, "switch its services")
-
-
-def bios(machine: Machine, job: Job) -> Bios:
-    if isinstance(machine, Bios):
-        return machine
-    raise _lacks(job, "tell BIOS settings or stage them")
-
-
-def boot_control(machine: Machine, job: Job) -> BootControl:
-    if isinstance(machine, BootControl):
-        return machine
-    raise _lacks(job, "tell the boot mode and order or set them")
-
-
-def secure_boot(machine: Machine, job: Job) -> SecureBoot:
-    if isinstance(machine, SecureBoot):
-        return machine
-    raise _lacks(job, "tell Secure Boot or set it")
-
-
-def firmware(machine: Machine, job: Job) -> FirmwareUpdate:
-    if isinstance(machine, FirmwareUpdate):
-        return machine
-    raise _lacks(job, "list firmware or replace it")
-
-
-def raid(machine: Machine, job: Job) -> Raid:
-    if isinstance(machine, Raid):
-        return machine
-    raise _lacks(job, "tell volumes or make them")
-
-
-def follow(machine: Machine, job: Job) -> Follow:
-    if isinstance(machine, Follow):
-        return machine
-    raise _lacks(job, "follow its jobs")
-
-
-def _lacks(job: Job, what: str) -> Unsupported:
-    protocol = job.node.bmc.protocol
-    remedy = "take it out of the node's profile" + ("" if protocol == "redfish" else ", or reach the BMC by redfish")
-    return Unsupported(str(job.node.bmc.address), f"{protocol} cannot {what}", remedy)
+accounts = Ability[Accounts]("tell its users or change them", lambda one: one if isinstance(one, Accounts) else None)
+management = Ability[Management](
+    "tell its clock and network or set them", lambda one: one if isinstance(one, Management) else None
+)
+network = Ability[BmcNetwork]("switch its services", lambda one: one if isinstance(one, BmcNetwork) else None)
+bios = Ability[Bios]("tell BIOS settings or stage them", lambda one: one if isinstance(one, Bios) else None)
+boot_control = Ability[BootControl](
+    "tell the boot mode and order or set them", lambda one: one if isinstance(one, BootControl) else None
+)
+secure_boot = Ability[SecureBoot](
+    "tell Secure Boot or set it", lambda one: one if isinstance(one, SecureBoot) else None
+)
+firmware = Ability[FirmwareUpdate](
+    "list firmware or replace it", lambda one: one if isinstance(one, FirmwareUpdate) else None
+)
+raid = Ability[Raid]("tell volumes or make them", lambda one: one if isinstance(one, Raid) else None)
+follow = Ability[Follow]("follow its jobs", lambda one: one if isinstance(one, Follow) else None)
