@@ -13,7 +13,7 @@ from drivers.ability.machine import BootOverride, Facts, GracefulPower, Identify
 from drivers.ability.management import BmcNetwork, Management
 from drivers.ability.media import VirtualMedia
 from drivers.ability.progress import Follow
-from drivers.ability.storage import EraseDrive, Raid
+from drivers.ability.storage import EraseDrive, Raid, RaidSetup
 from drivers.card import Card
 from drivers.errors import DriverError, Garbled, IdentityChanged, Unreachable, Unsupported
 from drivers.ipmi import driver as ipmi
@@ -49,6 +49,7 @@ _ABILITIES = MappingProxyType(
         "firmware": FirmwareUpdate,
         "steady": Steady,
         "raid": Raid,
+        "raid_setup": RaidSetup,
         "erase": EraseDrive,
         "vmedia": VirtualMedia,
     }

@@ -4,13 +4,24 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, StrictBool, StrictInt, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StrictBool,
+    StrictInt,
+    TypeAdapter,
+    WithJsonSchema,
+    model_validator,
+)
 
 from inventory.address import Host, Name
 from inventory.form import Model
 from inventory.quantity import Size
 
 RaidType = Literal["RAID0", "RAID1", "RAID5", "RAID6", "RAID10", "RAID50", "RAID60"]
+ControllerMode = Literal["RAID", "HBA", "EnhancedHBA", "Mixed"]
 # SNIA DDF 2.0, 4.2.1: the drives without which a level cannot be.
 FEWEST_DRIVES: Mapping[str, int] = MappingProxyType(
     {"RAID0": 1, "RAID1": 2, "RAID5": 3, "RAID6": 4, "RAID10": 4, "RAID50": 6, "RAID60": 8}
@@ -149,6 +160,41 @@ class RaidVolume(Model):
     bytes: Bytes | None = Field(default=None, description="All there is room for, where it is not given.")
 
 
+class RaidController(Model):
+    """What a RAID controller is to be before volumes are made at it."""
+
+    controller: Glob = Field(default="*", description="Its name or the last part of its path.")
+    mode: ControllerMode | None = Field(
+        default=None, description="HBA shows drives to the host as they are; EnhancedHBA and Mixed do both."
+    )
+    foreign: Literal["clear", "keep"] = Field(
+        default="keep", description="clear: what another controller wrote on its drives is destroyed, with consent."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> "RaidController":
+        if self.mode is None and self.foreign == "keep":
+            raise ValueError("nothing is asked of this controller; write mode: or foreign: clear, or take it out")
+        return self
+
+
+_VOLUMES = TypeAdapter(tuple[RaidVolume, ...])
+
+
+def _short(told: object) -> object:
+    """A list alone is one of volumes. `ValidationError` as it stands where such a list is at fault."""
+    if isinstance(told, list | tuple):
+        return RaidWanted(volumes=_VOLUMES.validate_python(told)) if told else None
+    return told
+
+
+class RaidWanted(Model):
+    """Controllers first, by the first entry whose glob fits each; then volumes."""
+
+    controllers: tuple[RaidController, ...] = ()
+    volumes: tuple[RaidVolume, ...] = ()
+
+
 class Profile(Model):
     """Settings shared by machines of one make; a node names its profile, or `match` finds it."""
 
@@ -159,4 +205,7 @@ class Profile(Model):
     boot: BootWanted | None = None
     bios: Mapping[Attribute, BiosValue] = Field(default_factory=dict, description="By the vendor's attribute names.")
     firmware: tuple[FirmwareWanted, ...] = Field(default=(), description="In the order in which they are brought.")
-    raid: tuple[RaidVolume, ...] = ()
+    raid: Annotated[
+        RaidWanted | None,
+        BeforeValidator(_short, json_schema_input_type=tuple[RaidVolume, ...] | RaidWanted | None),
+    ] = Field(default=None, description="Controllers and volumes; a list alone is one of volumes.")

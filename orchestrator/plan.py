@@ -19,6 +19,7 @@ from orchestrator.errors import StalePlan
 from orchestrator.reboots import Due, reboots
 
 SHOWN = 120  # characters of a value
+Held = Literal["disk", "volume", "foreign configuration"]
 Why = Literal["new", "changed", "failed", "drifted", "stale", "unfinished"]
 
 
@@ -49,7 +50,7 @@ class Standing:
 class DiskContent:
     """What is on a disk, in words. `empty` only where that was proven, `read` where the disk itself was looked at.
 
-    A volume of a RAID controller goes by its id in place of a serial number.
+    A volume goes by its id in place of a serial number, a foreign configuration by its controller.
     """
 
     serial: str
@@ -57,18 +58,18 @@ class DiskContent:
     holds: str
     empty: bool
     read: bool = True
-    kind: Literal["disk", "volume"] = "disk"
+    kind: Held = "disk"
 
 
 class Erasure(_Model):
-    """A disk or volume that a step would erase, with the evidence of what is on it. `read` as in `DiskContent`."""
+    """What a step would erase, with the evidence of what is on it. `read` as in `DiskContent`."""
 
     serial: str
     bytes: int
     holds: str
     needs_consent: bool
     read: bool = True
-    kind: Literal["disk", "volume"] = "disk"
+    kind: Held = "disk"
 
 
 class Step(_Model):
@@ -238,7 +239,7 @@ def _erasures(world: World, one: Bound, due: Mapping[Key, tuple[Why, str]]) -> t
     first = not any(world.bound[need].role.erases and need in due for need in one.needs)
     found = world.at_stake(one)
     if found is None:
-        kind: Literal["disk", "volume"] = "volume" if one.role.through_bmc else "disk"
+        kind: Held = "volume" if one.role.through_bmc else "disk"
         says = "not inspected yet: counts as data"
         return (Erasure(serial="unknown", bytes=0, holds=says, needs_consent=first, read=False, kind=kind),)
     return tuple(

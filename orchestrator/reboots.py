@@ -7,7 +7,7 @@ may be shared, and so does a role that erases: it begins on a host that has take
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from inventory.profile import FirmwareWanted
 from orchestrator.binding import Bound
@@ -49,7 +49,7 @@ def _rounds(step: Due, installed: Mapping[str, str | None] | None) -> tuple[tupl
     if not step.bound.role.staged:
         return ((True, True),)
     if step.bound.role.erases:
-        return (*((True, True),) * (step.doomed + _made(step) - 1), (False, True))
+        return (*((True, True),) * (max(1, step.doomed + _operations(step)) - 1), (False, True))
     if "firmware" not in step.bound.inputs:
         return ((False, True),)
     wanted = FIRMWARE.validate_python(step.bound.inputs["firmware"])
@@ -57,12 +57,21 @@ def _rounds(step: Due, installed: Mapping[str, str | None] | None) -> tuple[tupl
     return (*((True, True) for _ in whole), (False, bool(open_)))
 
 
-def _made(step: Due) -> int:
-    """Volumes, at most: a controller may take each creation and each deletion by a reset of its own."""
-    match step.bound.inputs.get("volumes"):
-        case list(wanted):
-            return max(1, len(wanted))
+def _operations(step: Due) -> int:
+    """At most: a controller may take its mode, each clearing, creation and deletion by a reset of its own."""
+    match step.bound.inputs.get("volumes"), step.bound.inputs.get("controllers"):
+        case list(volumes), list(controllers):
+            return len(volumes) + sum(_asked(one) for one in controllers)
+        case list(volumes), _:
+            return len(volumes)
     return 1
+
+
+def _asked(controller: JsonValue) -> int:
+    match controller:
+        case {"mode": mode, "foreign": foreign}:
+            return (mode is not None) + (foreign == "clear")
+    return 0
 
 
 def _netboots(step: Due) -> bool:

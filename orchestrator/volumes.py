@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from drivers.ability.storage import Controller, Volume, VolumeWanted
 from drivers.facts import Drive
 from inventory.profile import RaidVolume
 from orchestrator import disks
+from orchestrator.controllers import NOTHING, Setup, fits
+from orchestrator.controllers import contents as foreign_contents
 from orchestrator.plan import DiskContent
 from orchestrator.work import AtStake
 
@@ -58,15 +59,21 @@ def layout(wanted: Sequence[RaidVolume], controllers: Sequence[Controller]) -> L
     return Layout(tuple(kept.values()), () if lacking else tuple(doomed.values()), tuple(made), tuple(lacking))
 
 
-def stake(plan: Layout, controllers: Sequence[Controller]) -> AtStake:
-    """What the layout destroys. A volume is named by its id and its drives' serials, and no consent to whatever is
-    there covers it; what is on drives that are in no volume the BMC does not tell."""
-    return replace(disks.at_stake(contents(plan, controllers)), named=bool(plan.doomed))
+def stake(plan: Layout, controllers: Sequence[Controller], before: Setup = NOTHING) -> AtStake:
+    """What the layout and the set-up before it destroy. A volume is named by its id and its drives' serials, a foreign
+    configuration by its drives', and no consent to whatever is there covers them; what is on drives that are in no
+    volume the BMC does not tell."""
+    doomed = (*before.lost, *plan.doomed)
+    found = (*foreign_contents(before, controllers), *contents(replace(plan, doomed=doomed), controllers, before))
+    return replace(disks.at_stake(found), named=bool(doomed or before.clearings))
 
 
-def contents(plan: Layout, controllers: Sequence[Controller]) -> tuple[DiskContent, ...]:
+def contents(plan: Layout, controllers: Sequence[Controller], before: Setup = NOTHING) -> tuple[DiskContent, ...]:
+    """Volumes, and drives that are in none; those of a foreign configuration are told with that."""
     drives = {_place(path): drive for controller in controllers for path, drive in controller.drives}
     gone = {_place(path) for volume in plan.doomed for path in volume.drives}
+    cleared = {one.controller for one in before.clearings}
+    gone |= {_place(path) for one in controllers if one.path in cleared for path in one.foreign}
     loose = sorted({_place(path) for one in plan.made for path in one.drives} - gone)
     return (
         *(DiskContent(v.id, v.bytes or 0, _holds(v, drives), empty=False, kind="volume") for v in plan.doomed),
@@ -207,8 +214,7 @@ def _level(volume: Volume) -> str:
 
 
 def _fits_controller(wanted: RaidVolume, controller: Controller) -> bool:
-    called = (controller.name or "", controller.path.rstrip("/").rpartition("/")[2])
-    return any(fnmatchcase(one.casefold(), wanted.controller.casefold()) for one in called)
+    return fits(wanted.controller, controller)
 
 
 def _fits_drive(wanted: RaidVolume, drive: Drive) -> bool:

@@ -67,6 +67,10 @@ class Job(Protocol):
         """How often the role was submitted to go on this node; 1 the first time."""
         ...
 
+    def now(self) -> datetime:
+        """By this waits are counted, across restarts."""
+        ...
+
     def once(self, key: str, do: Callable[[], JsonValue], seen: Callable[[], bool | None]) -> JsonValue:
         """Do a thing to the world at most once in this attempt, across parkings, crashes and restarts.
 

@@ -35,6 +35,7 @@ class Controller:
     """`mode` is the BMC's word ("RAID", "HBA"); `raid_types` those it offers, empty where it does not say.
 
     `withheld`: paths of drives of which no volume can be made as they are, and why; not those that are in a volume.
+    Among them `foreign`, on which another controller's configuration lies, and `unconverted`, not given to RAID.
     """
 
     path: str
@@ -45,11 +46,17 @@ class Controller:
     raid_types: tuple[str, ...] = ()
     makes_volumes: bool = False
     withheld: tuple[tuple[str, str], ...] = ()
+    foreign: tuple[str, ...] = ()
+    unconverted: tuple[str, ...] = ()
 
     @property
     def passes_through(self) -> bool:
         """By its mode it shows its drives to the host as they are, and takes no volume."""
         return self.mode is not None and "hba" in self.mode.casefold()
+
+    def is_in(self, mode: str) -> bool | None:
+        """None where it does not tell its mode. Vendors spell one mode in several ways."""
+        return None if self.mode is None else _plain(self.mode) == _plain(mode)
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,10 @@ class VolumeWanted:
     raid_type: RaidType
     name: str | None = None
     bytes: int | None = None
+
+
+def _plain(word: str) -> str:
+    return "".join(letter for letter in word.casefold() if letter.isalnum())
 
 
 def made(wanted: VolumeWanted, controllers: Sequence[Controller]) -> Volume | None:
@@ -86,7 +97,20 @@ class Raid(Protocol):
     def delete_volume(self, volume: Volume) -> Handle:
         """Destroys what it holds. `IdentityChanged` where another volume stands in its place by now."""
 
-    def set_drive_mode(self, controller: str, drives: Sequence[str], *, raid: bool) -> Handle: ...
+    def set_drive_mode(self, controller: str, drives: Sequence[str], *, raid: bool) -> Handle:
+        """Drives given to RAID, or taken from it, by path. What they hold is lost."""
+
+
+@runtime_checkable
+class RaidSetup(Protocol):
+    """What a controller is, before volumes: its mode, and what another controller left on its drives."""
+
+    def set_controller_mode(self, controller: str, mode: str) -> Handle:
+        """Staged for the host's next reset. `Refused` while it has volumes: those are deleted first, by themselves."""
+
+    def clear_foreign(self, controller: str, serials: Sequence[str]) -> Handle:
+        """Destroys what another controller wrote on its drives. `IdentityChanged` where it lies on others than these,
+        which are told by serial number: it clears them all."""
 
 
 @runtime_checkable

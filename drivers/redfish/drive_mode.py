@@ -37,7 +37,7 @@ class Conversion:
         left = [drive for drive in drives if not self._is_so(drive)]
         if not left:
             return holds_already(what)
-        target = next(_targets(tree, system, self._sub, _NAMES[self._raid]), None)
+        target = next(targets(tree, system, self._sub, _NAMES[self._raid]), None)
         if target is None:
             remedy = "set it in the controller's own set-up, or by its vendor's tools"
             raise Unsupported(self._session.who, f"it has no action {_NAMES[self._raid]} for drives", remedy)
@@ -64,7 +64,7 @@ class Conversion:
         return all(self._is_so(self._session.get(drive.path)) for drive in drives)
 
 
-def _targets(tree: Tree, system: Resource, sub: Subsystem, name: str) -> Iterator[str]:
+def targets(tree: Tree, system: Resource, sub: Subsystem, name: str) -> Iterator[str]:
     """Where the action is, on the controller itself or on what the system links to for RAID."""
     for place in (sub.storage, *sub.controllers):
         yield from _actions(place.inner("Actions"), name)

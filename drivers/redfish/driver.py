@@ -139,6 +139,12 @@ class Redfish:
     def set_drive_mode(self, controller: str, drives: Sequence[str], *, raid: bool) -> Handle:
         return self._raid.convert(controller, drives, raid=raid)
 
+    def set_controller_mode(self, controller: str, mode: str) -> Handle:
+        return self._raid.set_mode(controller, mode)
+
+    def clear_foreign(self, controller: str, serials: Sequence[str]) -> Handle:
+        return self._raid.clear_foreign(controller, serials)
+
     def erase_methods(self, drive: str) -> tuple[EraseMethod, ...]:
         return self._erase.methods(drive)
 

@@ -81,3 +81,8 @@ def owner_of(sub: Subsystem, drive: Resource) -> str | None:
 def raid_state(drive: Resource) -> str | None:
     """A vendor's word; the standard has none."""
     return next((word for place in oem(drive) if (word := place.text("RaidStatus"))), None)
+
+
+def in_state(sub: Subsystem, state: str) -> tuple[Resource, ...]:
+    """Its drives of which the vendor says so, spelt in any way."""
+    return tuple(one for one in sub.drives if (raid_state(one) or "").casefold().replace("-", "") == state)

@@ -18,7 +18,7 @@ _DRIVE = ("Id", "CapacityBytes", "SerialNumber", "MediaType", "Protocol")
 _VOLUME = ("Id", "CapacityBytes", "Links")
 
 _MODES = ("CurrentControllerMode", "ControllerMode", "CurrentOperatingMode")
-_NO_MODE = frozenset({"NotSupported", "NotApplicable", "Unknown", "None"})
+NO_MODE = frozenset({"NotSupported", "NotApplicable", "Unknown", "None"})
 _RAID_TYPES = "RAIDType@Redfish.AllowableValues"
 
 
@@ -71,7 +71,7 @@ def controller_of(tree: Tree, sub: Subsystem) -> Controller:
     return Controller(
         path=sub.storage.path,
         name=_first(one.text("Name") or one.text("Model") for one in sub.controllers) or sub.storage.text("Name"),
-        mode=_mode((sub.storage, *sub.controllers)),
+        mode=mode_in((sub.storage, *sub.controllers)),
         drives=tuple((drive.path, drive_of(drive)) for drive in sub.drives),
         volumes=sub.volumes,
         raid_types=types,
@@ -125,11 +125,11 @@ def _has_made(volumes: tuple[Volume, ...]) -> bool:
     return any(volume.raid_type is not None and volume.raid_type not in RAW for volume in volumes)
 
 
-def _mode(resources: Iterable[Resource]) -> str | None:
+def mode_in(resources: Iterable[Resource]) -> str | None:
     """A vendor's own word, wherever it keeps it: the standard has none."""
     places = [place for one in resources for place in oem(one)]
     words = (place.text(name) for name in _MODES for place in places)
-    return _first(word for word in words if word not in _NO_MODE)
+    return _first(word for word in words if word not in NO_MODE)
 
 
 def oem(resource: Resource) -> Iterator[Resource]:

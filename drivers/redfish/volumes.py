@@ -14,8 +14,10 @@ from drivers.ability.progress import Handle
 from drivers.ability.storage import Controller, Volume, VolumeWanted, made
 from drivers.errors import Busy, IdentityChanged, Refused, Unsupported
 from drivers.redfish.apply_time import APPLY, LATER, apply_time, times_of
+from drivers.redfish.controller_mode import ModeChange, with_mode
 from drivers.redfish.drive_mode import Conversion
-from drivers.redfish.fitness import unfit, withheld
+from drivers.redfish.fitness import in_state, unfit, withheld
+from drivers.redfish.foreign import FOREIGN, Clearing
 from drivers.redfish.host import Host
 from drivers.redfish.once import Once, holds_already
 from drivers.redfish.resource import Resource
@@ -44,14 +46,17 @@ class RedfishRaid:
         found = controllers(tree, system)
         self._rest.sure(tree)
         own = {one.path: subsystem(tree, one) for one in tree.members(system.link("Storage")) if one.body}
-        return tuple(replace(one, withheld=tuple(withheld(own[one.path]))) if one.path in own else one for one in found)
+        return tuple(
+            _with_states(with_mode(tree, own[one.path], one), own[one.path]) if one.path in own else one
+            for one in found
+        )
 
     def create(self, wanted: VolumeWanted) -> Handle:
         """Sent once in the form that the BMC takes: what it refuses it has not made."""
         tree, system = self._rest.tree()
         sub = self._subsystem(tree, wanted.controller)
         self._rest.sure(tree)
-        error = unfit(self._session.who, sub, controller_of(tree, sub), wanted)
+        error = unfit(self._session.who, sub, with_mode(tree, sub, controller_of(tree, sub)), wanted)
         if error:
             raise error
         self._rest.discovered(system)
@@ -92,6 +97,18 @@ class RedfishRaid:
         self._rest.sure(tree)
         conversion = Conversion(self._host, sub, raid=raid)
         return conversion.ask(tree, system, drives, self._rest)
+
+    def set_mode(self, controller: str, mode: str) -> Handle:
+        tree, _ = self._rest.tree()
+        sub = self._subsystem(tree, controller)
+        self._rest.sure(tree)
+        return ModeChange(self._host, self._rest, mode).ask(tree, sub)
+
+    def clear_foreign(self, controller: str, serials: Sequence[str]) -> Handle:
+        tree, system = self._rest.tree()
+        sub = self._subsystem(tree, controller)
+        self._rest.sure(tree)
+        return Clearing(self._host, self._rest, serials).ask(tree, system, sub)
 
     def _subsystem(self, tree: Tree, path: str) -> Subsystem:
         storage = self._session.find(path)
@@ -185,6 +202,15 @@ class RedfishRaid:
         if volume.drives and not told & {path.rstrip("/") for path in volume.drives}:
             what = f"neither the volume {volume.id} nor any of its drives is told of"
             raise Busy(self._session.who, what, "turn the host on, and look again when POST is over")
+
+
+def _with_states(controller: Controller, sub: Subsystem) -> Controller:
+    return replace(
+        controller,
+        withheld=tuple(withheld(sub)),
+        foreign=tuple(drive.path for drive in in_state(sub, FOREIGN)),
+        unconverted=tuple(drive.path for drive in in_state(sub, "nonraid")),
+    )
 
 
 def _forms(wanted: VolumeWanted) -> Iterator[Json]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from inventory.document import Step, step
+from inventory.document import Step, Table, at, step
 from inventory.draft import Draft
 from inventory.errors import Problem
 from inventory.profile import FEWEST_DRIVES, Profile, RaidVolume
@@ -56,8 +56,10 @@ def _boot(draft: Draft, name: str, profile: Profile) -> Iterator[Problem]:
 
 def _raid(draft: Draft, name: str, profile: Profile) -> Iterator[Problem]:
     seen: set[str] = set()
-    for index, volume in enumerate(profile.raid):
-        path: tuple[Step, ...] = ("profiles", name, "raid", index)
+    written = at(draft.root, ("profiles", name, "raid"))
+    within: tuple[Step, ...] = ("volumes",) if isinstance(written, Table) else ()
+    for index, volume in enumerate(profile.raid.volumes if profile.raid else ()):
+        path: tuple[Step, ...] = ("profiles", name, "raid", *within, index)
         if volume.name in seen:
             says = f"profile {name} has two volumes named {volume.name!r}"
             yield Problem(draft.place(*path, "name"), says, "rename one of them")

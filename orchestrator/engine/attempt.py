@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, select, update
@@ -41,6 +41,9 @@ class Attempt:
     @property
     def inputs(self) -> Mapping[str, JsonValue]:
         return self.row.inputs
+
+    def now(self) -> datetime:
+        return now()
 
     def once(self, key: str, do: Callable[[], JsonValue], seen: Callable[[], bool | None]) -> JsonValue:
         name = f"{self._scope}:{key}"

@@ -11,7 +11,7 @@ from drivers.ability.firmware import FirmwareUpdate
 from drivers.ability.machine import Machine
 from drivers.ability.management import BmcNetwork, Management
 from drivers.ability.progress import Follow
-from drivers.ability.storage import Raid
+from drivers.ability.storage import Raid, RaidSetup
 from drivers.errors import Unsupported
 from orchestrator.work import Job
 
@@ -52,4 +52,7 @@ firmware = Ability[FirmwareUpdate](
     "list firmware or replace it", lambda one: one if isinstance(one, FirmwareUpdate) else None
 )
 raid = Ability[Raid]("tell volumes or make them", lambda one: one if isinstance(one, Raid) else None)
+raid_setup = Ability[RaidSetup](
+    "set a controller's mode or clear foreign configurations", lambda one: one if isinstance(one, RaidSetup) else None
+)
 follow = Ability[Follow]("follow its jobs", lambda one: one if isinstance(one, Follow) else None)

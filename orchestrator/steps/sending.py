@@ -8,7 +8,6 @@ from pydantic import JsonValue
 
 from drivers.errors import Transient
 from orchestrator.steps.netboot import again
-from orchestrator.store import now
 from orchestrator.work import Job, Park
 
 _NOT_SENT = "nothing was sent"
@@ -38,15 +37,15 @@ def sent(job: Job, key: str, send: Callable[[], JsonValue], seen: Callable[[], b
 
 def waited(job: Job, key: str) -> timedelta:
     """How long it is since this was first asked, across restarts."""
-    return now() - _began(job, key)
+    return job.now() - _began(job, key)
 
 
 def look_later(job: Job, key: str, what: str, within: timedelta) -> Park:
     """Wait for what nobody signals, `within` that time since this was first asked: soon at first, then less often."""
     began = _began(job, key)
-    pause = min(_LATEST, max(_SOONEST, (now() - began) / 4))
+    pause = min(_LATEST, max(_SOONEST, (job.now() - began) / 4))
     return Park("", 0, what, within, again=pause, since=began)
 
 
 def _began(job: Job, key: str) -> datetime:
-    return datetime.fromisoformat(str(job.once(f"{key} since", lambda: now().isoformat(), again)))
+    return datetime.fromisoformat(str(job.once(f"{key} since", lambda: job.now().isoformat(), again)))

@@ -33,9 +33,11 @@ class Array:
         self.volumes: dict[int, Volume] = {}
         self.mode = "RAID"
         self.unconverted: set[str] = set()  # serials of drives that are not for RAID
+        self.foreign = {drive.serial for drive in drives if drive.foreign}
         for volume in volumes:
             made = self.create(volume.name, volume.raid, volume.drives, None)
             made.disk.content = Content(volume.content)
+        self._settle()
 
     def drive(self, serial: str) -> Disk | None:
         return next((drive for drive in self.drives if drive.serial == serial), None)
@@ -78,12 +80,19 @@ class Array:
             volume.disk.erase()
         self._erased(serial)
 
+    def clear_foreign(self) -> None:
+        """What another controller wrote is gone; the host sees the drives from then on."""
+        for serial in self.foreign:
+            self._erased(serial)
+        self.foreign = set()
+        self._settle()
+
     def _erased(self, serial: str) -> None:
         drive = self.drive(serial)
         if drive is not None:
             drive.erase()
 
     def _settle(self) -> None:
-        used = {serial for volume in self.volumes.values() for serial in volume.drives}
+        used = self.foreign | {serial for volume in self.volumes.values() for serial in volume.drives}
         free = [drive for drive in self.drives if drive.serial not in used]
         self.disks[:] = [volume.disk for volume in self.volumes.values()] + free

@@ -74,13 +74,20 @@ NUMBERED: Mapping[str, Numbered] = MappingProxyType(
         "F11": Numbered(
             "the write is carried out and answered 409, as though it had been so before", times=1, words=_WRITES
         ),
-        "F12": Numbered("400 UnableToModifyDuringSystemPOST", times=2, words=_WRITES),
+        "F12": Numbered(
+            "400 UnableToModifyDuringSystemPOST; F12.discover: reads of the host are refused, as not ready in POST",
+            times=2,
+            words=KINDS[:-1],
+        ),
         "F13": Numbered("202 and a task that runs long", seconds=5, words=_WRITES),
         "F14": Numbered("202 without Location", words=_WRITES),
         "F15": Numbered("a task is 404 at the first two looks, and once it is over"),
         "F16": Numbered("tasks end in Exception, and nothing is changed", words=_WRITES),
         "F17": Numbered("a write is answered as done, and nothing is changed", words=_WRITES),
-        "F18": Numbered("one of the staged values, or the new version, is dropped at POST", words=("bios", "firmware")),
+        "F18": Numbered(
+            "one of the staged values, the new version or the new controller mode is dropped at POST",
+            words=("bios", "raid", "firmware"),
+        ),
         "F19": Numbered("somebody else's job is pending, and writes that need one are refused"),
         "F20": Numbered("the BMC restarts in the middle of a write", times=1, words=_WRITES),
         "F21": Numbered("the BMC is factory-reset: its users and settings are gone"),

@@ -94,6 +94,9 @@ class DiskSpec(Model):
         default="blank", description="data: a GPT with one ext4 file system, and blocks that are not zero."
     )
     label: str | None = Field(default=None, description="The label of that file system.")
+    foreign: bool = Field(
+        default=False, description="Another controller's configuration lies on it: the host sees none."
+    )
 
 
 class VolumeSpec(Model):
@@ -122,7 +125,7 @@ class MachineSpec(Model):
     @model_validator(mode="after")
     def _drives_are_there(self) -> "MachineSpec":
         used = [serial for volume in self.volumes for serial in volume.drives]
-        strange = set(used) - {disk.serial for disk in self.disks}
+        strange = set(used) - {disk.serial for disk in self.disks if not disk.foreign}
         if strange or len(used) != len(set(used)):
             raise ValueError(
                 f"a volume's drives are serials of disks, each in one volume: {', '.join(sorted(strange or used))}"

@@ -1,6 +1,6 @@
 """Controllers, drives and volumes; what is made and destroyed there is made and destroyed on the machine's disks.
 
-Source: DSP0268, Storage, Volume, Drive.SecureErase; Dell's OEM DellRaidService.
+Source: DSP0268, Storage, Volume, Drive.SecureErase.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from functools import partial
 
 from drivers.virtual.twin.array import LEAST, Array, Volume
 from drivers.virtual.twin.disk import Content, Disk
-from drivers.virtual.twin.part import Change, Context, Write, missing_property, wrong_type
+from drivers.virtual.twin.part import Change, Context, Write, missing_property
 from drivers.virtual.twin.redfish_messages import Call, Fail, Reply, Resource, busy, read_object
-from drivers.virtual.twin.shape import at, items, links, mapping, text
+from drivers.virtual.twin.shape import items, links, mapping, text
 from drivers.virtual.twin.tree_system import ERASES
 from drivers.virtual.twin.work import Broken, Later
 
@@ -38,9 +38,6 @@ class StoragePart:
         self._places = context.places
         self._slots: Slots | None = None
         self._captured = context.machine.spec.bmc.tree is not None
-        if context.on(75):
-            self._array.mode = "HBA"
-            self._array.unconverted = {drive.serial for drive in self._array.drives}
 
     @property
     def _array(self) -> Array:
@@ -70,8 +67,6 @@ class StoragePart:
             return self._shown(path, volume)
         if path in slots.drives and base is not None:
             return self._drive(slots.drives[path], base)
-        if base is not None and not self._captured and path.startswith(f"{slots.controller}/"):
-            return self._controller(path, base)
         if self._on(56) and path == f"{self._places.system}/SimpleStorage" and base is None:
             return {
                 "@odata.id": path,
@@ -79,12 +74,6 @@ class StoragePart:
                 "Name": "Simple",
                 "Members": [],
             }
-        return base
-
-    def _controller(self, path: str, base: Resource) -> Resource:
-        if self._machine.personality.raid_modes and "/controllers/" in path.lower():
-            mode: Resource = {"Dell": {"DellStorageController": {"ControllerMode": self._array.mode}}}
-            return {**base, "Oem": mode}
         return base
 
     def _volume(self, path: str) -> Volume | None:
@@ -126,13 +115,10 @@ class StoragePart:
             told["CapacityBytes"] = drive.bytes
         volumes = [f"{text(self._places.read(self.slots().volumes), '@odata.id')}/{volume.number}"] if volume else []
         told["Links"] = {**mapping(base, "Links"), "Volumes": [{"@odata.id": one} for one in volumes]}
-        if self._machine.personality.raid_modes:
-            state = "NonRAID" if serial in self._array.unconverted else "Online" if volume else "Ready"
-            told["Oem"] = {"Dell": {"DellPhysicalDisk": {"RaidStatus": state}}}
         return told
 
     def write(self, method: str, path: str) -> Write | None:
-        slots, places = self.slots(), self._places
+        slots = self.slots()
         if method == "POST" and path == slots.volumes:
             return Write("raid", self._create)
         volume = self._volume(path)
@@ -141,24 +127,14 @@ class StoragePart:
         initialized = self._volume(path.partition("/actions/" if "/actions/" in path else "/Actions/")[0])
         if method == "POST" and initialized is not None and path.lower().endswith("volume.initialize"):
             return Write("raid", lambda _: self._initialize(initialized), action=True)
-        if (
-            method == "PATCH"
-            and self._machine.personality.raid_modes
-            and path.endswith("/Settings")
-            and "/Controllers/" in path
-        ):
-            return Write("raid", self._set_mode)
-        return self._action(method, path, places.raid_actions)
+        return self._secure_erase(method, path)
 
-    def _action(self, method: str, path: str, dell: str | None) -> Write | None:
+    def _secure_erase(self, method: str, path: str) -> Write | None:
         if method != "POST":
             return None
         for drive, serial in self.slots().drives.items():
             if path.startswith(f"{drive}/") and path == self._places.target(drive, "Drive.SecureErase"):
                 return Write("raid", partial(self._erase, serial=serial), action=True)
-        for name, raid in (("ConvertToRAID", True), ("ConvertToNonRAID", False)):
-            if path == self._places.target(dell, f"DellRaidService.{name}"):
-                return Write("raid", partial(self._convert, raid=raid), action=True)
         return None
 
     def _free(self) -> None:
@@ -197,15 +173,16 @@ class StoragePart:
             raise Fail(400, "PropertyValueIncorrect", "A drive is not of this controller, or named twice.")
         if len(drives) < LEAST[raid_type]:
             raise Fail(400, "PropertyValueIncorrect", f"{raid_type} takes {LEAST[raid_type]} drives or more.")
-        if array.mode != "RAID" or array.unconverted & set(drives):
-            raise Fail(400, "IDRAC.2.5.STOR046", "The controller is in HBA mode, or a drive is not converted to RAID.")
+        if array.mode != "RAID" or (array.unconverted | array.foreign) & set(drives):
+            says = "The controller is in HBA mode, or a drive is foreign or not converted to RAID."
+            raise Fail(400, "IDRAC.2.5.STOR046", says)
         if any(array.volume_of(serial) for serial in drives):
             raise Fail(400, "ResourceInUse", "A drive is in another volume.")
         if isinstance(size, int) and size > array.room(raid_type, drives):
             raise Fail(400, "PropertyValueOutOfRange", "There is no room for a volume of that size.")
 
-    def _in_a_task(self, says: str, effect: Callable[[], None], lasts: timedelta, *, at_reset: bool = False) -> Change:
-        return Change(says, later=Later(says, "raid", effect, lasts, at_reset=at_reset), reply=lambda: Reply(202))
+    def _in_a_task(self, says: str, effect: Callable[[], None], lasts: timedelta) -> Change:
+        return Change(says, later=Later(says, "raid", effect, lasts), reply=lambda: Reply(202))
 
     def _delete(self, call: Call, volume: Volume) -> Change:
         told = read_object(call.body) if call.body else {}
@@ -242,31 +219,3 @@ class StoragePart:
     def _count_erased(self, says: str, disks: list[Disk | None], *, always: bool = False) -> None:
         if always or any(disk is not None and disk.content is not Content.BLANK for disk in disks):
             self._machine.erased(says)
-
-    def _set_mode(self, call: Call) -> Change:
-        told = read_object(call.body)
-        mode = at(told, "Oem", "Dell", "DellStorageController", "ControllerMode") or at(told, "ControllerMode")
-        if mode not in ("RAID", "HBA"):
-            raise Fail(400, "PropertyValueNotInList", f"{mode!r} is not RAID or HBA")
-
-        def effect() -> None:
-            self._array.mode = str(mode)
-
-        return self._in_a_task(f"controller mode {mode}", effect, _CREATES, at_reset=True)
-
-    def _convert(self, call: Call, *, raid: bool) -> Change:
-        named = [one for one in items(read_object(call.body), "PDArray") if isinstance(one, str)]
-        if not named:
-            raise wrong_type("PDArray")
-        drives = {path.rpartition("/")[2]: serial for path, serial in self.slots().drives.items()}
-        serials = {drives.get(name.partition(":")[0], drives.get(name, "")) for name in named}
-        if "" in serials:
-            raise Fail(400, "IDRAC.2.5.STOR030", "A drive of PDArray is not of this controller.")
-
-        def effect() -> None:
-            if raid:
-                self._array.unconverted -= serials
-            else:
-                self._array.unconverted |= serials
-
-        return self._in_a_task(f"convert {', '.join(sorted(serials))}", effect, _CREATES)

@@ -86,7 +86,7 @@ class Personality:
     expand_levels: int = 0  # 0: no $expand
     caseless: bool = False  # paths in any case
     session_limit: tuple[str, str] = ("Base", "SessionLimitExceeded")
-    raid_modes: bool = False
+    raid_modes: tuple[str, ...] = ()  # of Dell's controllers
     quirks: frozenset[int] = field(default_factory=frozenset)
 
 
@@ -146,7 +146,7 @@ PERSONALITIES: Mapping[str, Personality] = MappingProxyType(
             already=409,
             expand_levels=1,
             session_limit=("IDRAC.2.5", "RAC0218"),
-            raid_modes=True,
+            raid_modes=("RAID", "HBA", "EnhancedHBA"),
             quirks=frozenset({18, 61, 62, 63, 69}),
         ),
         "ilo": Personality(

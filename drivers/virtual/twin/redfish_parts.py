@@ -11,6 +11,7 @@ from drivers.virtual.twin.part import Context, Part, Write
 from drivers.virtual.twin.part_accounts import AccountPart
 from drivers.virtual.twin.part_bios import JOB_LASTS, BiosPart
 from drivers.virtual.twin.part_certificates import CertificatePart
+from drivers.virtual.twin.part_controller import ControllerPart
 from drivers.virtual.twin.part_events import EventPart
 from drivers.virtual.twin.part_host import HostPart
 from drivers.virtual.twin.part_manager import ManagerPart
@@ -71,11 +72,13 @@ class Parts:
         self.work = WorkPart(self.context, bios.drop_staged)
         self._bios = bios
         self._accounts = AccountPart(self.context)
+        storage = StoragePart(self.context)
         self._parts: tuple[Part, ...] = (
             HostPart(self.context),
             bios,
             self.work,
-            StoragePart(self.context),
+            storage,
+            ControllerPart(self.context, storage.slots),
             UpdatePart(self.context),
             MediaPart(self.context),
             self._accounts,

@@ -145,7 +145,7 @@ def storage(machine: Machine, at: Layout) -> Iterator[Resource]:
             "SupportedApplyTimes": ["OnReset"],
         }
         yield resource(f"{path}/Settings", "StorageController.v1_7_1.StorageController", "Pending", {})
-        yield from _conversions(at)
+        yield from _raid_service(at)
     yield resource(path, "StorageController.v1_7_1.StorageController", "Controller", controller)
     for drive, disk in zip(drives, machine.array.drives, strict=True):
         told: Resource = {
@@ -165,9 +165,9 @@ def storage(machine: Machine, at: Layout) -> Iterator[Resource]:
         yield resource(drive, "Drive.v1_18_0.Drive", "Drive", told)
 
 
-def _conversions(at: Layout) -> Iterator[Resource]:
+def _raid_service(at: Layout) -> Iterator[Resource]:
     actions: Resource = {
         f"#DellRaidService.{name}": {"target": f"{at.raid_actions}/Actions/DellRaidService.{name}"}
-        for name in ("ConvertToRAID", "ConvertToNonRAID")
+        for name in ("ConvertToRAID", "ConvertToNonRAID", "ClearForeignConfig")
     }
     yield resource(at.raid_actions, "DellRaidService.v1_4_0.DellRaidService", "RAID", {"Actions": actions})

@@ -13,7 +13,7 @@ import pytest
 from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.twin import Twin
 from inventory.model import Bmc
-from tests.contract.bmc.ward import NAME, PASSWORD, SECOND, USER, Ward
+from tests.contract.bmc.ward import DRIVES, NAME, PASSWORD, SECOND, USER, Ward
 
 FAMILIES = ("generic", "idrac", "ilo", "supermicro", "xcc", "openbmc", "megarac")
 
@@ -53,7 +53,7 @@ def ward_of(tmp_path: Path, served: str, caplog: pytest.LogCaptureFixture) -> It
             "serial": "SN-7",
             "bmc": {"address": address, "user": USER, "password": PASSWORD, "personality": family},
             "nics": [{"mac": "52:54:00:01:01:00", "cable": "sw1:swp1"}],
-            "disks": [{"serial": f"D{number}", "gib": 10} for number in range(4)],
+            "disks": [{"serial": f"D{number}", "gib": 10} for number in range(DRIVES)],
             "quirks": list(quirks),
         }
         spec = {"name": "ward", "speed": 100, "boot": {"http": "http://127.0.0.1:9/{mac}"}, "machines": [machine]}

@@ -23,6 +23,7 @@ from drivers.facts import BootTarget, PowerState
 from drivers.patience import Patience
 from drivers.redfish.driver import Redfish
 from drivers.trust import Trust
+from drivers.virtual.twin.disk import Content
 from drivers.virtual.twin.machine import Machine
 from drivers.virtual.twin.states import Power, Stage, Target
 from drivers.virtual.twin.twin import Twin
@@ -42,6 +43,7 @@ QUICK = Patience(
     post=timedelta(seconds=10),
     poll=timedelta(milliseconds=150),
 )
+DRIVES = 4
 FOLLOWED = timedelta(seconds=8)
 TRIES = 6  # of a caller, after what may pass, each pause twice as long as the one before
 PAUSE = 0.15  # seconds
@@ -155,6 +157,43 @@ def _volume_stands(_ward: Ward, driver: Redfish) -> bool:
     return [len(one.volumes) for one in driver.storage() if one.makes_volumes] == [1]
 
 
+def _in_hba_mode(ward: Ward) -> None:
+    ward.machine.array.mode = "HBA"
+
+
+def _to_raid(ward: Ward, driver: Redfish) -> None:
+    (controller,) = driver.storage()
+    until_over(driver, driver.set_controller_mode(controller.path, "RAID"))
+    driver.cycle()
+    for _ in QUICK.looks(FOLLOWED):
+        if _is_raid(ward, driver):
+            return
+
+
+def _is_raid(_ward: Ward, driver: Redfish) -> bool:
+    (controller,) = driver.storage()
+    return controller.is_in("RAID") is True
+
+
+def _moved_drives(ward: Ward) -> None:
+    """Two drives came from another controller."""
+    ward.machine.array.foreign = {"D2", "D3"}
+    for serial in ("D2", "D3"):
+        drive = ward.machine.array.drive(serial)
+        assert drive is not None
+        drive.content = Content.DATA
+
+
+def _clear_foreign(_ward: Ward, driver: Redfish) -> None:
+    (controller,) = driver.storage()
+    until_over(driver, driver.clear_foreign(controller.path, ["D2", "D3"]))
+
+
+def _none_foreign(_ward: Ward, driver: Redfish) -> bool:
+    (controller,) = driver.storage()
+    return controller.foreign == () and len(controller.drives) == DRIVES
+
+
 def _flash(ward: Ward, driver: Redfish) -> None:
     """A file is sent once. Where its answer is lost, the version after a reset of the host tells."""
     if not any("BIOS" in one.name for one in driver.components()):
@@ -218,6 +257,20 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             _volume_stands,
             lambda ward: len(ward.machine.array.volumes) == 1,
             lambda ward: len(ward.machine.array.volumes),
+        ),
+        "mode": Operation(
+            _in_hba_mode,
+            _to_raid,
+            _is_raid,
+            lambda ward: ward.machine.array.mode == "RAID",
+            never,
+        ),
+        "foreign": Operation(
+            _moved_drives,
+            _clear_foreign,
+            _none_foreign,
+            lambda ward: not ward.machine.array.foreign,
+            lambda ward: len(ward.machine.erases),
         ),
         "vmedia": Operation(
             nothing,

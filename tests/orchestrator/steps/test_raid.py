@@ -1,222 +1,383 @@
-"""Volumes made under a consent: just what was consented to goes, whatever comes between gate and write."""
+"""Controllers set up and volumes made under a consent, at a BMC behind TLS: just what was consented to goes, once."""
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+import itertools
+import os
+import threading
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from types import SimpleNamespace
+from types import MappingProxyType
 
 import pytest
 
-from drivers.ability.progress import Handle, Phase, Progress
 from drivers.ability.storage import Controller, Volume
-from drivers.errors import Busy
-from drivers.facts import Drive
+from drivers.errors import Busy, IdentityChanged
+from drivers.virtual.twin.disk import Content
+from drivers.virtual.twin.file import TwinSpec
+from drivers.virtual.twin.twin import Twin
 from inventory.model import Node
+from inventory.profile import Profile
+from inventory.secrets import Vaults
+from orchestrator.ansible import Playbooks
+from orchestrator.bmcs import Bmcs
+from orchestrator.controllers import Clearing, ModeChange
 from orchestrator.errors import StepFailed
-from orchestrator.steps import raid, sending
-from orchestrator.store import now
+from orchestrator.passwords import Passwords
+from orchestrator.pins import PinTable
+from orchestrator.sessionbook import SessionTable
+from orchestrator.steps import raid
+from orchestrator.steps.raid_writes import clearing, deletion, mode_change
+from orchestrator.steps.world import World
 from orchestrator.work import Cleared, Park
 
-GB = 10**9
-WANTED = {"name": "os", "type": "RAID1", "controller": "*", "drives": {"count": 2}}
+COUNT = itertools.count(1)
+OS = {"name": "os", "type": "RAID1", "drives": {"count": 2}}
+VOLUME = MappingProxyType({"volumes": [OS]})
+TO_RAID = {"controller": "*", "mode": "RAID"}
+CLEAR = {"controller": "*", "foreign": "clear"}
+NODE = "n1"
+AWAY = "bmc-unreachable"
 
 
-def drives(*numbers):
-    return tuple((f"/d/{n}", Drive(f"Disk {n}", 480 * GB, "SSD", "SAS", f"S{n}")) for n in numbers)
+def disk(number, **more):
+    return {"serial": f"S{number}", "gib": 10, "content": "data", **more}
 
 
-def volume(id_, *on, name="data"):
-    return Volume(f"/v/{id_}", id_, name, "RAID0", 480 * GB, tuple(f"/d/{n}" for n in on))
-
-
-@dataclass
-class Shelf:
-    """One controller in memory: does what it is told at once, unless it is busy."""
-
-    controller: Controller
-    busy: int = 0
-    deleted: list[str] = field(default_factory=list)
-    made: list[tuple[str, ...]] = field(default_factory=list)
-    phase: Phase = Phase.DONE
-    slow: bool = False
-    then: Controller | None = None
-
-    def storage(self):
-        self._answer()
-        return (self.controller,)
-
-    def delete_volume(self, volume):
-        self._answer()
-        self.deleted.append(volume.id)
-        left = tuple(one for one in self.controller.volumes if one.id != volume.id)
-        self._become(left)
-        return Handle("delete", None, now())
-
-    def create_volume(self, wanted):
-        self._answer()
-        self.made.append(wanted.drives)
-        new = Volume("/v/new", "NEW", wanted.name, wanted.raid_type, 480 * GB, wanted.drives)
-        self._become((*self.controller.volumes, new))
-        return Handle("create", None, now())
-
-    def set_drive_mode(self, controller, drives, *, raid):
-        raise AssertionError("nobody asks for it")
-
-    def follow(self, handle):
-        self._answer()
-        return Progress(self.phase)
-
-    def finish(self):
-        self.controller = self.then
-
-    def _become(self, volumes):
-        self.then = replace(self.controller, volumes=volumes)
-        if not self.slow:
-            self.finish()
-
-    def _answer(self):
-        if self.busy:
-            self.busy -= 1
-            raise Busy("10.0.0.1", "read its storage", "it ends by itself")
+def volume(name, *drives):
+    return {"name": name, "raid": "RAID0", "drives": [f"S{number}" for number in drives], "content": "data"}
 
 
 @dataclass
-class Errand:
-    """A job whose intents are kept in memory."""
+class Bench:
+    """One node behind an iDRAC, its twin, and a job that makes its RAID."""
 
-    node: Node
-    gate: Cleared | None = None
-    role: str = "raid-configured"
-    generation: int = 1
-    inputs: dict = field(default_factory=lambda: {"volumes": [WANTED]})
-    closed: dict = field(default_factory=dict)
+    twin: Twin
+    world: World
+    job: object
 
-    def once(self, key, do, seen):
-        if key not in self.closed:
-            self.closed[key] = do()
-        return self.closed[key]
+    @property
+    def machine(self):
+        return self.twin.machine(NODE)
 
-    def done(self, key):
-        return key in self.closed
+    @property
+    def array(self):
+        return self.machine.array
 
-    def cleared(self):
-        return self.gate
+    @property
+    def erased(self):
+        return [work.says for work in self.machine.erases]
+
+    @property
+    def sent(self):
+        """What changed its storage, in order."""
+        storage = [one for one in self.machine.writes if "/Storage" in one.path or "/DellRaidService" in one.path]
+        return [one.says for one in storage]
+
+    def do(self, change):
+        self.twin.do(change)
+
+    def pass_gate(self):
+        stake = raid.at_stake(self.world, self.job)
+        self.job.gate = Cleared(stake.digest, stake.named)
+        return stake
+
+    def step(self):
+        """One entry, and ten seconds later."""
+        parked = raid.make(self.world, self.job)
+        self.job.clock += timedelta(seconds=10)
+        return parked
+
+    def run(self):
+        for _ in range(300):
+            if self.step() is None:
+                return
+            threading.Event().wait(0.05)
+        raise AssertionError(f"it never came to an end: {self.job.intents}")
 
 
 @pytest.fixture
-def job(lab):
-    return Errand(lab.nodes["n1"])
+def bench_of(site, store, images, services, tmp_path, monkeypatch, diary):
+    """Makes one of disks, volumes and what its profile says of RAID; with quirks by their numbers."""
+    monkeypatch.setenv("BMC", "canary-word")
+    made = []
+
+    def make(disks, volumes=(), wanted=VOLUME, quirks=()):
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        address = f"127.{150 + worker}.8.{next(COUNT)}:8443"
+        machine = {
+            "name": NODE,
+            "serial": "SN-1",
+            "bmc": {"address": address, "user": "admin", "password": "canary-word", "personality": "idrac"},
+            "nics": [{"mac": "52:54:00:00:00:01"}],
+            "disks": list(disks),
+            "volumes": list(volumes),
+            "quirks": list(quirks),
+        }
+        spec = {"name": "lab", "speed": 500, "boot": {"http": "http://127.0.0.1:1/{mac}"}, "machines": [machine]}
+        twin = Twin(TwinSpec.model_validate(spec))
+        twin.start()
+        node = Node.model_validate(
+            {
+                "name": NODE, "rack": "r1", "unit": 1,
+                "bmc": {"address": address, "user": "admin", "password": "env:BMC"},
+                "nics": [{"name": "eth0", "mac": "52:54:00:00:00:01"}], "groups": ["x"], "image": "x",
+            }
+        )  # fmt: skip
+        bmcs = Bmcs(Vaults(tmp_path), PinTable(store), SessionTable(store), Passwords(tmp_path / "secrets"))
+        playbooks = Playbooks(tmp_path, services.key.private, tmp_path)
+        nothing = MappingProxyType({})
+        world = World(site, store, bmcs, images, services, playbooks, lambda _: nothing, lambda _: nothing)
+        profile = Profile.model_validate({"name": "p", "raid": dict(wanted)}).raid
+        inputs = profile.model_dump(mode="json")
+        made.append(Bench(twin, world, diary(node, "raid-configured", inputs)))
+        twin.do(made[-1].machine.turn_on)
+        return made[-1]
+
+    yield make
+    for bench in made:
+        left = [*bench.machine.sessions_live]
+        bench.twin.stop()
+        assert left == []
 
 
-def world_of(shelf):
-    @contextmanager
-    def opened(node):
-        yield shelf
-
-    return SimpleNamespace(bmcs=SimpleNamespace(open=opened))
+@pytest.fixture
+def full(bench_of):
+    """No free drive: `a` stands in the way, `b` would be next."""
+    return bench_of([disk(n) for n in range(4)], [volume("a", 0, 1), volume("b", 2, 3)])
 
 
-def pass_gate(shelf, job):
-    stake = raid.at_stake(world_of(shelf), job)
-    job.gate = Cleared(stake.digest, stake.named)
+def names(bench):
+    return sorted(one.name for one in bench.array.volumes.values())
 
 
-def shelf_of(*volumes, has):
-    return Shelf(Controller("/c", "PERC", "RAID", has, volumes, makes_volumes=True))
+def test_just_what_passed_the_gate_is_deleted_and_the_volume_is_made_on_its_drives(full):
+    stake = full.pass_gate()
+    assert "S0, S1" in stake.says
+    assert "S2" not in stake.says
+    full.run()
+    assert names(full) == ["b", "os"]
+    assert full.erased == ["delete a volume"]
+    assert raid.configured(full.world, full.job).holds
 
 
-def two_volumes():
-    """No free drive: `A` stands in the way, `B` would be next."""
-    return shelf_of(volume("A", 0, 1), volume("B", 2, 3), has=drives(0, 1, 2, 3))
+def test_drives_that_are_taken_behind_the_gate_bring_no_others_under_the_same_consent(bench_of):
+    bench = bench_of([disk(n) for n in range(4)])
+    bench.pass_gate()
+    bench.do(lambda: bench.array.foreign.add("S0"))
+    with pytest.raises(StepFailed, match=r"not what passed its gate: .*disk S2.* plan it again"):
+        bench.run()
+    assert (bench.erased, names(bench)) == ([], [])
 
 
-def test_just_what_passed_the_gate_is_deleted_and_the_volume_is_made_on_its_drives(job):
-    shelf = two_volumes()
-    pass_gate(shelf, job)
-    assert raid.make(world_of(shelf), job) is None
-    assert (shelf.deleted, shelf.made) == (["A"], [("/d/0", "/d/1")])
+def test_a_consent_to_loose_drives_covers_no_volume_that_shows_later(bench_of):
+    bench = bench_of([disk(0), disk(1)])
+    bench.pass_gate()
+    bench.do(lambda: bench.array.create("late", "RAID0", ["S0", "S1"], None))
+    with pytest.raises(StepFailed, match="'late'"):
+        bench.run()
+    assert names(bench) == ["late"]
 
 
-def test_a_drive_that_fails_behind_the_gate_brings_no_other_volume_under_the_same_consent(job):
-    shelf = two_volumes()
-    pass_gate(shelf, job)
-    shelf.controller = replace(shelf.controller, drives=drives(2, 3))
-    with pytest.raises(StepFailed, match=r"not what passed its gate: volume B: .*S2, S3.* plan it again"):
-        raid.make(world_of(shelf), job)
-    assert (shelf.deleted, shelf.made) == ([], [])
+def test_a_consent_to_a_volume_covers_no_other_on_the_same_drives(full):
+    full.pass_gate()
+
+    def another():
+        first = next(iter(full.array.volumes))
+        full.array.delete(first)
+        full.array.create("payroll", "RAID0", ["S0", "S1"], None)
+
+    full.do(another)
+    with pytest.raises(StepFailed, match="'payroll'"):
+        full.run()
+    assert names(full) == ["b", "payroll"]
 
 
-def test_a_consent_to_loose_drives_covers_no_volume_that_shows_later(job):
-    shelf = shelf_of(has=drives(0, 1))
-    pass_gate(shelf, job)
-    shelf.controller = replace(shelf.controller, volumes=(volume("B", 0, 1),))
-    with pytest.raises(StepFailed, match="volume B"):
-        raid.make(world_of(shelf), job)
-    assert shelf.deleted == []
-
-
-def test_no_volume_is_deleted_where_nothing_at_the_gate_had_to_be_named(job):
-    shelf = two_volumes()
-    pass_gate(shelf, job)
-    job.gate = replace(job.gate, named=False)
+def test_no_volume_is_deleted_where_nothing_at_the_gate_had_to_be_named(full):
+    full.pass_gate()
+    full.job.gate = replace(full.job.gate, named=False)
     with pytest.raises(StepFailed, match="not what passed its gate"):
-        raid.make(world_of(shelf), job)
-    assert shelf.deleted == []
+        full.run()
+    assert full.erased == []
 
 
-def test_a_gate_of_which_nothing_was_kept_lets_nothing_through(job):
-    shelf = two_volumes()
+def test_a_gate_of_which_nothing_was_kept_lets_nothing_through(full):
     with pytest.raises(StepFailed, match="not what passed its gate"):
-        raid.make(world_of(shelf), job)
-    assert shelf.deleted == []
+        full.run()
+    assert full.erased == []
 
 
-def test_a_volume_is_not_gone_while_its_controller_tells_of_no_drive_of_it(job):
-    shelf = two_volumes()
-    pass_gate(shelf, job)
-    raid._decided(world_of(shelf), job)
-    whole = shelf.controller
-    shelf.controller = replace(whole, drives=(), volumes=())
-    assert isinstance(raid.make(world_of(shelf), job), Park)
-    assert not job.done("delete A over")
-    shelf.controller = replace(whole, volumes=whole.volumes[1:])
-    assert raid.make(world_of(shelf), job) is None
+SILENT = (Controller("/c/0", "PERC", None, (), ()),)
 
 
-def test_the_wait_for_a_busy_bmc_begins_anew_at_each_step_and_once_it_has_answered(job, monkeypatch):
-    shelf = two_volumes()
-    pass_gate(shelf, job)
-    clock = [now()]
-    monkeypatch.setattr(sending, "now", lambda: clock[0])
+@pytest.mark.parametrize(
+    ("write", "told"),
+    [
+        (deletion(Volume("/v/A", "A", "a", "RAID0", 1, ("/d/0",)), "bmc"), SILENT),
+        (mode_change(ModeChange("/c/0", "RAID"), "bmc"), SILENT),
+        (mode_change(ModeChange("/c/0", "RAID"), "bmc"), ()),
+        (clearing(Clearing("/c/0", ("S1",)), "bmc"), SILENT),
+        (clearing(Clearing("/c/0", ("S1",)), "bmc"), ()),
+    ],
+)
+def test_nothing_is_done_while_its_controller_tells_of_nothing(write, told):
+    with pytest.raises(Busy, match="turn the host on"):
+        write.seen(told)
+
+
+def test_the_wait_for_a_busy_bmc_begins_anew_at_each_step_and_once_it_has_answered(full):
+    full.pass_gate()
     waits = []
 
     def hiccup(*, times=1):
-        """Busy for so many looks in a row, ten minutes apart; then one that is answered."""
+        """Away for so many looks in a row, ten minutes apart; then one that is answered."""
         for _ in range(times):
-            shelf.busy = 1
-            park = raid.make(world_of(shelf), job)
-            waits.append((clock[0] - park.since) // timedelta(minutes=1))
-            clock[0] += timedelta(minutes=10)
+            full.twin.set_fault(NODE, AWAY)
+            park = raid.make(full.world, full.job)
+            full.twin.clear_fault(NODE, AWAY)
+            waits.append((full.job.clock - park.since) // timedelta(minutes=1))
+            full.job.clock += timedelta(minutes=10)
 
-    shelf.slow = True  # what is asked for takes effect when it is told to
+    def finish():
+        full.do(lambda: full.machine.work.forget(all_of_it=False))
+
+    full.twin.set_fault(NODE, "F13.raid@600")  # what is asked for takes effect when it is told to
     hiccup(times=3)
-    assert raid.make(world_of(shelf), job).waiting_for == "its controller to delete A"
-    clock[0] += timedelta(minutes=20)
+    parked = raid.make(full.world, full.job)
+    assert parked.waiting_for.startswith("its controller to delete")
+    full.job.clock += timedelta(minutes=20)
     hiccup()
-    raid.make(world_of(shelf), job)
-    shelf.finish()
+    raid.make(full.world, full.job)
+    finish()
     hiccup(times=2)
-    assert raid.make(world_of(shelf), job).waiting_for == "its controller to create os"
+    assert raid.make(full.world, full.job).waiting_for == "its controller to create os"
     hiccup()
-    shelf.finish()
-    assert raid.make(world_of(shelf), job) is None
+    finish()
+    assert raid.make(full.world, full.job) is None
     assert waits == [0, 10, 20, 0, 0, 10, 0]
 
 
-def test_a_busy_bmc_behind_the_gate_is_asked_again_and_the_same_is_still_covered(job):
-    shelf = two_volumes()
-    pass_gate(shelf, job)
-    shelf.busy = 1
-    assert isinstance(raid.make(world_of(shelf), job), Park)
-    assert raid.make(world_of(shelf), job) is None
-    assert shelf.deleted == ["A"]
+def test_a_busy_bmc_behind_the_gate_is_asked_again_and_the_same_is_still_covered(full):
+    full.pass_gate()
+    full.twin.set_fault(NODE, AWAY)
+    assert isinstance(full.step(), Park)
+    full.twin.clear_fault(NODE, AWAY)
+    full.run()
+    assert full.erased == ["delete a volume"]
+
+
+@pytest.mark.quirk(75)
+def test_a_controller_in_hba_mode_is_set_restarted_and_given_its_drives_before_the_volume_is_made(bench_of):
+    bench = bench_of([disk(n) for n in range(3)], wanted={"controllers": [TO_RAID], "volumes": [OS]}, quirks=[75])
+    told = raid.configured(bench.world, bench.job)
+    assert not told.holds
+    assert "is in HBA mode, wanted RAID" in told.says
+    assert bench.pass_gate().named is False
+    bench.run()
+    assert bench.sent == ["controller mode RAID", "convert S0, S1", "create RAID1 of S0, S1"]
+    assert (bench.array.mode, bench.array.unconverted, names(bench)) == ("RAID", {"S2"}, ["os"])
+    assert bench.machine.power_actions == 2 + 1  # off and on, and on at first
+    assert raid.configured(bench.world, bench.job).holds
+
+
+def test_a_mode_takes_its_volumes_with_it_only_where_just_those_were_consented_to(bench_of):
+    bench = bench_of([disk(0), disk(1)], [volume("payroll", 0, 1)], {"controllers": [{"mode": "HBA"}]})
+    stake = bench.pass_gate()
+    assert "'payroll', RAID0 on drives S0, S1" in stake.says
+    assert (stake.named, stake.empty) == (True, False)
+    bench.job.gate = None
+    with pytest.raises(StepFailed, match="payroll"):
+        bench.step()
+    assert (names(bench), bench.array.mode) == (["payroll"], "RAID")
+    bench.pass_gate()
+    bench.run()
+    assert (names(bench), bench.array.mode, bench.erased) == ([], "HBA", ["delete a volume"])
+
+
+def test_a_mode_of_a_controller_without_volumes_puts_nothing_at_stake(bench_of):
+    bench = bench_of([disk(0)], wanted={"controllers": [{"mode": "HBA"}]})
+    assert bench.pass_gate().empty
+    bench.run()
+    assert (bench.array.mode, bench.erased) == ("HBA", [])
+
+
+def test_a_foreign_configuration_is_named_and_cleared_once_and_its_drives_make_the_volume(bench_of):
+    disks = [disk(0, foreign=True), disk(1, foreign=True)]
+    bench = bench_of(disks, wanted={"controllers": [CLEAR], "volumes": [OS]})
+    stake = bench.pass_gate()
+    assert stake.says == (
+        "foreign configuration Controller: on drives S0, S1; its content is not known: counts as data"
+    )
+    assert stake.named
+    bench.run()
+    assert bench.erased == ["clear a foreign configuration"]
+    assert bench.sent == ["clear foreign configuration of RAID.Integrated.1-1", "create RAID1 of S0, S1"]
+    assert raid.configured(bench.world, bench.job).holds
+
+
+def test_a_foreign_configuration_that_nobody_asked_to_clear_stays_and_is_said(bench_of):
+    bench = bench_of([disk(0, foreign=True), disk(1, foreign=True)])
+    with pytest.raises(StepFailed, match="S0 holds a foreign configuration: clear or import that first"):
+        bench.pass_gate()
+    assert bench.array.foreign == {"S0", "S1"}
+
+
+def test_a_consent_to_a_foreign_configuration_covers_no_further_drive(bench_of):
+    bench = bench_of([disk(0, foreign=True), disk(1)], wanted={"controllers": [CLEAR]})
+    bench.pass_gate()
+    bench.do(lambda: bench.array.foreign.add("S1"))
+    with pytest.raises(StepFailed, match=r"not what passed its gate: .*S0, S1"):
+        bench.run()
+    assert bench.array.foreign == {"S0", "S1"}
+    assert bench.array.drive("S0").content is Content.DATA
+
+
+def test_one_more_drive_at_the_moment_of_writing_stops_it(bench_of):
+    bench = bench_of([disk(0, foreign=True), disk(1)], wanted={"controllers": [CLEAR]})
+    bench.pass_gate()
+    raid._decided(bench.world, bench.job)
+    bench.do(lambda: bench.array.foreign.add("S1"))
+    with pytest.raises(IdentityChanged, match="a foreign configuration lies on S1 as well"):
+        bench.run()
+    assert bench.array.foreign == {"S0", "S1"}
+
+
+EVERYTHING = {"controllers": [{"mode": "RAID", "foreign": "clear"}], "volumes": [OS]}
+SET, CLEARED, GIVEN, MADE = (
+    "set RAID.Integrated.1-1 to RAID mode",
+    "clear the foreign configuration of RAID.Integrated.1-1",
+    "give the drives of os to RAID",
+    "create os",
+)
+
+
+@pytest.mark.fault("F35", "mode")
+@pytest.mark.fault("F35", "foreign")
+@pytest.mark.fault("F35", "raid")
+@pytest.mark.parametrize(
+    "where",
+    [
+        "layout",
+        f"{SET}, try 1",
+        f"{SET} restarted: waits for it",
+        f"{SET} restarted",
+        f"{SET} over",
+        f"{CLEARED}, try 1",
+        f"{CLEARED} over",
+        f"{GIVEN}, try 1",
+        f"{MADE}, try 1",
+        f"{MADE} over",
+    ],
+)
+def test_a_kill_between_a_write_and_its_record_costs_nothing(bench_of, killed, where):
+    disks = [disk(0), disk(1), disk(2, foreign=True)]
+    bench = bench_of(disks, wanted=EVERYTHING, quirks=[75])
+    bench.do(lambda: bench.array.unconverted.discard("S2"))
+    bench.pass_gate()
+    bench.job.dies_at = where
+    with pytest.raises(killed):
+        bench.run()
+    bench.run()
+    assert raid.configured(bench.world, bench.job).holds
+    assert bench.erased == ["clear a foreign configuration", "create a volume"]
+    assert bench.machine.power_actions == 2 + 1
+    assert sum(says.startswith("create") for says in bench.sent) == 1
+    assert sum(says.startswith("clear") for says in bench.sent) == 1
