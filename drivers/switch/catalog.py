@@ -9,12 +9,13 @@ from drivers.errors import DriverError, IdentityChanged, Unsupported
 from drivers.patience import Patience
 from drivers.switch.entry import Entry
 from drivers.switch.eos import Eos
+from drivers.switch.junos import Junos
 from drivers.trust import Trust
 from inventory.secrets import Secret
 from inventory.switch import SwitchManagement
 
 Opener = Callable[[Entry, Trust, Patience], SwitchDriver]
-FAMILIES: Mapping[str, Opener] = MappingProxyType({"eos": Eos.connect})
+FAMILIES: Mapping[str, Opener] = MappingProxyType({"eos": Eos.connect, "junos": Junos.connect})
 _PATIENCE = Patience()
 
 

@@ -3,6 +3,8 @@
 Source: RFC 4252 (authentication), 4253 (host keys), 4254 6.5 and 6.10 (commands and their exit).
 """
 
+import base64
+import hashlib
 import logging
 import selectors
 import shlex
@@ -19,6 +21,7 @@ from typing import Self
 import paramiko
 
 from drivers.errors import Busy, Denied, Garbled, IdentityChanged, Unreachable
+from drivers.trust import Trust
 from inventory.address import HostPort
 from inventory.quantity import in_words
 
@@ -222,3 +225,53 @@ def _log_in(transport: paramiko.Transport, access: Access, ours: paramiko.PKey, 
 def _no_entry(who: str, access: Access) -> Denied:
     remedy = f"look at ~{access.user}/.ssh/authorized_keys there; it must hold {access.private_key.name}.pub"
     return Denied(who, f"log in as {access.user}", remedy)
+
+
+def shown_key(address: HostPort, within: timedelta) -> str:
+    """The key that a host shows now (`ssh-ed25519 AAAA...`), before any login. `Unreachable`."""
+    who, deadline = str(address), time.monotonic() + within.total_seconds()
+    try:
+        line = socket.create_connection((address.host, address.port or 22), timeout=_left(deadline))
+    except OSError as error:
+        raise Unreachable(who, f"connect: {error.strerror or error}", _ALIVE) from error
+    transport = paramiko.Transport(line)
+    transport.banner_timeout = _left(deadline)
+    try:
+        transport.start_client(timeout=_left(deadline))
+        shown = transport.get_remote_server_key()
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise Unreachable(who, f"no SSH: {error}", "look whether sshd runs there") from error
+    finally:
+        transport.close()
+    return f"{shown.get_name()} {shown.get_base64()}"
+
+
+def pinned_key(address: HostPort, trust: Trust, within: timedelta) -> str:
+    """The only key that this host may show: its pin, or what it shows now, first met.
+
+    `IdentityChanged` where it is to be vouched for: no CA does that for host keys.
+    """
+    who = str(address)
+    known = trust.pins.fingerprint(who)
+    if known is not None:
+        return known
+    shown = shown_key(address, within)
+    if trust.verify:
+        raise _other_identity(who, f"the host key {fingerprint_of(shown)}, and none is known")
+    trust.pins.pin(who, shown)
+    return shown
+
+
+def fingerprint_of(key: str) -> str:
+    """As `ssh-keygen -l` writes it."""
+    digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
+def unlike_pin(address: HostPort, known: str, within: timedelta) -> IdentityChanged | None:
+    """After a connection that failed: whether the host's key is why."""
+    try:
+        shown = shown_key(address, within)
+    except Unreachable:
+        return None
+    return None if shown == known else _other_identity(str(address), f"the host key {fingerprint_of(shown)}")
