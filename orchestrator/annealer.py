@@ -105,12 +105,10 @@ class Annealer(Record):
             images=images,
             services=services,
             playbooks=playbooks,
-            standing=self._states_of,
+            standing=self.states_of,
             on_node=self._rows_of,
+            witnesses=self.witnesses,
         )
-
-    def _states_of(self, role: str) -> Mapping[str, str]:
-        return status.states_of(self.store, role)
 
     def _rows_of(self, node: str) -> Mapping[str, status.Row]:
         return status.rows_of(self.store, node)
