@@ -10,6 +10,7 @@ from sqlalchemy import JSON, Column, String, Table, delete, insert, select
 
 from drivers.ability.switch import Learned, MemberState, Neighbour, Switch
 from drivers.errors import Unsupported
+from drivers.plain import plain
 from orchestrator.boot.tables import Utc
 from orchestrator.cabling.told import LearnedTold, NeighbourTold, PortTold, SwitchSeen, Told
 from orchestrator.store import METADATA, Store, now
@@ -97,9 +98,13 @@ def ask(switch: Switch, at: datetime) -> SwitchSeen:
 
 
 def _told(one: Neighbour) -> Told:
-    kind = one.kind.value if one.kind else None
+    """Anybody may be plugged in there, and say anything."""
     return Told(
-        chassis=one.chassis_id, system=one.system, kind=kind, port=one.port_id, description=one.port_description
+        chassis=plain(one.chassis_id) if one.chassis_id else None,
+        system=plain(one.system) if one.system else None,
+        kind=one.kind.value if one.kind else None,
+        port=plain(one.port_id),
+        description=plain(one.port_description) if one.port_description else None,
     )
 
 

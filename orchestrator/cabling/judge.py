@@ -132,8 +132,7 @@ class _Bench:
         near, far = (self.evidence.ports.get(end) for end in cable.ends)
         seen = [one for one in (near, far) if one is not None and one.listened]
         if not seen:
-            unseen = " nor ".join(str(end) for end in cable.ends if end not in self.evidence.ports) or str(cable.a)
-            return self._told(cable, Verdict.UNKNOWN, f"{cable}: {unseen} was looked at", NOBODY)
+            return self._told(cable, Verdict.UNKNOWN, f"{cable}: nobody has listened at either end", NOBODY)
         off = next((one for one in seen if one.enabled is False), None)
         if off is not None:
             return self._told(cable, Verdict.UNKNOWN, f"{cable}: {off.end} is switched off, so nothing is heard")
