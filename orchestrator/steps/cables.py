@@ -70,6 +70,9 @@ def _installed(world: World, job: Job) -> bool:
 
 
 def _value(one: CableVerdict) -> dict[str, JsonValue]:
-    findings: list[JsonValue] = list(one.findings)
     told: dict[str, JsonValue] = {"verdict": one.verdict.value, "witness": one.witness}
-    return {**told, **({"found": str(one.found)} if one.found else {}), **({"findings": findings} if findings else {})}
+    if one.found not in (None, one.cable.b):
+        told["found"] = str(one.found)
+    if one.findings:
+        told["findings"] = list(one.findings)
+    return told
