@@ -23,6 +23,7 @@ from orchestrator.cabling.repair import Found, repairs
 from orchestrator.cabling.weigh import Joined, weigh
 
 NOBODY = "nobody"
+SPEED_UNKNOWN = 0xFFFFFFFF  # linux/ethtool.h: what a port without a link tells as its speed, as a number without sign
 
 
 def judge(plant: Plant, evidence: Evidence, now: datetime) -> Judgement:
@@ -108,7 +109,7 @@ class _Bench:
 
     def _found_words(self, cable: Cable) -> str:
         end = next(end for end in cable.ends if end in self.joined.far)
-        if end == cable.a or cable.a.device == cable.b.device:
+        if end == cable.a:
             return f"cable {cable} ends at {self.joined.far[end]}"
         return f"cable {cable} is not in its place: {end} has {self.joined.far[end]}"
 
@@ -161,7 +162,7 @@ def _present(seen: Sequence[PortSeen | None]) -> list[PortSeen]:
 
 def _speed_faults(cable: Cable, seen: Sequence[PortSeen]) -> str | None:
     """Empty where the speed is as declared; None where one is declared and neither end tells its own."""
-    told = [(one.end, one.speed_mbps) for one in seen if one.speed_mbps]
+    told = [(one.end, one.speed_mbps) for one in seen if one.speed_mbps and 0 < one.speed_mbps < SPEED_UNKNOWN]
     lanes = {one.end: one.lanes for one in seen if one.lanes}
     if len(set(lanes.values())) > 1:
         return "one end is broken out: " + ", ".join(f"{end} has {_lanes(count)}" for end, count in lanes.items())

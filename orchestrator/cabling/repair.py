@@ -103,9 +103,16 @@ def _repair(found: Found, chain: _Chain) -> Repair:
     way = min(_ways(found, chain), key=lambda way: _cost(found.plant, way))
     way = _Way(tuple(sorted(way.moves, key=lambda move: cables.index(move.cable))), way.pulls)
     served = {move.cable for move in way.moves}
-    fits = [one for one in cables if one not in served and set(one.ends) <= set(found.looked)]
+    fits = [one for one in cables if one not in served and _known_empty(found, one)]
     steps = (*_ordered(found, way), *(Step(Do.FIT, one.a, into=one.b, cable=one) for one in fits))
     return Repair(cables, steps, chain.ring)
+
+
+def _known_empty(found: Found, cable: Cable) -> bool:
+    """Somebody has looked for it: at its node where it has one, for a switch's port tells nothing of what is at a node
+    that nobody looked at."""
+    ends = cable.ends if cable.a.device not in found.plant.nodes else (cable.a,)
+    return any(end in found.looked for end in ends)
 
 
 def _ways(found: Found, chain: _Chain) -> Iterator[_Way]:

@@ -39,9 +39,11 @@ def weigh(plant: Plant, evidence: Evidence, now: datetime) -> Joined:
 
 
 def _of_this_site(plant: Plant, sightings: Sequence[Sighting]) -> Iterable[Sighting]:
-    """Without strangers on ports where one of ours is seen too: NIC firmware and BMCs send LLDP on the host's wire."""
+    """Without strangers on ports where one of ours is seen too: NIC firmware and BMCs send LLDP on the host's wire. Nor
+    with a port that hears itself."""
     known = {one.near for one in sightings if plant.ours(one.far)}
-    return (one for one in sightings if plant.ours(one.far) or one.near not in known)
+    others = (one for one in sightings if one.near != one.far)
+    return (one for one in others if plant.ours(one.far) or one.near not in known)
 
 
 Overruled = Mapping[Sighting, str]  # and by what

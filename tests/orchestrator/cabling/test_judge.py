@@ -174,6 +174,8 @@ def test_what_went_wrong_in_looking_stands_at_the_cables_of_that_device(scene, n
         (None, 25_000, Verdict.OK),
         (10_000, None, Verdict.WRONG_SPEED),
         (None, None, Verdict.UNKNOWN),
+        (-1, 25_000, Verdict.OK),
+        (0xFFFFFFFF, 0, Verdict.UNKNOWN),
     ],
 )
 def test_a_declared_speed_is_what_both_ends_run_at(scene, verdict, host, switch, expected):
@@ -204,3 +206,22 @@ def test_a_speed_told_long_before_the_other_ends_does_not_count(scene, verdict):
 def test_links_from_node_to_node_are_judged_as_any_other(scene, verdict):
     told = scene("n1:eth2 - n2:eth2", "n1:eth3 - n2:eth3").heard("n1:eth2", "n2:eth3").heard("n2:eth2", "n1:eth3")
     assert [verdict(told, index).verdict for index in (0, 1)] == [Verdict.SWAPPED, Verdict.SWAPPED]
+
+
+def test_a_port_that_hears_itself_is_no_witness(scene, verdict):
+    found = verdict(scene(A).heard("sw1:p2", "sw1:p2").heard("n1:eth1", "sw1:p2"))
+    assert (found.verdict, found.witness) == (Verdict.OK, "LLDP heard by n1")
+
+
+def test_a_missing_cable_is_fitted_by_the_word_of_its_host_alone_and_not_by_a_switchs(scene, now):
+    silent = scene(A).port("n1:eth1", up=False)
+    asleep = scene(A).port("sw1:p2", up=False).awake("n1")
+    assert [str(step) for step in judge(silent.plant, silent.evidence, now).steps] == [
+        "Fit, or mend, the cable from n1:eth1 to sw1:p2"
+    ]
+    assert judge(asleep.plant, asleep.evidence, now).steps == []
+
+
+def test_a_host_that_nobody_looked_at_gets_no_new_cable_while_its_port_holds_anothers(scene, now):
+    told = scene(A, B).heard("n1:eth1", "sw1:p4")
+    assert [step.do for step in judge(told.plant, told.evidence, now).steps] == ["move"]
