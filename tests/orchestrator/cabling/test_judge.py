@@ -100,6 +100,7 @@ def test_a_port_that_is_switched_off_or_up_without_a_name_is_unknown(scene, verd
     assert "switched off" in off.says
 
 
+@pytest.mark.fault("F34", "switch")
 def test_an_older_sighting_gives_way_once_it_had_expired(scene, verdict):
     moved = scene(A, B).heard("n1:eth1", "sw1:p2", ago=3600).heard("sw1:p4", "n1:eth1")
     found = verdict(moved)
@@ -117,6 +118,7 @@ def test_within_the_time_to_live_two_words_are_a_dispute_and_nothing_is_moved(sc
     assert bool(judged.steps) is (verdict_of is not Verdict.UNKNOWN)
 
 
+@pytest.mark.fault("F34", "switch")
 def test_a_dispute_says_who_says_what(scene, verdict):
     found = verdict(scene(A, B).heard("n1:eth1", "sw1:p2").heard("sw1:p4", "n1:eth1"))
     assert "n1:eth1 heard sw1:p2 now; sw1:p4 heard n1:eth1 now" in found.says
@@ -127,6 +129,7 @@ def test_a_frames_own_time_to_live_counts(scene, verdict):
     assert verdict(told).verdict is Verdict.SWAPPED
 
 
+@pytest.mark.fault("F34", "switch")
 def test_a_neighbour_kept_by_a_port_that_is_down_is_not_there(scene, verdict):
     told = scene(A).heard("sw1:p2", "n1:eth1").port("sw1:p2", up=False).awake("n1")
     found = verdict(told)

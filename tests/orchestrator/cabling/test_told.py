@@ -14,6 +14,7 @@ def who(lab):
     return lambda **told: str(directory.who(Told(**told)))
 
 
+@pytest.mark.quirk(110)
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
@@ -40,6 +41,7 @@ def test_a_neighbour_is_known_by_mac_or_name_whatever_its_subtype(who, told, exp
     assert who(**told) == expected
 
 
+@pytest.mark.quirk(111)
 @pytest.mark.parametrize(
     ("name", "known", "expected"),
     [

@@ -147,6 +147,7 @@ def test_a_driven_switch_looks_again_at_an_installed_host(world, job, heard, por
     assert "LLDP heard by sw1" in seen.witness
 
 
+@pytest.mark.fault("F34", "switch")
 def test_a_cable_pulled_from_a_running_host_is_found_missing(world, job, heard):
     heard("swp1", "swp2", ago=timedelta(days=3))
     tor = Tor({"swp1": MACS[0]})
@@ -164,6 +165,7 @@ def test_a_switch_that_does_not_answer_is_an_error_and_no_verdict(world, job, he
         cables.ends(world(silent, state="active"), job)
 
 
+@pytest.mark.fault("F34", "switch")
 def test_an_installed_host_is_not_rebooted_for_cables_that_its_switch_sees(world, job, heard, called_home):
     heard("swp1", "swp2", ago=timedelta(days=3))
     job.generation = 2
