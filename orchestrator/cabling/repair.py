@@ -14,7 +14,7 @@ from orchestrator.cabling.model import Cable, Do, Plant, Repair, Step
 
 @dataclass(frozen=True)
 class Found:
-    """`far` holds each found pair from both ends; `looked`: ends that were looked at, whoever is there."""
+    """`far` holds each found pair from both ends; `looked`: ends that were looked at, and all of those."""
 
     plant: Plant
     far: Mapping[Endpoint, Endpoint]
@@ -31,7 +31,7 @@ class _Chain:
 
     @property
     def ring(self) -> bool:
-        return len(self.ends) > 2 and self.ends[0] == self.ends[-1]
+        return self.ends[0] == self.ends[-1]
 
     @property
     def found(self) -> range:
@@ -172,7 +172,7 @@ def _ordered(found: Found, way: _Way) -> Iterator[Step]:
             yield Step(Do.HOLD, free.stays, out=free.out)
             taken.discard(free.out)
             continue
-        unseen = free.into not in found.looked and free.into not in found.far
+        unseen = free.into not in found.looked
         if free in held:
             held.remove(free)
             yield Step(Do.PLUG, free.stays, None, free.into, free.cable, unseen)

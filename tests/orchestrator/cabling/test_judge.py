@@ -110,7 +110,7 @@ def test_an_older_sighting_gives_way_once_it_had_expired(scene, verdict):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("ago", "verdict_of"), [(90, Verdict.UNKNOWN), (121, Verdict.SWAPPED)])
+@pytest.mark.parametrize(("ago", "verdict_of"), [(120, Verdict.UNKNOWN), (121, Verdict.SWAPPED)])
 def test_within_the_time_to_live_two_words_are_a_dispute_and_nothing_is_moved(scene, now, ago, verdict_of):
     told = scene(A, B).heard("n1:eth1", "sw1:p2", ago=ago).heard("sw1:p4", "n1:eth1")
     judged = judge(told.plant, told.evidence, now)
@@ -142,6 +142,12 @@ def test_lldp_counts_before_the_mac_table(scene, verdict):
     found = verdict(told)
     assert found.verdict is Verdict.OK
     assert "which counts" in found.findings[0]
+
+
+@pytest.mark.parametrize(("ago", "verdict_of"), [(120, Verdict.OK), (121, Verdict.SWAPPED)])
+def test_the_mac_table_counts_against_lldp_that_had_expired_by_then(scene, verdict, ago, verdict_of):
+    told = scene(A, B).heard("n1:eth1", "sw1:p2", ago=ago).heard("sw1:p4", "n1:eth1", means=Means.MAC)
+    assert verdict(told).verdict is verdict_of
 
 
 def test_two_of_ours_on_one_port_are_a_dispute_and_a_stranger_beside_ours_is_not(scene, verdict):
