@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from inventory.checks.addressing import addressing
 from inventory.checks.cabling import cabling
+from inventory.checks.first_boot import first_boot
 from inventory.checks.identity import identity
 from inventory.checks.profiles import profiles
 from inventory.checks.racking import racking
@@ -18,4 +19,5 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     addressing,
     cabling,
     profiles,
+    first_boot,
 )

@@ -35,7 +35,7 @@ def addressing(draft: Draft) -> Iterator[Problem]:
     yield from _overlaps(_prefixes(draft), "give each network its own prefix")
     for name, network in draft.networks.items():
         yield from _network(draft, name, network)
-    uses = [*_served(draft), *_worn(draft)]
+    uses = [*_served(draft), *_worn(draft), *_first_boots(draft)]
     for use in uses:
         yield from _misplaced(draft, use)
     claims = [Claim(str(use.address), use.by, use.place) for use in uses]
@@ -101,6 +101,13 @@ def _worn(draft: Draft) -> Iterator[_Use]:
             for index, address in enumerate(nic.addresses):
                 place = draft.place("nodes", name, "nics", at, "addresses", index, "address")
                 yield _Use(address.address, address.network, f"{name}:{nic.name}", place)
+
+
+def _first_boots(draft: Draft) -> Iterator[_Use]:
+    for name, switch in draft.switches.items():
+        if switch.first_boot is not None and draft.provisioning is not None:
+            place = draft.place("switches", name, "first_boot", "address")
+            yield _Use(switch.first_boot.address, draft.provisioning.network, name, place)
 
 
 def _misplaced(draft: Draft, use: _Use) -> Iterator[Problem]:
