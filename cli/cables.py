@@ -1,6 +1,6 @@
 """`anneal cables`: what is wired how, by whom that was seen, and what to do with the hands."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from cli.exits import Exit
 from cli.output import Format, Output, emit, print_document
 from cli.site import SiteDirectory, count
-from cli.targets import nodes_named
+from cli.targets import chosen_devices
 from cli.works import StateDirectory, open_works
 
 if TYPE_CHECKING:
@@ -121,21 +121,14 @@ def _sheets(works: "Record", made: "Order", paper: Paper, *, whole: bool) -> lis
     return [svg(drawn)] if whole else [svg([page]) for page in drawn]
 
 
-def _seen(works: "Record", targets: Collection[str] | None, *, now: bool) -> "Seen":
+def _seen(works: "Record", targets: Sequence[str] | None, *, now: bool) -> "Seen":
     """`--now` says on standard error which switches did not answer, or that there was none to ask."""
-    seen = works.witnesses.judge(_devices(works, list(targets or ())), ask=now)
+    seen = works.witnesses.judge(chosen_devices(works, targets or ()), ask=now)
     for error in seen.errors.values():
         typer.echo(str(error), err=True)
     if now and not seen.asked and not seen.errors:
         typer.echo("no switch of these is driven: this is what is recorded", err=True)
     return seen
-
-
-def _devices(works: "Record", words: list[str]) -> Collection[str]:
-    if not words:
-        return works.site.nodes.keys() | works.site.switches.keys()
-    switches = {word for word in words if word in works.site.switches}
-    return switches | set(nodes_named(works, [word for word in words if word not in switches]))
 
 
 def _row(one: "CableVerdict") -> dict[str, JsonValue]:
