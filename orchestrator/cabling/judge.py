@@ -23,6 +23,7 @@ from orchestrator.cabling.repair import Found, repairs
 from orchestrator.cabling.weigh import Joined, weigh
 
 NOBODY = "nobody"
+MOST_STEPS = 8  # in one sentence
 SPEED_UNKNOWN = 0xFFFFFFFF  # linux/ethtool.h: what a port without a link tells as its speed, as a number without sign
 
 
@@ -188,7 +189,8 @@ def _words(speed_mbps: int | None) -> str:
 
 
 def _steps_of(cable: Cable, plan: Repair) -> list[str]:
-    """All of a ring's; of a chain those that this cable needs."""
-    if plan.ring:
+    """All of a ring's, unless they are many; of a chain those that this cable needs."""
+    if plan.ring and len(plan.steps) <= MOST_STEPS:
         return [str(step) for step in plan.steps]
-    return [str(step) for step in plan.steps if step.cable == cable or set(cable.ends) & {step.out, step.into}]
+    own = [str(step) for step in plan.steps if step.cable == cable or set(cable.ends) & {step.out, step.into}]
+    return [*own, "All of it in order: anneal cables print"] if plan.ring else own

@@ -54,6 +54,19 @@ def test_three_rotated_cables_are_named_whole(scene, verdict):
     assert "3 are rotated" in found.says
 
 
+def test_a_long_rotation_names_every_cable_and_the_steps_of_its_own_alone(scene, verdict):
+    cables = [f"n{number}:eth1 - sw1:p{number}" for number in range(9)]
+    rotated = scene(*cables)
+    for number in range(9):
+        rotated.heard(f"n{number}:eth1", f"sw1:p{(number + 1) % 9}")
+    says = verdict(rotated, 4).says
+    assert all(f"cable {one} ends at" in says for one in cables)
+    assert "9 are rotated" in says
+    assert "Move the cable from n4:eth1 at sw1:p5: that end to sw1:p4" in says
+    assert "n7:eth1 at" not in says
+    assert "anneal cables print" in says
+
+
 def test_a_cable_on_anothers_port_names_both_even_before_the_other_was_heard(scene, verdict):
     found = verdict(scene(A, B).heard("n1:eth1", "sw1:p4"))
     assert found.verdict is Verdict.SWAPPED
