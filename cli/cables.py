@@ -39,7 +39,7 @@ Ends = Annotated[
         show_default=False,
     ),
 ]
-Now = Annotated[bool, typer.Option("--now", help="Ask the driven switches now. Writes nothing to them.")]
+Now = Annotated[bool, typer.Option("--now", help="Ask driven switches and installed systems now; no write.")]
 
 
 @app.command()
@@ -50,7 +50,7 @@ def check(
     state: StateDirectory = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Give a verdict on each cable, by the newest evidence. Exit 5 where one is not OK, 69 where a switch is silent."""
+    """Give a verdict on each cable, by the newest evidence. Exit 5 where one is not OK, 69 where somebody is silent."""
     works = open_works(site, state)
     seen = _seen(works, targets, now=now)
     verdicts = seen.judgement.verdicts
@@ -122,12 +122,12 @@ def _sheets(works: "Record", made: "Order", paper: Paper, *, whole: bool) -> lis
 
 
 def _seen(works: "Record", targets: Sequence[str] | None, *, now: bool) -> "Seen":
-    """`--now` says on standard error which switches did not answer, or that there was none to ask."""
+    """`--now` says on standard error who did not answer, or that there was nobody to ask."""
     seen = works.witnesses.judge(chosen_devices(works, targets or ()), ask=now)
     for error in seen.errors.values():
         typer.echo(str(error), err=True)
     if now and not seen.asked and not seen.errors:
-        typer.echo("no switch of these is driven: this is what is recorded", err=True)
+        typer.echo("no switch of these is driven, and no system has lldpd: this is what is recorded", err=True)
     return seen
 
 

@@ -91,13 +91,13 @@ def ask(switch: Switch, at: datetime) -> SwitchSeen:
             )
             for port in switch.ports()
         ),
-        neighbours=tuple(NeighbourTold(at_port=one.port, told=_told(one)) for one in switch.neighbours()),
+        neighbours=tuple(NeighbourTold(at_port=one.port, told=told_by(one)) for one in switch.neighbours()),
         learned=tuple(LearnedTold(mac=row.mac, port=row.port) for row in _learned(switch) if not row.static),
         lags=_lags(switch),
     )
 
 
-def _told(one: Neighbour) -> Told:
+def told_by(one: Neighbour) -> Told:
     """Anybody may be plugged in there, and say anything."""
     return Told(
         chassis=plain(one.chassis_id) if one.chassis_id else None,

@@ -76,7 +76,8 @@ class _Bench:
         return CableVerdict(cable, verdict, says, witness or self._witness(cable), found, tuple(findings))
 
     def _witness(self, cable: Cable) -> str:
-        told = [one.witness(self.now) for end in cable.ends for one in self.joined.by.get(end, ())]
+        seen = [one for end in cable.ends for one in self.joined.by.get(end, ())]
+        told = [one.witness(self.now) for one in sorted(seen, key=lambda one: one.at, reverse=True)]
         looked = [
             f"{end.device}, which looked {ago(self.evidence.ports[end].at, self.now)}"
             for end in cable.ends

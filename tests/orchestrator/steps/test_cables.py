@@ -9,12 +9,14 @@ from sqlalchemy import insert
 
 from drivers.ability.switch import Neighbour, PortIdKind, SwitchPort
 from drivers.errors import Unreachable
+from drivers.host_wires import Wire
 from inventory.model import Link
 from inventory.switch import Switch
 from orchestrator.agent.tables import INSPECTION
 from orchestrator.boot.tables import PHONE_HOME
 from orchestrator.engine.status import Row
 from orchestrator.errors import StepFailed
+from orchestrator.hostviews import HostSeen, unasked
 from orchestrator.steps import cables
 from orchestrator.steps.world import World
 from orchestrator.store import now
@@ -58,8 +60,8 @@ def cabled(site):
 def world(cabled, store, images, services):
     """With a switch driven by `opener`, and the role in this state."""
 
-    def made(opener=undriven, state="transition", standing=None):
-        witnesses = Witnesses(cabled, services.agents, SwitchViews(store, opener), lambda _: standing or {})
+    def made(opener=undriven, state="transition", standing=None, ask_host=unasked):
+        witnesses = Witnesses(cabled, services.agents, SwitchViews(store, opener), lambda _: standing or {}, ask_host)
         return World(
             site=cabled,
             store=store,
@@ -178,3 +180,38 @@ def test_an_installed_host_is_not_rebooted_for_cables_that_its_switch_sees(world
 def test_the_first_time_nothing_is_booted_anew(world, job):
     assert cables.look_again(world(), job) is None
     assert job.intents == {}
+
+
+def system(*ports, up=True):
+    """An installed system whose lldpd hears these ports of sw1; without any it has no lldpd."""
+    heard = [Neighbour(f"eth{index}", "b8:ce", "sw1", PortIdKind.NAME, port) for index, port in enumerate(ports)]
+    wires = (Wire("eth0", up, 25_000), Wire("eth1", up, 25_000))
+    return lambda _: HostSeen(now(), wires, tuple(heard) if ports else None)
+
+
+@pytest.mark.parametrize(("ports", "holds"), [(("swp1", "swp2"), True), (("swp2", "swp1"), False)])
+def test_an_installed_systems_own_lldpd_looks_again(world, job, heard, called_home, ports, holds):
+    heard("swp1", "swp2", ago=timedelta(days=3))
+    seen = cables.ends(world(state="active", ask_host=system(*ports)), job)
+    assert (seen.holds, seen.witness.split("; ")[0]) == (holds, "LLDP heard by r1-n01")
+    job.generation = 2
+    with pytest.raises(StepFailed, match="is not rebooted for that"):
+        cables.look_again(world(ask_host=system(*ports)), job)
+
+
+def test_a_system_without_lldpd_is_no_second_look_but_tells_of_a_dead_wire(world, job, heard):
+    heard("swp1", "swp2", ago=timedelta(days=3))
+    with pytest.raises(StepFailed, match="no lldpd that we may ask"):
+        cables.ends(world(state="active", ask_host=system()), job)
+    assert not cables.ends(world(ask_host=system(up=False)), job).holds
+
+
+def test_a_host_that_does_not_answer_is_the_reason_why_nobody_looked(world, job, heard):
+    def silent(node):
+        raise Unreachable(node.name, "no answer", "look at it")
+
+    heard("swp1", "swp2", ago=timedelta(days=3))
+    with pytest.raises(Unreachable, match="r1-n01: no answer"):
+        cables.ends(world(state="active", ask_host=silent), job)
+    tor = Tor({"swp1": MACS[0], "swp2": MACS[1]})
+    assert cables.ends(world(lambda _: closing(tor), state="active", ask_host=silent), job).holds
