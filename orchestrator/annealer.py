@@ -7,6 +7,7 @@ to that one.
 import fcntl
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from orchestrator.boot.services import Services
 from orchestrator.engine import status
 from orchestrator.engine.loop import Engine
 from orchestrator.engine.vertex import Limits, Vertex
+from orchestrator.hostviews import HostViews
 from orchestrator.image.store import ImageStore
 from orchestrator.passwords import Passwords
 from orchestrator.pins import PinTable
@@ -43,6 +45,8 @@ class Annealer(Record):
         super().__init__(loaded, state)
         passwords = Passwords(self.state / "secrets")
         self.bmcs = Bmcs(Vaults(directory), PinTable(self.store), SessionTable(self.store), passwords)
+        hosts = HostViews(self.site, self.agents, self.phone_homes, self.state / "ssh")
+        self.witnesses = replace(self.witnesses, ask_host=hosts.look)
         self._engine: Engine | None = None
 
     def apply(self, plan: Plan, consented: Collection[str], by: str) -> None:
@@ -105,12 +109,10 @@ class Annealer(Record):
             images=images,
             services=services,
             playbooks=playbooks,
-            standing=self._states_of,
+            standing=self.states_of,
             on_node=self._rows_of,
+            witnesses=self.witnesses,
         )
-
-    def _states_of(self, role: str) -> Mapping[str, str]:
-        return status.states_of(self.store, role)
 
     def _rows_of(self, node: str) -> Mapping[str, status.Row]:
         return status.rows_of(self.store, node)

@@ -6,7 +6,20 @@ from types import MappingProxyType
 
 from orchestrator.errors import BadRole
 from orchestrator.roles import Means, Role, Roles
-from orchestrator.steps import bios, bmc, bmc_setup, boot_mode, firmware, host, install, netboot, raid, ramdisk, staged
+from orchestrator.steps import (
+    bios,
+    bmc,
+    bmc_setup,
+    boot_mode,
+    cables,
+    firmware,
+    host,
+    install,
+    netboot,
+    raid,
+    ramdisk,
+    staged,
+)
 from orchestrator.steps.world import World
 from orchestrator.work import AtStake, Job, Observation, Park, Task
 
@@ -23,7 +36,7 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
         ("driver", "bios.settings"): bios.configured,
         ("driver", "raid.volumes"): raid.configured,
         ("agent", "inspection"): ramdisk.inspection,
-        ("agent", "cables"): ramdisk.cables,
+        ("driver", "cables.ends"): cables.ends,
         ("agent", "disks"): ramdisk.disks,
         ("agent", "phone-home"): install.phone_home,
         ("driver", "host.login"): host.login,
@@ -37,7 +50,7 @@ ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
         ("driver", "staged.bring"): staged.bring,
         ("driver", "raid.make"): raid.make,
         ("netboot", "agent"): netboot.ensure_agent,
-        ("netboot", "look-again"): ramdisk.look_again,
+        ("netboot", "look-again"): cables.look_again,
         ("agent", "erase-metadata"): ramdisk.erase_metadata,
         ("agent", "write-image"): install.write_image,
     }

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
 
 from drivers.host import Host
 from drivers.wire.ssh import Access
@@ -15,11 +14,11 @@ from orchestrator.bmcs import Bmcs
 from orchestrator.boot.configdrive import USER
 from orchestrator.boot.phonehome import Home
 from orchestrator.boot.services import Services
-from orchestrator.cabling import Cable
 from orchestrator.engine.status import Row
 from orchestrator.errors import StepFailed
 from orchestrator.image.store import ImageStore
 from orchestrator.store import Store
+from orchestrator.witnesses import Witnesses
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,7 @@ class World:
     playbooks: Playbooks
     standing: Callable[[str], Mapping[str, str]]
     on_node: Callable[[str], Mapping[str, Row]]
-
-    @cached_property
-    def cables(self) -> tuple[Cable, ...]:
-        """Every declared cable that has a node at one end."""
-        ends = [pair for link in self.site.links for pair in ((link.a, link.b), (link.b, link.a))]
-        return tuple(
-            Cable((near.device, near.port), (far.device, far.port))
-            for near, far in ends
-            if near.device in self.site.nodes
-        )
+    witnesses: Witnesses
 
     def host(self, node: Node) -> AbstractContextManager[Host]:
         """The installed system over SSH, by the host key that it phoned home."""
