@@ -36,7 +36,7 @@ class Image(Model):
     """A ramdisk or an operating system in the image store."""
 
     name: Name
-    kind: Literal["os", "ramdisk"]
+    kind: Literal["os", "ramdisk", "nos"]
     artefact: str = Field(
         pattern="^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$", description="Its name in the image store (`anneal image list`)."
     )

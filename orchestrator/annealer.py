@@ -81,7 +81,7 @@ class Annealer(Record):
                 return
             self.bmcs.end_left(self.site.nodes.values())
             store = ImageStore(images)
-            with Services(self.site, self.store, self.state, store) as services:
+            with Services(self.site, self.store, self.state, store, self.bmcs.vaults.root) as services:
                 workshop = self._workshop(services, store)
                 self._engine = self._new_engine(tasks(self.roles, workshop))
                 self._engine.start()

@@ -45,7 +45,7 @@ def lines(found: PortSettings, wanted: PortSettings) -> tuple[Line, ...]:
 
 def lacking(wanted: SwitchIntent, found: Found, vlans: Collection[int]) -> dict[str, tuple[Line, ...]]:
     """By port, what is not as wanted; by `VLAN n`, those that are not there. Empty where all holds."""
-    told = {
+    told: dict[str, tuple[Line, ...]] = {
         f"VLAN {vlan}": (Line("it", "not there", name),) for vlan, name in wanted.vlans.items() if vlan not in vlans
     }
     for name, one in wanted.ports.items():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from inventory.checks.addressing import addressing
 from inventory.checks.bonding import bonding
 from inventory.checks.cabling import cabling
+from inventory.checks.first_boot import first_boot
 from inventory.checks.identity import identity
 from inventory.checks.profiles import profiles
 from inventory.checks.racking import racking
@@ -22,4 +23,5 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     cabling,
     switching,
     profiles,
+    first_boot,
 )

@@ -8,6 +8,7 @@ from inventory.address import Ip, Prefix
 from inventory.draft import Claim, Draft, clashes
 from inventory.errors import Place, Problem
 from inventory.network import Network
+from inventory.switch import Switch
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def addressing(draft: Draft) -> Iterator[Problem]:
     yield from _overlaps(_prefixes(draft), "give each network its own prefix")
     for name, network in draft.networks.items():
         yield from _network(draft, name, network)
-    uses = [*_served(draft), *_worn(draft)]
+    uses = [*_served(draft), *_worn(draft), *_first_boots(draft)]
     for use in uses:
         yield from _misplaced(draft, use)
     claims = [Claim(str(use.address), use.by, use.place) for use in uses]
@@ -107,6 +108,13 @@ def _worn(draft: Draft) -> Iterator[_Use]:
                 yield _Use(address.address, address.network, f"{name}:{bond.name}", place)
 
 
+def _first_boots(draft: Draft) -> Iterator[_Use]:
+    for name, switch in draft.switches.items():
+        if switch.first_boot is not None and draft.provisioning is not None:
+            place = draft.place("switches", name, "first_boot", "address")
+            yield _Use(switch.first_boot.address, draft.provisioning.network, name, place)
+
+
 def _misplaced(draft: Draft, use: _Use) -> Iterator[Problem]:
     network = draft.networks.get(use.network)
     if network is None:
@@ -131,6 +139,12 @@ def _unfit(place: Place, who: str, address: Ip, prefix: Prefix) -> Iterator[Prob
         yield Problem(place, f"{who} is the broadcast address of {prefix}", "choose one before it")
 
 
+def _is_served(switch: Switch) -> bool:
+    """It is managed at the address that its first boot gets: that is claimed once."""
+    given = switch.first_boot.address if switch.first_boot is not None else None
+    return switch.management is not None and switch.management.address.host == str(given)
+
+
 def _managed_hosts(draft: Draft) -> Iterator[Claim]:
     """One claim per host: several BMCs and switches at one address with ports of their own are no clash."""
     told = [
@@ -140,7 +154,7 @@ def _managed_hosts(draft: Draft) -> Iterator[Claim]:
     told += [
         (switch.management.address.host, f"switch {name}", draft.place("switches", name, "management", "address"))
         for name, switch in draft.switches.items()
-        if switch.management is not None
+        if switch.management is not None and not _is_served(switch)
     ]
     seen: set[Ip] = set()
     for host, by, place in told:

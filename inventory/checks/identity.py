@@ -41,6 +41,9 @@ def _macs(draft: Draft) -> Iterator[Claim]:
     for name, node in draft.nodes.items():
         for index, nic in enumerate(node.nics):
             yield Claim(nic.mac, f"{name}:{nic.name}", draft.place("nodes", name, "nics", index, "mac"))
+    for name, switch in draft.switches.items():
+        if switch.first_boot is not None:
+            yield Claim(switch.first_boot.mac, name, draft.place("switches", name, "first_boot", "mac"))
 
 
 def _bmcs(draft: Draft) -> Iterator[Claim]:

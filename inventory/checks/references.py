@@ -19,11 +19,17 @@ def references(draft: Draft) -> Iterator[Problem]:
             yield from _unknown(draft, "group", group, ("nodes", name, "groups", index))
         yield from _image(draft, "os", node.image, ("nodes", name, "image"))
         yield from _networks(draft, node)
-    for name, switch in draft.switches.items():
-        yield from _unknown(draft, "rack", switch.rack, ("switches", name, "rack"))
+    yield from _of_switches(draft)
     if draft.provisioning is not None:
         yield from _unknown(draft, "network", draft.provisioning.network, ("site", "provisioning", "network"))
         yield from _image(draft, "ramdisk", draft.provisioning.ramdisk, ("site", "provisioning", "ramdisk"))
+
+
+def _of_switches(draft: Draft) -> Iterator[Problem]:
+    for name, switch in draft.switches.items():
+        yield from _unknown(draft, "rack", switch.rack, ("switches", name, "rack"))
+        if switch.first_boot is not None and switch.first_boot.installer is not None:
+            yield from _image(draft, "nos", switch.first_boot.installer, ("switches", name, "first_boot", "installer"))
 
 
 def roles(draft: Draft, known: frozenset[str]) -> Iterator[Problem]:

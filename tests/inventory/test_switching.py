@@ -190,3 +190,11 @@ def test_a_missing_secret_of_a_switch_is_named_at_its_line(write, spoil, monkeyp
     loaded = load(write({"site.yaml": spoil(SWITCH, DRIVEN)}))
     found = missing_secrets(loaded, Vaults(tmp_path))
     assert [(one.place.line, "id" in one.says) for one in found] == [(29, True)]
+
+
+def test_a_switch_is_managed_at_the_address_that_its_first_boot_gave_it(says, write):
+    write({"a.sh": "true"})
+    served = (
+        DRIVEN[:-1] + ", first_boot: {mac: 52:54:00:00:09:09, address: 10.0.0.9, sections: [{name: a, script: a.sh}]}}"
+    )
+    assert says(switch=served.replace("address: 10.9.0.9", "address: 10.0.0.9")) == []

@@ -131,7 +131,7 @@ NAMES = [f"swp{number}" for number in range(6)]
 def test_at_no_instant_are_all_members_of_a_bond_down(found, told, bonds, linked):
     wanted = SwitchIntent(
         {
-            name: PortIntent(name, "n1", name, bond, True, one)
+            name: PortIntent(name, "n1", name, bond, boots=True, settings=one)
             for name, bond, one in zip(NAMES, bonds, told, strict=True)
         }
     )

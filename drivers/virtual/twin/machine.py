@@ -225,6 +225,12 @@ class Machine:
         self.powered_at = time.monotonic()
 
     @property
+    def undiscovered(self) -> bool:
+        """Whether F12 has it hide its devices, as long as POST goes on."""
+        posting = self.power is not Power.OFF and self.stage in (Stage.POST, Stage.OFF)
+        return posting and self.manners.on("F12", "discover") is not None
+
+    @property
     def post_state(self) -> str:
         """In iLO's words (Oem.Hpe.PostState)."""
         if self.power is Power.OFF:
