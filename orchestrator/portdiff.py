@@ -28,19 +28,28 @@ class Line:
 
 
 def lines(found: PortSettings, wanted: PortSettings) -> tuple[Line, ...]:
-    """The settings that differ. Of a port that is to be off, nothing else matters."""
-    told = [Line("port", _state(found), _state(wanted))]
-    if wanted.enabled:
-        told += [
-            Line("untagged VLAN", _vlan(found.untagged), _vlan(wanted.untagged)),
-            Line("tagged VLANs", _vlans(found.tagged), _vlans(wanted.tagged)),
-            Line("LAG", _lag(found.lag), _lag(wanted.lag)),
-        ]
-        if None not in (found.mtu, wanted.mtu):
-            told.append(Line("MTU", str(found.mtu), str(wanted.mtu)))
-        if None not in (found.edge, wanted.edge):
-            told.append(Line("edge port", *("yes" if one else "no" for one in (found.edge, wanted.edge))))
-    return tuple(one for one in told if one.then != one.present)
+    """The settings that differ."""
+    then, present = _spelled(found), spelled(wanted)
+    return tuple(Line(name, then[name], text) for name, text in present.items() if then.get(name, text) != text)
+
+
+def spelled(settings: PortSettings) -> dict[str, str]:
+    """Each setting as a person reads it; without what is not told. Of a port that is to be off, nothing else."""
+    return _spelled(settings) if settings.enabled else {"port": "off"}
+
+
+def _spelled(settings: PortSettings) -> dict[str, str]:
+    told = {
+        "port": "on" if settings.enabled else "off",
+        "untagged VLAN": "none" if settings.untagged is None else str(settings.untagged),
+        "tagged VLANs": ", ".join(str(vlan) for vlan in sorted(settings.tagged)) or "none",
+        "LAG": _lag(settings.lag),
+    }
+    if settings.mtu is not None:
+        told["MTU"] = str(settings.mtu)
+    if settings.edge is not None:
+        told["edge port"] = "yes" if settings.edge else "no"
+    return told
 
 
 def lacking(wanted: SwitchIntent, found: Found, vlans: Collection[int]) -> dict[str, tuple[Line, ...]]:
@@ -62,15 +71,22 @@ def in_words(switch: str, told: Mapping[str, Sequence[Line]]) -> str:
 
 
 def unbootable(wanted: SwitchIntent, found: Found) -> Iterator[str]:
-    """Why firmware would not get through at a port that it boots by, in words (quirks 112 and 113)."""
+    """Why firmware would not get through at a port that it boots by, in words (quirks 112, 113 and 118)."""
     for name, one in wanted.ports.items():
         seen = found.get(name)
-        if seen is None or not one.boots:
-            continue
-        if seen.edge is False:
-            yield f"{name} ({one.node}:{one.nic}) is no edge port: spanning tree outlasts the patience of firmware"
-        if seen.lag is not None and not seen.lag.fallback:
-            yield f"{name} ({one.node}:{one.nic}) is in LAG {seen.lag.number} without fallback: no LACP, no boot"
+        if seen is not None and one.boots:
+            yield from (f"{name} ({one.node}:{one.nic}) {why}" for why in _hurdles(seen, one.settings))
+
+
+def _hurdles(seen: PortSettings, wanted: PortSettings) -> Iterator[str]:
+    if not seen.enabled:
+        yield "is off"
+    if seen.untagged != wanted.untagged:
+        yield f"has {seen.untagged or 'no VLAN'} untagged, and it boots from {wanted.untagged}"
+    if seen.edge is False:
+        yield "is no edge port: spanning tree outlasts the patience of firmware"
+    if seen.lag is not None and not seen.lag.fallback:
+        yield f"is in LAG {seen.lag.number} without fallback: firmware speaks no LACP"
 
 
 def occupied(wanted: SwitchIntent, lags: Sequence[Lag]) -> Iterator[str]:
@@ -139,18 +155,6 @@ def _number(lag: str) -> int | None:
 
 def _number_of(lag: LagWanted | None) -> int | None:
     return lag.number if lag is not None else None
-
-
-def _state(settings: PortSettings) -> str:
-    return "on" if settings.enabled else "off"
-
-
-def _vlan(vlan: int | None) -> str:
-    return "none" if vlan is None else str(vlan)
-
-
-def _vlans(vlans: Collection[int]) -> str:
-    return ", ".join(str(vlan) for vlan in sorted(vlans)) or "none"
 
 
 def _lag(lag: LagWanted | None) -> str:

@@ -91,11 +91,14 @@ def _ordered(value: JsonValue) -> JsonValue:
             return value
 
 
-def allowed(site: Site, switch: str) -> frozenset[str]:
-    """The ports that may be changed at all: a cable of a node ends there, and it is no uplink."""
-    declared = site.switches[switch]
-    ends = {end for link in site.links for end in _ends(site, link.a, link.b) if end.device == switch}
-    return frozenset(end.port for end in ends) & frozenset(declared.ports) - frozenset(declared.uplinks)
+def allowed(site: Site) -> Mapping[str, frozenset[str]]:
+    """By switch, the ports that may be changed at all: a cable of a node ends there, and it is no uplink."""
+    ends: dict[str, set[str]] = {name: set() for name in site.switches}
+    for end in (end for link in site.links for end in _ends(site, link.a, link.b)):
+        if end.device in ends:
+            ends[end.device].add(end.port)
+    declared = {name: frozenset(one.ports) - frozenset(one.uplinks) for name, one in site.switches.items()}
+    return {name: frozenset(found) & declared[name] for name, found in ends.items()}
 
 
 def intents(site: Site, node: Node, phase: Phase, tenancy: Tenancy | None = None) -> Intents:

@@ -61,14 +61,29 @@ def test_a_missing_vlan_and_a_missing_port_are_named():
     )
 
 
-def test_a_port_that_boots_needs_edge_and_fallback_as_read_back():
-    wanted = intent(bond0_swp1=WANTED, bond1_swp2=WANTED)
-    found = {"swp1": changed(edge=False), "swp2": changed(lag=LagWanted(3, fallback=False))}
-    first, second = unbootable(wanted, found)
-    assert first.startswith("swp1 (n1:nic-swp1) is no edge port")
-    assert second.startswith("swp2 (n1:nic-swp2) is in LAG 3 without fallback")
-    assert list(unbootable(intent(boots=False, bond0_swp1=WANTED, bond1_swp2=WANTED), found)) == []
-    assert list(unbootable(wanted, {"swp1": WANTED, "swp2": changed(edge=None, lag=None)})) == []
+@pytest.mark.quirk(112)
+@pytest.mark.quirk(113)
+@pytest.mark.quirk(118)
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (changed(edge=False), "is no edge port"),
+        (changed(lag=LagWanted(3, fallback=False)), "is in LAG 3 without fallback"),
+        (changed(untagged=None), "has no VLAN untagged, and it boots from 100"),
+        (changed(untagged=7), "has 7 untagged, and it boots from 100"),
+        (changed(enabled=False), "is off"),
+    ],
+)
+def test_what_keeps_firmware_from_booting_is_said_by_what_is_read_back(found, says):
+    assert [says in one for one in unbootable(intent(bond0_swp1=WANTED), {"swp1": found})] == [True]
+    assert list(unbootable(intent(boots=False, bond0_swp1=WANTED), {"swp1": found})) == []
+
+
+@pytest.mark.parametrize(
+    "found", [WANTED, changed(edge=None), changed(lag=None), changed(tagged=frozenset({5}), mtu=1500)]
+)
+def test_what_firmware_does_not_care_for_keeps_nobody_from_booting(found):
+    assert list(unbootable(intent(bond0_swp1=WANTED), {"swp1": found})) == []
 
 
 @pytest.mark.parametrize(

@@ -241,4 +241,4 @@ def test_no_plan_ever_touches_a_port_outside_its_links(ends, uplinks, members, m
         return
     assert not uplinks & set(ends)
     assert set(told["sw1"].ports) == set(ends)
-    assert allowed(lab, "sw1") == (set(ends) | ({other} if stranger else set())) - uplinks
+    assert allowed(lab)["sw1"] == (set(ends) | ({other} if stranger else set())) - uplinks

@@ -1,0 +1,185 @@
+"""Where switches are read and changed: one session at a time with each, and one commit for all that is wanted there.
+
+Threads that look at one switch at one time share a reading; ports that are wanted within a moment share a change.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from drivers.ability.switch import PortSettings, SwitchDriver
+from drivers.errors import DriverError, NotApplied
+from inventory.model import Site
+from orchestrator import ports
+from orchestrator.errors import StepFailed
+from orchestrator.events import Event
+from orchestrator.portdiff import in_words, lacking, occupied, takes_down, waves
+from orchestrator.ports import SwitchIntent
+from orchestrator.store import Store, now
+from orchestrator.switchlease import changing, free, left
+from orchestrator.switchreading import PortViews, Reading, read
+
+FRESH = timedelta(seconds=2)  # before it was asked for, a reading may have begun
+COMPANY = timedelta(seconds=1)  # how long a change waits for others at its switch
+BACK_WITHIN = timedelta(seconds=60)  # a link comes up in seconds, LACP and an edge port within a few more
+_LOOK = 1.0  # seconds
+
+Open = Callable[[], AbstractContextManager[SwitchDriver]]
+Opener = Callable[[str], AbstractContextManager[SwitchDriver]]
+# One safe commit of these settings and VLANs at a switch, and of no ports but those that are allowed.
+Bring = Callable[[Open, Mapping[str, PortSettings], Mapping[int, str], Collection[str]], None]
+
+
+@dataclass(frozen=True)
+class Along:
+    """What another node wants of a switch now. `spans`: a bond of it has cables at further switches."""
+
+    wanted: SwitchIntent
+    spans: bool
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Ports by name, in so many commits."""
+
+    ports: tuple[str, ...]
+    commits: int
+
+
+@dataclass
+class _Place:
+    """One switch's: `line` is held for each session with it, `turn` by whoever gathers and changes."""
+
+    line: threading.Lock = field(default_factory=threading.Lock)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    last: Reading | None = None
+    changed: datetime | None = None
+
+
+class SwitchDesk:
+    """`opener`: a session with a switch, by its name."""
+
+    def __init__(self, site: Site, store: Store, opener: Opener, bring: Bring) -> None:
+        self._site = site
+        self._store = store
+        self._open = opener
+        self._bring = bring
+        self._views = PortViews(store)
+        self._allowed = ports.allowed(site)
+        self._places: Mapping[str, _Place] = {name: _Place() for name in site.switches}
+
+    def read(self, switch: str) -> Reading:
+        """As it is now, or was a moment ago, and no change of ours since. Driver errors as they come."""
+        asked, place = now(), self._places[switch]
+        with place.line:
+            last = place.last
+            if last is not None and last.began > max(asked - FRESH, place.changed or asked - FRESH):
+                return last
+            return self._look(switch, place)
+
+    @contextmanager
+    def turn(self, switch: str) -> Iterator[bool]:
+        """Whether the switch is ours to change; False, at once, where another thread is at it."""
+        place = self._places[switch]
+        if not place.turn.acquire(blocking=False):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            place.turn.release()
+            with self._store.begin() as connection:
+                self._store.signal(connection, signal(switch))
+
+    def change(self, switch: str, own: SwitchIntent, others: Callable[[], Iterable[Along]]) -> Changed:
+        """Bring what lacks of `own` and, after a moment for company, of `others`. Within `turn`.
+
+        `Held` where another process is at this switch, `StepFailed` for a port or a LAG that is not ours to change;
+        driver errors as they come, and `NotApplied` where a port that forwarded does not come back.
+        """
+        threading.Event().wait(COMPANY.total_seconds())
+        place = self._places[switch]
+        with changing(self._store, switch), place.line:
+            seen = self._look(switch, place)
+            wanted = own
+            for one in others():
+                wanted = wanted if one.spans and _interrupted(one.wanted, seen) else wanted.joined(one.wanted)
+            missing = lacking(wanted, seen.settings, seen.vlans)
+            due = _only(wanted, missing)
+            self._refuse(switch, due, seen)
+            order = waves(due, seen.settings, seen.forwarding) or (frozenset[str](),) * bool(missing)
+            try:
+                for wave in order:
+                    part = replace(due, ports={name: due.ports[name] for name in wave})
+                    self._bring(lambda: self._open(switch), part.settings, part.vlans, self._allowed[switch])
+                    self._come_back(switch, place, _interrupted(part, seen))
+            finally:
+                place.changed = now()
+        return Changed(tuple(sorted(due.ports)), len(order))
+
+    def end_left(self) -> None:
+        """Release what a dead process of ours left open at switches that it was changing; before anything else."""
+        for switch in left(self._store):
+            try:
+                if switch in self._places:
+                    with self._open(switch) as session:
+                        for leftover in session.leftovers():
+                            session.release(leftover)
+            except DriverError as error:
+                self._store.record(Event("switch.left", f"what a dead run left at {switch} is still there: {error}"))
+            free(self._store, switch)
+
+    def _look(self, switch: str, place: _Place) -> Reading:
+        with self._open(switch) as session:
+            place.last = read(session, self._allowed[switch])
+        self._views.keep(switch, place.last)
+        return place.last
+
+    def _refuse(self, switch: str, due: SwitchIntent, seen: Reading) -> None:
+        strange = sorted(set(due.ports) - self._allowed[switch])
+        if strange:
+            what = f"{', '.join(strange)}: an uplink, or no cable of a node ends there; not touched"
+            raise StepFailed(switch, what, "mend links: and uplinks: in the inventory")
+        absent = sorted(set(due.ports) - set(seen.settings))
+        if absent:
+            raise StepFailed(
+                switch, f"it has no port {', '.join(absent)}", "name its ports as it does, in the inventory"
+            )
+        taken = list(occupied(due, seen.lags))
+        if taken:
+            remedy = "free it there, or give the switch another first_lag in the inventory"
+            raise StepFailed(switch, f"{'; '.join(taken)}; it is wanted for others, and not taken over", remedy)
+
+    def _come_back(self, switch: str, place: _Place, gone: Collection[str]) -> None:
+        """Before other members of their bonds go, here or at another switch: these ports forward again."""
+        began = now()
+        while missing := sorted(set(gone) - self._look(switch, place).forwarding) if gone else []:
+            if now() - began > BACK_WITHIN:
+                what = f"{', '.join(missing)} forwarded before the change and did not come back"
+                raise NotApplied(switch, what, "look at its cable and its LACP partner, then plan the node again")
+            threading.Event().wait(_LOOK)
+
+
+def signal(switch: str) -> str:
+    """It comes whenever a change of the switch is over."""
+    return f"switch:{switch}"
+
+
+def _only(wanted: SwitchIntent, missing: Mapping[str, object]) -> SwitchIntent:
+    named = {name: one for name, one in wanted.ports.items() if name in missing}
+    needed = {one.settings.untagged for one in named.values()}.union(*(one.settings.tagged for one in named.values()))
+    vlans = {vlan: name for vlan, name in wanted.vlans.items() if vlan in needed or f"VLAN {vlan}" in missing}
+    return SwitchIntent(named, vlans)
+
+
+def _interrupted(wanted: SwitchIntent, seen: Reading) -> frozenset[str]:
+    """Ports that forward now, are to do so again, and do not in between."""
+    there = {name: told for name, told in wanted.settings.items() if name in seen.forwarding and told.enabled}
+    return frozenset(name for name, told in there.items() if takes_down(seen.settings.get(name), told))
+
+
+def words(switch: str, wanted: SwitchIntent, seen: Reading) -> str:
+    """What lacks, port by port; empty where all holds."""
+    return in_words(switch, lacking(wanted, seen.settings, seen.vlans))
