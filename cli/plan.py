@@ -97,7 +97,7 @@ def _show_switch(change: "SwitchChange") -> None:
         typer.echo(f"  + VLAN {vlan}")
     for port in change.ports:
         seen = "" if port.read else "; not looked at yet"
-        typer.echo(f"  {port.port} {port.node}:{port.nic} {port.role}{seen}{'' if port.lines else '; as wanted'}")
+        typer.echo(f"  {port.port} {port.node}:{port.nic} {port.role}{seen}{'' if port.lines else '; no change'}")
         for line in port.lines:
             if line.then is not None:
                 typer.echo(f"    - {line.setting}: {line.then}")

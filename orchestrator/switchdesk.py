@@ -21,7 +21,7 @@ from orchestrator.store import Store, now
 from orchestrator.switchlease import changing, free, left
 from orchestrator.switchreading import PortViews, Reading, read
 
-FRESH = timedelta(seconds=2)  # before it was asked for, a reading may have begun
+NOW = timedelta()
 COMPANY = timedelta(seconds=1)  # how long a change waits for others at its switch
 BACK_WITHIN = timedelta(seconds=60)  # a link comes up in seconds, LACP and an edge port within a few more
 _LOOK = 1.0  # seconds
@@ -70,12 +70,15 @@ class SwitchDesk:
         self._allowed = ports.allowed(site)
         self._places: Mapping[str, _Place] = {name: _Place() for name in site.switches}
 
-    def read(self, switch: str) -> Reading:
-        """As it is now, or was a moment ago, and no change of ours since. Driver errors as they come."""
-        asked, place = now(), self._places[switch]
+    def read(self, switch: str, age: timedelta = NOW) -> Reading:
+        """As it is now, or was so long ago and no change of ours since. Driver errors as they come.
+
+        What began while the caller waited for its turn is as good as its own: of many at one time, one or two ask.
+        """
+        oldest, place = now() - age, self._places[switch]
         with place.line:
             last = place.last
-            if last is not None and last.began > max(asked - FRESH, place.changed or asked - FRESH):
+            if last is not None and last.began > max(oldest, place.changed or oldest):
                 return last
             return self._look(switch, place)
 

@@ -19,6 +19,7 @@ from orchestrator.work import Job, Observation, Park
 
 PROVISION, READY, INSTALL = "ports-provision", "ports-ready", "os-install"
 WITHIN = timedelta(minutes=30)
+BEFORE = timedelta(seconds=5)  # what was read then tells whether to act; whoever acts looks anew
 _INSTALLED = frozenset({ACTIVE, STALE, DRIFTED})
 Act = Callable[[World, Job], Park | None]
 
@@ -91,7 +92,7 @@ def _bring(world: World, job: Job, wanted: Intents) -> Park | None:
     for switch, intent in wanted.items():
         seen = job.signals(signal(switch))
         try:
-            if not words(switch, intent, world.switches.read(switch)):
+            if not words(switch, intent, world.switches.read(switch, BEFORE)):
                 continue
             with world.switches.turn(switch) as ours:
                 if not ours:
