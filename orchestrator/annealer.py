@@ -33,7 +33,7 @@ from orchestrator.steps.table import tasks
 from orchestrator.steps.world import World as Workshop
 from orchestrator.store import now
 from orchestrator.switchdesk import SwitchDesk
-from orchestrator.switches import Switches
+from orchestrator.switches import Switches, bring
 from orchestrator.work import Task
 
 LIMITS = Limits()
@@ -48,8 +48,7 @@ class Annealer(Record):
         super().__init__(loaded, state)
         passwords = Passwords(self.state / "secrets")
         self.bmcs = Bmcs(Vaults(directory), PinTable(self.store), SessionTable(self.store), passwords)
-        switches = Switches(self.site)
-        self._desk = SwitchDesk(self.site, self.store, switches.open, switches.bring)
+        self._desk = SwitchDesk(self.site, self.store, Switches(self.site).open, bring)
         self._engine: Engine | None = None
 
     def apply(self, plan: Plan, consented: Collection[str], by: str) -> None:

@@ -16,9 +16,10 @@ from drivers.ability.switch import (
     SwitchFacts,
     SwitchPort,
 )
-from drivers.errors import Busy, Unreachable
+from drivers.errors import Busy, Refused, UnknownOutcome, Unreachable
 from inventory.model import Site
 from orchestrator.switchdesk import SwitchDesk
+from orchestrator.switches import bring
 
 BLANK = PortSettings(untagged=1, edge=False)
 
@@ -34,13 +35,21 @@ class Chassis:
     strangers: dict[str, list[str]] = field(default_factory=dict)  # LAGs that are not ours, with their members
     open_here: list[str] = field(default_factory=list)  # sessions that a dead run left
     commits: list[frozenset[str]] = field(default_factory=list)
+    before: dict[str, PortSettings] | None = None  # what a commit that waits for its word goes back to
+    saved: bool = False
+    fault: str = ""
     sessions: int = 0
     away: bool = False
     locked: bool = False  # by another's session
     busy: threading.Lock = field(default_factory=threading.Lock)
 
+    def take_back(self):
+        self.ports, self.before = self.before or self.ports, None
+
     @contextmanager
     def session(self):
+        if self.fault == "cuts management" and self.before is not None:
+            raise Unreachable(self.name, "log in", "look at its cable")
         if self.away:
             raise Unreachable(self.name, "log in", "look at its cable")
         assert self.busy.acquire(timeout=20), "two sessions at one time"
@@ -56,6 +65,7 @@ class Session:
     """`SwitchDriver` of a chassis."""
 
     chassis: Chassis
+    candidate: object = None
 
     def facts(self):
         return SwitchFacts("Virtual", "Chassis", f"SN-{self.chassis.name}", "1", self.chassis.name)
@@ -101,20 +111,34 @@ class Session:
         self.chassis.open_here.remove(leftover)
 
     def stage(self, wanted, vlans):
-        self.chassis.vlan_names = {**vlans, **self.chassis.vlan_names}
-        return Staged("s", "", frozenset(wanted))
+        if self.chassis.locked:
+            raise Busy(self.chassis.name, "it is locked by ada", "wait")
+        self.candidate = (wanted, vlans)
+        return Staged(f"anneal-{len(self.chassis.commits)}", "+ as wanted", frozenset(wanted))
 
     def commit(self, staged, confirm_within):
-        pass
+        there, (wanted, vlans) = self.chassis, self.candidate
+        if there.fault == "refuses":
+            raise Refused(there.name, "commit: line 7 is wrong", "mend it")
+        there.before, there.saved = dict(there.ports), False
+        if there.fault != "ignores":
+            there.ports |= wanted
+        there.vlan_names = {**vlans, **there.vlan_names}
+        there.commits.append(staged.ports)
+        if there.fault == "loses the answer":
+            raise UnknownOutcome(there.name, "commit: no answer", "look")
 
     def confirm(self, staged):
-        pass
+        if self.chassis.fault == "reverts silently":
+            self.chassis.take_back()
+        self.chassis.before = None
 
     def roll_back(self, staged):
-        pass
+        self.chassis.take_back()
+        self.candidate = None
 
     def save(self):
-        pass
+        self.chassis.saved = True
 
 
 def node(name, number, ends, **more):
@@ -193,16 +217,4 @@ def chassis(site):
 
 @pytest.fixture
 def desk(site, store, chassis):
-    """A desk at the switches; its changes are in force at once, each as one commit."""
-
-    def bring(session, wanted, vlans, allowed):
-        assert set(wanted) <= set(allowed)
-        with session() as opened:
-            there = opened.chassis
-            if there.locked:
-                raise Busy(there.name, "it is locked by ada", "wait")
-            opened.stage(wanted, vlans)
-            there.ports |= wanted
-            there.commits.append(frozenset(wanted))
-
     return SwitchDesk(site, store, lambda name: chassis[name].session(), bring)

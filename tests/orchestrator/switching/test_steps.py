@@ -203,14 +203,14 @@ def _loop(services, store, site, name):
 
 
 @pytest.mark.parametrize("apart", ["apart"])
-def test_a_node_that_looped_is_kept_apart_until_it_is_released(at_work, chassis, services, store, site):
+def test_a_node_that_looped_is_kept_apart_until_it_is_released(at_work, chassis, services, store, site, until):
     at_work(("n2", "ports-provision"))
     _loop(services, store, site, "n2")
     row = at_work(("n2", "agent-inspect"))["n2", "agent-inspect"]
     assert row.state == "error"
     assert "no agent called; its ports (sw1 swp2, sw1 swp3) are on network apart" in row.says
     assert {chassis["sw1"].ports[name].untagged for name in ("swp2", "swp3")} == {666}
-    assert at_work.row("n2").state == "drifted"
+    assert until(lambda: at_work.row("n2").state == "drifted")
     refused = at_work(("n2", "ports-provision"), again="edited")["n2", "ports-provision"]
     assert (refused.state, "is in quarantine" in refused.says) == ("error", True)
     assert chassis["sw1"].ports["swp2"].untagged == 666
