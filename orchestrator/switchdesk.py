@@ -5,12 +5,16 @@ Threads that look at one switch at one time share a reading; ports that are want
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from pydantic import JsonValue
+
 from drivers.ability.switch import PortSettings, SwitchDriver
 from drivers.errors import DriverError, NotApplied
+from inventory.errors import SecretMissing
 from inventory.model import Site
 from orchestrator import ports
 from orchestrator.errors import StepFailed
@@ -25,6 +29,7 @@ NOW = timedelta()
 COMPANY = timedelta(seconds=1)  # how long a change waits for others at its switch
 BACK_WITHIN = timedelta(seconds=60)  # a link comes up in seconds, LACP and an edge port within a few more
 _LOOK = 1.0  # seconds
+_AT_ONCE = 16
 
 Open = Callable[[], AbstractContextManager[SwitchDriver]]
 Opener = Callable[[str], AbstractContextManager[SwitchDriver]]
@@ -120,19 +125,28 @@ class SwitchDesk:
                     self._come_back(switch, place, _interrupted(part, seen))
             finally:
                 place.changed = now()
+        if order:
+            self._store.record(_event(switch, due, len(order)))
         return Changed(tuple(sorted(due.ports)), len(order))
 
     def end_left(self) -> None:
-        """Release what a dead process of ours left open at switches that it was changing; before anything else."""
-        for switch in left(self._store):
-            try:
-                if switch in self._places:
-                    with self._open(switch) as session:
-                        for leftover in session.leftovers():
-                            session.release(leftover)
-            except DriverError as error:
-                self._store.record(Event("switch.left", f"what a dead run left at {switch} is still there: {error}"))
-            free(self._store, switch)
+        """Release what a dead process of ours left open at switches that it was changing; before anything else.
+
+        It may have died between confirming and saving, which nothing shows: what is in force then is saved.
+        """
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(self._release, left(self._store)))
+
+    def _release(self, switch: str) -> None:
+        try:
+            if switch in self._places:
+                with self._open(switch) as session:
+                    for leftover in session.leftovers():
+                        session.release(leftover)
+                    session.save()
+        except (DriverError, SecretMissing) as error:
+            self._store.record(Event("switch.left", f"what a dead run left at {switch} is still there: {error}"))
+        free(self._store, switch)
 
     def _look(self, switch: str, place: _Place) -> Reading:
         with self._open(switch) as session:
@@ -163,6 +177,12 @@ class SwitchDesk:
                 what = f"{', '.join(missing)} forwarded before the change and did not come back"
                 raise NotApplied(switch, what, "look at its cable and its LACP partner, then plan the node again")
             threading.Event().wait(_LOOK)
+
+
+def _event(switch: str, due: SwitchIntent, commits: int) -> Event:
+    told: dict[str, JsonValue] = {name: f"{one.node}:{one.nic}" for name, one in sorted(due.ports.items())}
+    says = f"{switch}: {len(told)} ports changed in {commits} {'commit' if commits == 1 else 'commits'}"
+    return Event("switch.changed", says, data={"switch": switch, "ports": told, "commits": commits})
 
 
 def signal(switch: str) -> str:

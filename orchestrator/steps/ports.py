@@ -105,9 +105,7 @@ def _bring(world: World, job: Job, wanted: Intents) -> Park | None:
 
 def _change(world: World, job: Job, switch: str, intent: SwitchIntent) -> None:
     def send() -> JsonValue:
-        done = world.switches.change(switch, intent, lambda: _others(world, job, switch))
-        job.note(f"{switch}: {len(done.ports)} ports changed in {done.commits} commits")
-        return list(done.ports)
+        return list(world.switches.change(switch, intent, lambda: _others(world, job, switch)).ports)
 
     sent(job, f"ports of {switch}", send, lambda: not words(switch, intent, world.switches.read(switch)))
 

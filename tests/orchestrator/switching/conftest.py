@@ -1,10 +1,12 @@
 """Switches in memory, a site whose nodes are cabled to them, and a desk that reads and changes them."""
 
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
+from sqlalchemy import insert
 
 from drivers.ability.switch import (
     Assurance,
@@ -18,6 +20,10 @@ from drivers.ability.switch import (
 )
 from drivers.errors import Busy, Refused, UnknownOutcome, Unreachable
 from inventory.model import Site
+from orchestrator.engine.tables import LEASE
+from orchestrator.ports import Phase, as_json, intents
+from orchestrator.processes import here
+from orchestrator.store import now
 from orchestrator.switchdesk import SwitchDesk
 from orchestrator.switches import bring
 
@@ -38,6 +44,7 @@ class Chassis:
     before: dict[str, PortSettings] | None = None  # what a commit that waits for its word goes back to
     saved: bool = False
     fault: str = ""
+    cut: Callable[[], None] = lambda: None  # called before and after each thing that is done to it
     sessions: int = 0
     away: bool = False
     locked: bool = False  # by another's session
@@ -105,12 +112,17 @@ class Session:
         return Assurance(Confirm.NATIVE, "the switch takes it back by its own timer")
 
     def leftovers(self):
-        return tuple(self.chassis.open_here)
+        waiting = ["waits for its word"] if self.chassis.before is not None else []
+        return (*self.chassis.open_here, *waiting)
 
     def release(self, leftover):
-        self.chassis.open_here.remove(leftover)
+        if leftover in self.chassis.open_here:
+            self.chassis.open_here.remove(leftover)
+        else:
+            self.chassis.take_back()
 
     def stage(self, wanted, vlans):
+        self.chassis.cut()
         if self.chassis.locked:
             raise Busy(self.chassis.name, "it is locked by ada", "wait")
         self.candidate = (wanted, vlans)
@@ -118,6 +130,7 @@ class Session:
 
     def commit(self, staged, confirm_within):
         there, (wanted, vlans) = self.chassis, self.candidate
+        there.cut()
         if there.fault == "refuses":
             raise Refused(there.name, "commit: line 7 is wrong", "mend it")
         there.before, there.saved = dict(there.ports), False
@@ -125,20 +138,25 @@ class Session:
             there.ports |= wanted
         there.vlan_names = {**vlans, **there.vlan_names}
         there.commits.append(staged.ports)
+        there.cut()
         if there.fault == "loses the answer":
             raise UnknownOutcome(there.name, "commit: no answer", "look")
 
     def confirm(self, staged):
+        self.chassis.cut()
         if self.chassis.fault == "reverts silently":
             self.chassis.take_back()
         self.chassis.before = None
+        self.chassis.cut()
 
     def roll_back(self, staged):
         self.chassis.take_back()
         self.candidate = None
 
     def save(self):
+        self.chassis.cut()
         self.chassis.saved = True
+        self.chassis.cut()
 
 
 def node(name, number, ends, **more):
@@ -218,3 +236,47 @@ def chassis(site):
 @pytest.fixture
 def desk(site, store, chassis):
     return SwitchDesk(site, store, lambda name: chassis[name].session(), bring)
+
+
+class Diary:
+    """A job whose intents are a dict, which outlives whoever is killed."""
+
+    generation = 1
+
+    def __init__(self, node, role, inputs):
+        self.node, self.role, self.inputs = node, role, inputs
+        self.intents = {}
+
+    def once(self, key, do, seen):
+        fresh = key not in self.intents
+        closed, outcome = self.intents.setdefault(key, (False, None))
+        if not closed:
+            outcome = None if not fresh and seen() else do()
+            self.intents[key] = (True, outcome)
+        return outcome
+
+    def done(self, key):
+        return self.intents.get(key, (False,))[0]
+
+    def signals(self, signal):
+        return 0
+
+
+@pytest.fixture
+def diary(site):
+    """A job of `ports-provision` on a node."""
+    wants = {name: as_json(intents(site, node, Phase.PROVISION)) for name, node in site.nodes.items()}
+    return lambda name: Diary(site.nodes[name], "ports-provision", {"ports": wants[name]})
+
+
+@pytest.fixture
+def leave_lease(store):
+    """Have a switch leased, by a process of this machine that is gone where none is named."""
+    dead = "a change by " + here().rpartition(":")[0] + ":1"
+
+    def leave(switch, holder=dead):
+        with store.begin() as connection:
+            row = {"resource": f"switch:{switch}", "holder": holder, "until": now().timestamp() + 60}
+            connection.execute(insert(LEASE).values(row))
+
+    return leave

@@ -232,3 +232,30 @@ def test_a_loop_wakes_whoever_waits_for_the_agent(services, store, site):
     before = store.signals("agent:n1")
     _loop(services, store, site, "n1")
     assert store.signals("agent:n1") == before + 1
+
+
+class Killed(BaseException):
+    """The end of a process, at any place."""
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_a_change_cut_off_at_any_place_is_done_once_more_or_found_done(at_work, chassis, diary, leave_lease, at):
+    job, switch, calls = diary("n2"), chassis["sw1"], iter(range(99))
+
+    def cut():
+        if next(calls) == at:
+            raise Killed
+
+    switch.cut = cut
+    try:
+        ports.bring(at_work.world, job)
+    except Killed:
+        switch.cut = lambda: None
+        leave_lease("sw1")  # a process that is killed gives nothing back
+        at_work.world.switches.end_left()
+        assert ports.bring(at_work.world, job) is None
+    assert switch.ports["swp3"] == PortSettings(
+        untagged=100, mtu=1500, lag=LagWanted(2, fallback=True), description="n2:eth1"
+    )
+    assert len(switch.commits) <= 2
+    assert (switch.before, switch.saved) == (None, True)

@@ -5,17 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from drivers.ability.switch import LagWanted, PortSettings
 from orchestrator.engine.tables import LEASE
 from orchestrator.errors import Held, StepFailed
 from orchestrator.ports import Phase, PortIntent, SwitchIntent, intents
-from orchestrator.processes import here
-from orchestrator.store import now
 from orchestrator.switchdesk import Along, signal, words
 
-DEAD = "a change by " + here().rpartition(":")[0] + ":1"
+LIVE = "a change by otherhost:77:123"
 
 
 @pytest.fixture
@@ -26,12 +24,6 @@ def wants(site):
 
 def nobody():
     return ()
-
-
-def leased(store, holder, switch="sw1", seconds=60):
-    with store.begin() as connection:
-        row = {"resource": f"switch:{switch}", "holder": holder, "until": now().timestamp() + seconds}
-        connection.execute(insert(LEASE).values(row))
 
 
 def leases(store):
@@ -67,12 +59,15 @@ def test_a_reading_from_before_a_change_is_not_given_after_it(desk, wants):
     assert words("sw1", wants("n1"), after) == ""
 
 
-def test_what_others_want_goes_into_the_same_commit_and_what_holds_is_left_alone(desk, chassis, wants):
+def test_what_others_want_goes_into_the_same_commit_and_what_holds_is_left_alone(desk, chassis, store, wants):
     desk.change("sw1", wants("n4"), nobody)
     done = desk.change("sw1", wants("n1"), lambda: [Along(wants(name), spans=False) for name in ("n2", "n4", "n5")])
     assert (done.ports, done.commits) == (("swp1", "swp2", "swp3", "swp6"), 1)
     assert chassis["sw1"].commits == [{"swp5"}, {"swp1", "swp2", "swp3", "swp6"}]
     assert chassis["sw1"].vlan_names == {1: "default", 100: "provisioning"}
+    last = [one.event for one in store.events() if one.event.kind == "switch.changed"][-1]
+    assert last.says == "sw1: 4 ports changed in 1 commit"
+    assert last.data["ports"]["swp3"] == "n2:eth1"
 
 
 def test_where_all_holds_nothing_is_committed(desk, chassis, wants):
@@ -133,8 +128,8 @@ def test_one_thread_has_a_switch_and_others_are_told_when_it_is_free(desk, store
     assert store.signals(signal("sw1")) == 1
 
 
-def test_a_switch_that_another_process_changes_is_left_to_it(desk, chassis, store, wants):
-    leased(store, "a change by otherhost:77:123")
+def test_a_switch_that_another_process_changes_is_left_to_it(desk, chassis, leave_lease, wants):
+    leave_lease("sw1", LIVE)
     with pytest.raises(Held, match="switch:sw1: a change by otherhost:77:123 is at work on it"):
         desk.change("sw1", wants("n1"), nobody)
     assert chassis["sw1"].commits == []
@@ -148,17 +143,17 @@ def test_a_change_gives_its_lease_back_however_it_ends(desk, chassis, store, wan
     assert leases(store) == []
 
 
-def test_what_a_dead_run_left_at_a_switch_is_released_at_the_start(desk, chassis, store):
-    leased(store, DEAD)
-    leased(store, "a change by otherhost:77:123", "sw2")
+def test_what_a_dead_run_left_at_a_switch_is_released_at_the_start(desk, chassis, store, leave_lease):
+    leave_lease("sw1")
+    leave_lease("sw2", LIVE)
     chassis["sw1"].open_here, chassis["sw2"].open_here = ["anneal-1", "anneal-2"], ["anneal-3"]
     desk.end_left()
     assert (chassis["sw1"].open_here, chassis["sw2"].open_here) == ([], ["anneal-3"])
     assert leases(store) == ["switch:sw2"]
 
 
-def test_a_switch_that_is_away_at_the_start_keeps_nobody_from_starting(desk, chassis, store):
-    leased(store, DEAD)
+def test_a_switch_that_is_away_at_the_start_keeps_nobody_from_starting(desk, chassis, store, leave_lease):
+    leave_lease("sw1")
     chassis["sw1"].away = True
     desk.end_left()
     assert leases(store) == []
