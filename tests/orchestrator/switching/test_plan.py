@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from drivers.ability.switch import Confirm, LagWanted, PortSettings
+from inventory.profile import Profile
 from orchestrator.binding import bind
 from orchestrator.errors import StalePlan
 from orchestrator.plan import Standing, World, check_fresh, make_plan
@@ -43,6 +44,14 @@ def test_roles_of_ports_stand_before_what_needs_them(world):
     roles = [step.role for step in make_plan(world, ["n1"], AT).steps]
     order = ["switch-access", "ports-provision", "agent-inspect", "os-install", "ports-ready", "host-network"]
     assert [role for role in roles if role in order] == order
+
+
+def test_a_restart_into_the_ramdisk_for_staged_settings_finds_the_ports_ready_for_it(site):
+    profile = Profile.model_validate({"name": "p", "bios": {"X": "On"}, "boot": {"secure_boot": True}})
+    nodes = dict(site.nodes) | {"n1": site.nodes["n1"].model_copy(update={"profile": "p"})}
+    bound = bind(site.model_copy(update={"profiles": {"p": profile}, "nodes": nodes}), read_roles())
+    roles = [role for node, role in bound if node == "n1"]
+    assert roles.index("ports-provision") < min(roles.index("bios-configured"), roles.index("boot-mode"))
 
 
 def test_a_node_at_no_driven_switch_has_no_such_roles(lab):
