@@ -13,13 +13,13 @@ from orchestrator.portdiff import spelled, unbootable
 from orchestrator.ports import Intents, Phase, SwitchIntent, from_json, intents
 from orchestrator.steps.sending import look_later, sent
 from orchestrator.steps.world import World
-from orchestrator.switchdesk import Along, signal, words
+from orchestrator.switchdesk import NOW, Along, signal, words
 from orchestrator.switchreading import Reading
 from orchestrator.work import Job, Observation, Park
 
 PROVISION, READY, INSTALL = "ports-provision", "ports-ready", "os-install"
 WITHIN = timedelta(minutes=30)
-BEFORE = timedelta(seconds=5)  # what was read then tells whether to act; whoever acts looks anew
+BEFORE = timedelta(seconds=5)  # nodes of a rack share what was read so shortly before, and no change of ours since
 _INSTALLED = frozenset({ACTIVE, STALE, DRIFTED})
 Act = Callable[[World, Job], Park | None]
 
@@ -29,7 +29,7 @@ def login(world: World, job: Job) -> Observation:
     value: dict[str, JsonValue] = {}
     faults: list[str] = []
     for name in _names(job.inputs["switches"]):
-        seen, declared = world.switches.read(name), world.site.switches[name]
+        seen, declared = world.switches.read(name, _age(world, job)), world.site.switches[name]
         told = seen.facts
         value[name] = {
             "vendor": told.vendor,
@@ -58,7 +58,7 @@ def settings(world: World, job: Job) -> Observation:
     if job.role == PROVISION and (installed := _installed(world, job)):
         return installed
     wanted = from_json(job.inputs["ports"])
-    seen = {switch: world.switches.read(switch) for switch in wanted}
+    seen = {switch: world.switches.read(switch, _age(world, job)) for switch in wanted}
     faults = [says for switch, intent in wanted.items() if (says := words(switch, intent, seen[switch]))]
     value: dict[str, JsonValue] = {
         f"{switch} {port}": _value(seen[switch], port) for switch, intent in wanted.items() for port in intent.ports
@@ -142,9 +142,8 @@ def _is_apart(world: World, job: Job) -> Observation | None:
         for port in intent.ports
         if not words(switch, intent, world.switches.read(switch))
     ]
-    row = world.on_node(job.node.name).get(job.role)
     error = _apart(job.node, found, world.site.quarantine)
-    if row is not None and row.state == TRANSITION:
+    if _acting(world, job):
         raise error
     return Observation(holds=not found, says=error.what, witness=", ".join(found) or "nobody")
 
@@ -172,7 +171,7 @@ def _check_bootable(world: World, node: Node) -> None:
     """`StepFailed` before anything boots, by what the switches tell now. One that does not answer cannot object."""
     for switch, intent in intents(world.site, node, Phase.PROVISION).items():
         try:
-            seen = world.switches.read(switch)
+            seen = world.switches.read(switch, BEFORE)
         except Transient:
             continue
         faults = list(unbootable(intent, seen.settings))
@@ -181,6 +180,16 @@ def _check_bootable(world: World, node: Node) -> None:
             raise StepFailed(
                 node.name, what, f"anneal verify {node.name}, then plan it again: its ports are put right first"
             )
+
+
+def _age(world: World, job: Job) -> timedelta:
+    """A person who asks to have a proof looked at again wants it as it is now."""
+    return BEFORE if _acting(world, job) else NOW
+
+
+def _acting(world: World, job: Job) -> bool:
+    row = world.on_node(job.node.name).get(job.role)
+    return row is not None and row.state == TRANSITION
 
 
 def _value(seen: Reading, port: str) -> JsonValue:

@@ -19,6 +19,7 @@ from orchestrator.sessionbook import SessionTable
 from orchestrator.steps import ports
 from orchestrator.steps.table import Bench
 from orchestrator.steps.world import World
+from orchestrator.switchlease import free
 from orchestrator.work import Observation
 
 MINUTE = timedelta(minutes=1)
@@ -136,6 +137,15 @@ def test_a_switch_that_another_session_has_locked_is_waited_for(at_work, chassis
     chassis["sw1"].locked = False
     assert until(lambda: at_work.row("n1").state == "active")
     assert chassis["sw1"].commits == [{"swp1"}]
+
+
+def test_a_switch_that_another_process_changes_is_waited_for(at_work, chassis, until, leave_lease, store):
+    leave_lease("sw1", "a change by otherhost:77:123")
+    at_work.begin(("n1", "ports-provision"))
+    assert until(lambda: "otherhost:77:123 is at work on it" in str(at_work.row("n1").waiting_for))
+    assert chassis["sw1"].commits == []
+    free(store, "sw1")
+    assert until(lambda: at_work.row("n1").state == "active")
 
 
 def test_once_installed_the_evidence_of_the_first_phase_is_no_drift_of_the_second(at_work, chassis):
