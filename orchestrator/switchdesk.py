@@ -4,16 +4,18 @@ Threads that look at one switch at one time share a reading; ports that are want
 """
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import reduce
 
 from pydantic import JsonValue
 
 from drivers.ability.switch import PortSettings, SwitchDriver
-from drivers.errors import DriverError, NotApplied
+from drivers.errors import DriverError, NotApplied, Refused
 from inventory.errors import SecretMissing
 from inventory.model import Site
 from orchestrator import ports
@@ -104,27 +106,40 @@ class SwitchDesk:
     def change(self, switch: str, own: SwitchIntent, others: Callable[[], Iterable[Along]]) -> Changed:
         """Bring what lacks of `own` and, after a moment for company, of `others`. Within `turn`.
 
-        `Held` where another process is at this switch, `StepFailed` for a port or a LAG that is not ours to change;
-        driver errors as they come, and `NotApplied` where a port that forwarded does not come back.
+        What cannot be done for others is left to them, who say so themselves. `Held` where another process is at this
+        switch, `StepFailed` for a port or a LAG that is not ours to change; driver errors as they come, and
+        `NotApplied` where a port that forwarded does not come back.
         """
-        threading.Event().wait(COMPANY.total_seconds())
+        time.sleep(COMPANY.total_seconds())
         place = self._places[switch]
         with changing(self._store, switch), place.line:
             seen = self._look(switch, place)
-            wanted = own
-            for one in others():
-                wanted = wanted if one.spans and _interrupted(one.wanted, seen) else wanted.joined(one.wanted)
-            missing = lacking(wanted, seen.settings, seen.vlans)
-            due = _only(wanted, missing)
-            self._refuse(switch, due, seen)
-            order = waves(due, seen.settings, seen.forwarding) or (frozenset[str](),) * bool(missing)
+            for fault in self._faults(switch, own, seen):
+                raise fault
+            company = [one.wanted for one in others() if self._may_join(switch, one, seen)]
             try:
-                for wave in order:
-                    part = replace(due, ports={name: due.ports[name] for name in wave})
-                    self._bring(lambda: self._open(switch), part.settings, part.vlans, self._allowed[switch])
-                    self._come_back(switch, place, _interrupted(part, seen))
-            finally:
-                place.changed = now()
+                return self._commit(switch, reduce(SwitchIntent.joined, company, own), seen)
+            except (Refused, NotApplied):
+                if not company:
+                    raise
+            return self._commit(switch, own, self._look(switch, place))
+
+    def _may_join(self, switch: str, one: Along, seen: Reading) -> bool:
+        if one.spans and _interrupted(one.wanted, seen):
+            return False
+        return not any(self._faults(switch, one.wanted, seen))
+
+    def _commit(self, switch: str, wanted: SwitchIntent, seen: Reading) -> Changed:
+        place, missing = self._places[switch], lacking(wanted, seen.settings, seen.vlans)
+        due = _only(wanted, missing)
+        order = waves(due, seen.settings, seen.forwarding) or (frozenset[str](),) * bool(missing)
+        try:
+            for wave in order:
+                part = replace(due, ports={name: due.ports[name] for name in wave})
+                self._bring(lambda: self._open(switch), part.settings, part.vlans, self._allowed[switch])
+                self._come_back(switch, place, _interrupted(part, seen))
+        finally:
+            place.changed = now()
         if order:
             self._store.record(_event(switch, due, len(order)))
         return Changed(tuple(sorted(due.ports)), len(order))
@@ -154,20 +169,20 @@ class SwitchDesk:
         self._views.keep(switch, place.last)
         return place.last
 
-    def _refuse(self, switch: str, due: SwitchIntent, seen: Reading) -> None:
-        strange = sorted(set(due.ports) - self._allowed[switch])
+    def _faults(self, switch: str, wanted: SwitchIntent, seen: Reading) -> Iterator[StepFailed]:
+        """Why this is not ours to change, or not there."""
+        strange = sorted(set(wanted.ports) - self._allowed[switch])
         if strange:
             what = f"{', '.join(strange)}: an uplink, or no cable of a node ends there; not touched"
-            raise StepFailed(switch, what, "mend links: and uplinks: in the inventory")
-        absent = sorted(set(due.ports) - set(seen.settings))
+            yield StepFailed(switch, what, "mend links: and uplinks: in the inventory")
+        absent = sorted(set(wanted.ports) - set(strange) - set(seen.settings))
         if absent:
-            raise StepFailed(
-                switch, f"it has no port {', '.join(absent)}", "name its ports as it does, in the inventory"
-            )
-        taken = list(occupied(due, seen.lags))
+            what = f"it has no port {', '.join(absent)}"
+            yield StepFailed(switch, what, "name its ports as it does, in the inventory")
+        taken = list(occupied(wanted, seen.lags))
         if taken:
-            remedy = "free it there, or give the switch another first_lag in the inventory"
-            raise StepFailed(switch, f"{'; '.join(taken)}; it is wanted for others, and not taken over", remedy)
+            what = f"{'; '.join(taken)}; it is wanted for others, and not taken over"
+            yield StepFailed(switch, what, "free it there, or give the switch another first_lag in the inventory")
 
     def _come_back(self, switch: str, place: _Place, gone: Collection[str]) -> None:
         """Before other members of their bonds go, here or at another switch: these ports forward again."""
@@ -176,7 +191,7 @@ class SwitchDesk:
             if now() - began > BACK_WITHIN:
                 what = f"{', '.join(missing)} forwarded before the change and did not come back"
                 raise NotApplied(switch, what, "look at its cable and its LACP partner, then plan the node again")
-            threading.Event().wait(_LOOK)
+            time.sleep(_LOOK)
 
 
 def _event(switch: str, due: SwitchIntent, commits: int) -> Event:

@@ -44,6 +44,7 @@ class Chassis:
     before: dict[str, PortSettings] | None = None  # what a commit that waits for its word goes back to
     saved: bool = False
     fault: str = ""
+    refuses: set[str] = field(default_factory=set)  # ports of which no setting is taken
     cut: Callable[[], None] = lambda: None  # called before and after each thing that is done to it
     sessions: int = 0
     away: bool = False
@@ -125,6 +126,8 @@ class Session:
         self.chassis.cut()
         if self.chassis.locked:
             raise Busy(self.chassis.name, "it is locked by ada", "wait")
+        for port in sorted(self.chassis.refuses & set(wanted)):
+            raise Refused(self.chassis.name, f"stage {port}: invalid input", "mend it")
         self.candidate = (wanted, vlans)
         return Staged(f"anneal-{len(self.chassis.commits)}", "+ as wanted", frozenset(wanted))
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from drivers.ability.switch import LagWanted, PortSettings
+from drivers.errors import Refused
 from orchestrator.engine.tables import LEASE
 from orchestrator.errors import Held, StepFailed
 from orchestrator.ports import Phase, PortIntent, SwitchIntent, intents
@@ -83,12 +84,30 @@ def test_a_vlan_alone_that_is_missing_is_made(desk, chassis, wants):
     assert 100 in chassis["sw1"].vlan_names
 
 
+def stray(port):
+    return SwitchIntent({port: PortIntent(port, "n1", "eth0", "eth0", boots=True, settings=PortSettings())})
+
+
 @pytest.mark.parametrize("port", ["swp50", "swp46", "swp99"])
 def test_a_port_without_a_cable_of_ours_is_refused_whoever_asks(desk, chassis, wants, port):
-    stray = SwitchIntent({port: PortIntent(port, "n1", "eth0", "eth0", boots=True, settings=PortSettings())})
     with pytest.raises(StepFailed, match=f"sw1: {port}: an uplink, or no cable of a node ends there; not touched"):
-        desk.change("sw1", wants("n1"), lambda: [Along(stray, spans=False)])
+        desk.change("sw1", stray(port), nobody)
     assert chassis["sw1"].commits == []
+
+
+def test_what_cannot_be_done_for_others_is_left_to_them(desk, chassis, wants):
+    chassis["sw1"].strangers = {"Port-Channel2": ["swp49"]}
+    del chassis["sw1"].ports["swp6"]
+    others = [*(Along(wants(name), spans=False) for name in ("n2", "n4", "n5")), Along(stray("swp50"), spans=False)]
+    assert desk.change("sw1", wants("n1"), lambda: others).ports == ("swp1", "swp5")
+
+
+def test_a_change_that_is_refused_for_another_goes_through_alone(desk, chassis, wants):
+    chassis["sw1"].refuses = {"swp5"}
+    done = desk.change("sw1", wants("n1"), lambda: [Along(wants("n4"), spans=False)])
+    assert (done.ports, chassis["sw1"].commits) == (("swp1",), [{"swp1"}])
+    with pytest.raises(Refused, match="swp5"):
+        desk.change("sw1", wants("n4"), lambda: [Along(wants("n1"), spans=False)])
 
 
 def test_a_declared_port_that_the_switch_lacks_is_named(desk, chassis, wants):
