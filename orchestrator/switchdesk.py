@@ -15,7 +15,7 @@ from functools import reduce
 from pydantic import JsonValue
 
 from drivers.ability.switch import PortSettings, SwitchDriver
-from drivers.errors import DriverError, NotApplied, Refused
+from drivers.errors import DriverError, IdentityChanged, NotApplied, Refused
 from inventory.errors import SecretMissing
 from inventory.model import Site
 from orchestrator import ports
@@ -78,7 +78,8 @@ class SwitchDesk:
         self._places: Mapping[str, _Place] = {name: _Place() for name in site.switches}
 
     def read(self, switch: str, age: timedelta = NOW) -> Reading:
-        """As it is now, or was so long ago and no change of ours since. Driver errors as they come.
+        """As it is now, or was so long ago and no change of ours since. Driver errors as they come, and
+        `IdentityChanged` where another switch than the declared one answers.
 
         What began while the caller waited for its turn is as good as its own: of many at one time, one or two ask.
         """
@@ -165,9 +166,14 @@ class SwitchDesk:
 
     def _look(self, switch: str, place: _Place) -> Reading:
         with self._open(switch) as session:
-            place.last = read(session, self._allowed[switch])
-        self._views.keep(switch, place.last)
-        return place.last
+            seen = read(session, self._allowed[switch])
+        expected, serial = self._site.switches[switch].serial, seen.facts.serial
+        if expected is not None and serial is not None and serial.casefold() != expected.casefold():
+            what = f"the switch there is {serial}, and the inventory expects {expected}"
+            raise IdentityChanged(switch, what, "check its address and its serial. Nothing was written")
+        place.last = seen
+        self._views.keep(switch, seen)
+        return seen
 
     def _faults(self, switch: str, wanted: SwitchIntent, seen: Reading) -> Iterator[StepFailed]:
         """Why this is not ours to change, or not there."""

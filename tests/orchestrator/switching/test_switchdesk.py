@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from drivers.ability.switch import LagWanted, PortSettings
-from drivers.errors import Refused
+from drivers.errors import IdentityChanged, Refused
 from orchestrator.engine.tables import LEASE
 from orchestrator.errors import Held, StepFailed
 from orchestrator.ports import Phase, PortIntent, SwitchIntent, intents
-from orchestrator.switchdesk import Along, signal, words
+from orchestrator.switchdesk import Along, SwitchDesk, signal, words
+from orchestrator.switches import bring
+from orchestrator.switchreading import PortViews
 
 LIVE = "a change by otherhost:77:123"
 
@@ -177,3 +179,18 @@ def test_a_switch_that_is_away_at_the_start_keeps_nobody_from_starting(desk, cha
     desk.end_left()
     assert leases(store) == []
     assert ["what a dead run left at sw1 is still there" in one.event.says for one in store.events()] == [True]
+
+
+@pytest.mark.parametrize(("serial", "ours"), [("SN-sw1", True), ("sn-SW1", True), ("SN-other", False)])
+def test_another_switch_than_the_declared_one_is_neither_believed_nor_written_to(site, store, chassis, serial, ours):
+    switches = dict(site.switches) | {"sw1": site.switches["sw1"].model_copy(update={"serial": serial})}
+    lab = site.model_copy(update={"switches": switches})
+    desk = SwitchDesk(lab, store, lambda name: chassis[name].session(), bring)
+    wanted = intents(lab, lab.nodes["n1"], Phase.PROVISION)["sw1"]
+    if ours:
+        assert desk.change("sw1", wanted, nobody).commits == 1
+        return
+    for ask in (lambda: desk.read("sw1"), lambda: desk.change("sw1", wanted, nobody)):
+        with pytest.raises(IdentityChanged, match="the switch there is SN-sw1, and the inventory expects SN-other"):
+            ask()
+    assert (chassis["sw1"].commits, PortViews(store).all()) == ([], {})
