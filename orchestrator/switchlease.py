@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.engine import leases
 from orchestrator.engine.tables import LEASE
@@ -21,8 +22,9 @@ def changing(store: Store, switch: str) -> Iterator[None]:
     whose, over = f"{_WHO}{here()}", threading.Event()
 
     def renew() -> None:
+        """A database that does not answer is asked again the next time; the lease outlasts some of these."""
         while not over.wait(_RENEWED):
-            with store.decide() as connection:
+            with suppress(SQLAlchemyError), store.decide() as connection:
                 leases.renew(connection, [whose])
 
     with leases.hold(store, f"{_KIND}{switch}", whose, leases.TERM):
@@ -38,7 +40,8 @@ def changing(store: Store, switch: str) -> Iterator[None]:
 def left(store: Store) -> tuple[str, ...]:
     """Switches that a process which is gone was changing."""
     with store.engine.connect() as connection:
-        rows = connection.execute(select(LEASE.c.resource, LEASE.c.holder).where(LEASE.c.resource.like(f"{_KIND}%")))
+        ours = (LEASE.c.resource.startswith(_KIND), LEASE.c.holder.startswith(_WHO))
+        rows = connection.execute(select(LEASE.c.resource, LEASE.c.holder).where(*ours))
         return tuple(row.resource.removeprefix(_KIND) for row in rows if gone(row.holder.removeprefix(_WHO)))
 
 

@@ -167,10 +167,11 @@ def test_a_change_gives_its_lease_back_however_it_ends(desk, chassis, store, wan
 def test_what_a_dead_run_left_at_a_switch_is_released_at_the_start(desk, chassis, store, leave_lease):
     leave_lease("sw1")
     leave_lease("sw2", LIVE)
+    leave_lease("sw3", "ada")
     chassis["sw1"].open_here, chassis["sw2"].open_here = ["anneal-1", "anneal-2"], ["anneal-3"]
     desk.end_left()
     assert (chassis["sw1"].open_here, chassis["sw2"].open_here) == ([], ["anneal-3"])
-    assert leases(store) == ["switch:sw2"]
+    assert leases(store) == ["switch:sw2", "switch:sw3"]
 
 
 def test_a_switch_that_is_away_at_the_start_keeps_nobody_from_starting(desk, chassis, store, leave_lease):
