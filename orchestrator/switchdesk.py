@@ -134,13 +134,13 @@ class SwitchDesk:
         place, missing = self._places[switch], lacking(wanted, seen.settings, seen.vlans)
         due = _only(wanted, missing)
         order = waves(due, seen.settings, seen.forwarding) or (frozenset[str](),) * bool(missing)
-        try:
-            for wave in order:
-                part = replace(due, ports={name: due.ports[name] for name in wave})
+        for wave in order:
+            part = replace(due, ports={name: due.ports[name] for name in wave})
+            try:
                 self._bring(lambda: self._open(switch), part.settings, part.vlans, self._allowed[switch])
-                self._come_back(switch, place, _interrupted(part, seen))
-        finally:
-            place.changed = now()
+            finally:
+                place.changed = now()
+            self._come_back(switch, place, _interrupted(part, seen))
         if order:
             self._store.record(_event(switch, due, len(order)))
         return Changed(tuple(sorted(due.ports)), len(order))
