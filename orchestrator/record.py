@@ -21,6 +21,7 @@ from orchestrator.plan import DiskContent, Plan, Standing, World, make_plan
 from orchestrator.profiles import Choice, Hardware, Verdict, choose_all, hardware_of
 from orchestrator.roles import read_roles
 from orchestrator.store import Store, now
+from orchestrator.switchreading import PortViews
 from orchestrator.switchviews import SwitchViews
 from orchestrator.why import Because, State, why
 from orchestrator.witnesses import Witnesses
@@ -127,6 +128,8 @@ class Record:
             volumes=disks.gated(row for row in rows if row.role in of_volumes),
             firmware=self._firmware(),
             undecided=frozenset(name for name, one in self.choices.items() if one.verdict is Verdict.OPEN),
+            switches=self.site.switches,
+            ports=PortViews(self.store).all(),
         )
 
     def _firmware(self) -> dict[str, dict[str, str | None]]:
