@@ -72,6 +72,9 @@ def world(cabled, store, images, services):
             standing=lambda _: standing or {},
             on_node=lambda _: {"cabling": Row(state, {})},
             witnesses=witnesses,
+            under_way=lambda _: {},
+            look_again=lambda _: None,
+            switches=None,
         )
 
     return made
