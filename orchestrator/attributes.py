@@ -24,6 +24,7 @@ def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[s
         "site": {"name": site.name, "ntp": list(site.ntp), "dns": list(site.dns), "domain": site.domain},
         "image": image.model_dump(mode="json"),
         "profile": _hardware(node, profile),
+        "renews": node.bmc.expired == "rotate" or _rotates(profile),
         "ramdisk": site.images[site.provisioning.ramdisk].artefact,
         "macs": [str(nic.mac) for nic in node.nics],
         "domains": [site.domain],
@@ -65,6 +66,10 @@ def value_at(tree: Mapping[str, JsonValue], path: str) -> JsonValue:
     for key in path.split("."):
         found = found.get(key) if isinstance(found, dict) else None
     return found
+
+
+def _rotates(profile: Profile | None) -> bool:
+    return profile is not None and profile.bmc is not None and profile.bmc.password == "rotate"  # noqa: S105  a policy
 
 
 def _hardware(node: Node, profile: Profile | None) -> dict[str, JsonValue]:

@@ -9,6 +9,7 @@ from orchestrator.roles import Means, Role, Roles
 from orchestrator.steps import (
     bios,
     bmc,
+    bmc_logins,
     bmc_setup,
     boot_mode,
     cables,
@@ -49,6 +50,7 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
 )
 ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
     {
+        ("driver", "bmc.renew"): bmc_logins.renew,
         ("driver", "bmc.configure"): bmc_setup.configure,
         ("driver", "staged.bring"): staged.bring,
         ("driver", "raid.make"): raid.make,

@@ -57,6 +57,7 @@ class Machine:
         self.faults = self.manners.faults
         self.quirks = self.manners.quirks
         self.accounts = AccountSlots(self.personality.users, spec.bmc.user, password(spec.bmc))
+        self.accounts.first.must_change = spec.bmc.expired
         self.array = Array(spec.disks, spec.volumes)
         self.disks = self.array.disks
         self.boot_mode = "UEFI" if spec.firmware == "uefi" else "Legacy"
