@@ -7,6 +7,7 @@ to that one.
 import fcntl
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from orchestrator.boot.services import Services
 from orchestrator.engine import status
 from orchestrator.engine.loop import Engine
 from orchestrator.engine.vertex import Limits, Vertex
+from orchestrator.hostviews import HostViews
 from orchestrator.image.store import ImageStore
 from orchestrator.passwords import Passwords
 from orchestrator.pins import PinTable
@@ -48,6 +50,8 @@ class Annealer(Record):
         super().__init__(loaded, state)
         passwords = Passwords(self.state / "secrets")
         self.bmcs = Bmcs(Vaults(directory), PinTable(self.store), SessionTable(self.store), passwords)
+        hosts = HostViews(self.site, self.agents, self.phone_homes, self.state / "ssh")
+        self.witnesses = replace(self.witnesses, ask_host=hosts.look)
         self._desk = SwitchDesk(self.site, self.store, Switches(self.site).open, bring)
         self._engine: Engine | None = None
 
@@ -112,15 +116,13 @@ class Annealer(Record):
             images=images,
             services=services,
             playbooks=playbooks,
-            standing=self._states_of,
+            standing=self.states_of,
             on_node=self._rows_of,
+            witnesses=self.witnesses,
             under_way=self._under_way,
             look_again=self._look_again,
             switches=self._desk,
         )
-
-    def _states_of(self, role: str) -> Mapping[str, str]:
-        return status.states_of(self.store, role)
 
     def _under_way(self, role: str) -> Mapping[str, Mapping[str, JsonValue]]:
         return status.under_way(self.store, role)

@@ -87,7 +87,14 @@ def _cable(site: Site, node: Node, nic: Nic) -> dict[str, JsonValue] | None:
     if link is None:
         return None
     far = link.b if link.a.device == node.name else link.a
-    return {"nic": nic.name, "mac": str(nic.mac), "switch": far.device, "port": far.port, "label": link.label}
+    return {
+        "nic": nic.name,
+        "mac": str(nic.mac),
+        "switch": far.device,
+        "port": far.port,
+        "label": link.label,
+        "speed_mbps": link.speed,
+    }
 
 
 def _switch(switch: Switch) -> JsonValue:

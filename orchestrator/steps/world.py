@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
 
 from pydantic import JsonValue
 
@@ -17,13 +16,13 @@ from orchestrator.bmcs import Bmcs
 from orchestrator.boot.configdrive import USER
 from orchestrator.boot.phonehome import Home
 from orchestrator.boot.services import Services
-from orchestrator.cabling import Cable
 from orchestrator.engine.status import Row
 from orchestrator.engine.vertex import VertexKey
 from orchestrator.errors import StepFailed
 from orchestrator.image.store import ImageStore
 from orchestrator.store import Store
 from orchestrator.switchdesk import SwitchDesk
+from orchestrator.witnesses import Witnesses
 
 
 @dataclass(frozen=True)
@@ -39,19 +38,10 @@ class World:
     playbooks: Playbooks
     standing: Callable[[str], Mapping[str, str]]
     on_node: Callable[[str], Mapping[str, Row]]
+    witnesses: Witnesses
     under_way: Callable[[str], Mapping[str, Mapping[str, JsonValue]]]
     look_again: Callable[[Iterable[VertexKey]], None]
     switches: SwitchDesk
-
-    @cached_property
-    def cables(self) -> tuple[Cable, ...]:
-        """Every declared cable that has a node at one end."""
-        ends = [pair for link in self.site.links for pair in ((link.a, link.b), (link.b, link.a))]
-        return tuple(
-            Cable((near.device, near.port), (far.device, far.port))
-            for near, far in ends
-            if near.device in self.site.nodes
-        )
 
     def host(self, node: Node) -> AbstractContextManager[Host]:
         """The installed system over SSH, by the host key that it phoned home."""
