@@ -71,6 +71,9 @@ def world(cabled, store, images, services):
             playbooks=None,
             standing=lambda _: standing or {},
             on_node=lambda _: {"cabling": Row(state, {})},
+            under_way=lambda _: {},
+            look_again=list,
+            switches=None,
             witnesses=witnesses,
         )
 

@@ -20,6 +20,8 @@ from orchestrator.steps import ports
 from orchestrator.steps.table import Bench
 from orchestrator.steps.world import World
 from orchestrator.switchlease import free
+from orchestrator.switchviews import SwitchViews
+from orchestrator.witnesses import Witnesses
 from orchestrator.work import Observation
 
 MINUTE = timedelta(minutes=1)
@@ -56,6 +58,9 @@ def at_work(site, store, services, images, desk, tmp_path):
         under_way=lambda role: status.under_way(store, role),
         look_again=lambda keys: engines[0].verify(keys),  # noqa: PLW0108  it is made below
         switches=desk,
+        witnesses=Witnesses(
+            site, services.agents, SwitchViews(store, desk.alone), lambda role: status.states_of(store, role)
+        ),
     )
     bench = {
         "switch-access": Bench(world, ports.login, None),
