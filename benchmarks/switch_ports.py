@@ -24,7 +24,6 @@ from orchestrator.steps import ports
 from orchestrator.steps.table import Bench
 from orchestrator.store import Store
 from orchestrator.switchdesk import SwitchDesk
-from orchestrator.switches import bring
 
 RACKS = (1, 40)
 NODES, NICS = 24, 2  # of a rack: 48 ports
@@ -72,7 +71,7 @@ class Chassis:
     def stage(self, wanted: Mapping[str, PortSettings], vlans: Mapping[int, str]) -> Staged:
         self.settings_now |= wanted
         self.named |= vlans
-        return Staged("benchmark", "", frozenset(wanted))
+        return Staged("benchmark", "+ as wanted", frozenset(wanted))
 
     def commit(self, _staged: Staged, _within: timedelta) -> None:
         self.commits += 1
@@ -146,7 +145,7 @@ def measure(racks: int, directory: Path) -> dict[str, object]:
         services=SimpleNamespace(intents=BootIntents(store)),
         on_node=lambda node: status.rows_of(store, node),
         under_way=lambda role: status.under_way(store, role),
-        switches=SwitchDesk(site, store, lambda name: chassis[name].session(), bring),
+        switches=SwitchDesk(site, store, lambda name: chassis[name].session()),
     )
     engine = Engine(store, {ROLE: Bench(world, ports.settings, ports.bring)}, Limits(), "benchmark")
     bound = [one for (_, role), one in bind(site, read_roles()).items() if role == ROLE]

@@ -35,7 +35,8 @@ from orchestrator.steps.table import tasks
 from orchestrator.steps.world import World as Workshop
 from orchestrator.store import now
 from orchestrator.switchdesk import SwitchDesk
-from orchestrator.switches import Switches, bring
+from orchestrator.switches import Switches
+from orchestrator.switchviews import SwitchViews
 from orchestrator.work import Task
 
 LIMITS = Limits()
@@ -51,8 +52,9 @@ class Annealer(Record):
         passwords = Passwords(self.state / "secrets")
         self.bmcs = Bmcs(Vaults(directory), PinTable(self.store), SessionTable(self.store), passwords)
         hosts = HostViews(self.site, self.agents, self.phone_homes, self.state / "ssh")
-        self.witnesses = replace(self.witnesses, ask_host=hosts.look)
-        self._desk = SwitchDesk(self.site, self.store, Switches(self.site).open, bring)
+        self._desk = SwitchDesk(self.site, self.store, Switches(self.site).open)
+        views = SwitchViews(self.store, self._desk.alone)
+        self.witnesses = replace(self.witnesses, ask_host=hosts.look, views=views)
         self._engine: Engine | None = None
 
     def apply(self, plan: Plan, consented: Collection[str], by: str) -> None:

@@ -10,7 +10,7 @@ from drivers.ability.switch import Confirm, PortSettings
 from inventory.switch import Switch
 from orchestrator.binding import Bound, Key
 from orchestrator.portdiff import lines, spelled
-from orchestrator.ports import PortIntent, SwitchIntent, from_json
+from orchestrator.ports import PortIntent, SwitchIntent, from_json, in_full
 
 ROLES = ("ports-provision", "ports-ready")  # in the order in which they come about
 
@@ -115,7 +115,7 @@ def _lines(one: PortIntent, before: PortSettings | None) -> Iterator[PortLine]:
 
 
 def _switch(declared: Switch, ports: list[PortChange], vlans: Mapping[int, str], view: PortView | None) -> SwitchChange:
-    place = {port: at for at, port in enumerate(declared.ports)}
+    place = {port: at for at, port in enumerate(in_full(declared, declared.ports))}
     there = view.vlans if view is not None else frozenset[int]()
     return SwitchChange(
         switch=declared.name,

@@ -6,10 +6,12 @@ Nothing here names a port that no cable of the node ends at. What a port is told
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from pydantic import JsonValue, TypeAdapter
 
 from drivers.ability.switch import LagWanted, PortSettings
+from drivers.switch.names import canonical
 from inventory.address import Endpoint
 from inventory.model import Node, Site
 from inventory.network import Network, Nic
@@ -97,8 +99,22 @@ def allowed(site: Site) -> Mapping[str, frozenset[str]]:
     for end in (end for link in site.links for end in _ends(site, link.a, link.b)):
         if end.device in ends:
             ends[end.device].add(end.port)
-    declared = {name: frozenset(one.ports) - frozenset(one.uplinks) for name, one in site.switches.items()}
-    return {name: frozenset(found) & declared[name] for name, found in ends.items()}
+    ours: dict[str, frozenset[str]] = {}
+    for name, found in ends.items():
+        switch = site.switches[name]
+        declared = frozenset(in_full(switch, switch.ports)) - frozenset(in_full(switch, switch.uplinks))
+        ours[name] = frozenset(in_full(switch, tuple(found))) & declared
+    return ours
+
+
+def in_full(switch: Switch, ports: tuple[str, ...]) -> tuple[str, ...]:
+    """Ports by the one name that each has for its family: Et7 is Ethernet7, and an uplink in whatever spelling."""
+    return _in_full(switch.management.family, ports) if switch.management is not None else ports
+
+
+@lru_cache(maxsize=1024)
+def _in_full(family: str, ports: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(canonical(family, port) for port in ports)
 
 
 def intents(site: Site, node: Node, phase: Phase, tenancy: Tenancy | None = None) -> Intents:
@@ -109,12 +125,10 @@ def intents(site: Site, node: Node, phase: Phase, tenancy: Tenancy | None = None
     carried = _Carried(site, node, _checked(site, node, tenancy or {}))
     found: dict[str, SwitchIntent] = {}
     for nic, end, switch in driven(site, node):
-        if end.port in switch.uplinks or end.port not in switch.ports:
-            what = "an uplink" if end.port in switch.uplinks else "no port of it"
-            raise Impossible(f"{node.name}:{nic.name} is cabled to {end}, which is {what}: never touched. Mend links:")
+        port = _checked_port(node, nic, end, switch)
         networks = carried.at(nic, phase)
         one = PortIntent(
-            port=end.port,
+            port=port,
             node=node.name,
             nic=nic.name,
             interface=_interface(node, nic),
@@ -122,8 +136,20 @@ def intents(site: Site, node: Node, phase: Phase, tenancy: Tenancy | None = None
             settings=_settings(site, node, nic, phase, networks),
         )
         vlans = {_vlan(network): network.name for network, _ in networks}
-        found[switch.name] = found.get(switch.name, SwitchIntent()).joined(SwitchIntent({end.port: one}, vlans))
+        found[switch.name] = found.get(switch.name, SwitchIntent()).joined(SwitchIntent({port: one}, vlans))
     return found
+
+
+def _checked_port(node: Node, nic: Nic, end: Endpoint, switch: Switch) -> str:
+    """The port at the end of a cable, by its name in full. `Impossible` where it is not ours, or told twice."""
+    (port,), ports = in_full(switch, (end.port,)), in_full(switch, switch.ports)
+    uplink = port in in_full(switch, switch.uplinks)
+    if uplink or port not in ports:
+        what = "an uplink" if uplink else "no port of it"
+        raise Impossible(f"{node.name}:{nic.name} is cabled to {end}, which is {what}: never touched. Mend links:")
+    if ports.count(port) > 1:
+        raise Impossible(f"{switch.name} has {port} twice among its ports, in two spellings. Take one out")
+    return port
 
 
 def driven(site: Site, node: Node) -> Iterator[tuple[Nic, Endpoint, Switch]]:
@@ -151,9 +177,10 @@ def lag_number(site: Site, node: Node, nic: Nic) -> int | None:
     if nic.name not in ends:
         return None
     own = ends[nic.name][1]
-    mates = [far.port for name, (far, switch) in ends.items() if name in bond.members and switch == own]
+    mates = tuple(far.port for name, (far, switch) in ends.items() if name in bond.members and switch == own)
     first = own.management.first_lag if own.management is not None else 1
-    return first + min(own.ports.index(port) for port in mates if port in own.ports)
+    ports = in_full(own, own.ports)
+    return first + min(ports.index(port) for port in in_full(own, mates) if port in ports)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from functools import reduce
 
 from pydantic import JsonValue
 
-from drivers.ability.switch import PortSettings, SwitchDriver
+from drivers.ability.switch import SwitchDriver
 from drivers.errors import DriverError, IdentityChanged, NotApplied, Refused
+from drivers.switch.change import Change, bring
 from inventory.errors import SecretMissing
 from inventory.model import Site
 from orchestrator import ports
@@ -33,10 +34,7 @@ BACK_WITHIN = timedelta(seconds=60)  # a link comes up in seconds, LACP and an e
 _LOOK = 1.0  # seconds
 _AT_ONCE = 16
 
-Open = Callable[[], AbstractContextManager[SwitchDriver]]
 Opener = Callable[[str], AbstractContextManager[SwitchDriver]]
-# One safe commit of these settings and VLANs at a switch, and of no ports but those that are allowed.
-Bring = Callable[[Open, Mapping[str, PortSettings], Mapping[int, str], Collection[str]], None]
 
 
 @dataclass(frozen=True)
@@ -68,11 +66,10 @@ class _Place:
 class SwitchDesk:
     """`opener`: a session with a switch, by its name."""
 
-    def __init__(self, site: Site, store: Store, opener: Opener, bring: Bring) -> None:
+    def __init__(self, site: Site, store: Store, opener: Opener) -> None:
         self._site = site
         self._store = store
         self._open = opener
-        self._bring = bring
         self._views = PortViews(store)
         self._allowed = ports.allowed(site)
         self._places: Mapping[str, _Place] = {name: _Place() for name in site.switches}
@@ -89,6 +86,15 @@ class SwitchDesk:
             if last is not None and last.began > max(oldest, place.changed or oldest):
                 return last
             return self._look(switch, place)
+
+    def alone(self, switch: str) -> AbstractContextManager[SwitchDriver] | None:
+        """A session, while nobody else of ours has one there; None for a switch that is not driven."""
+        return self._session(switch) if self._site.switches[switch].management is not None else None
+
+    @contextmanager
+    def _session(self, switch: str) -> Iterator[SwitchDriver]:
+        with self._places[switch].line, self._open(switch) as session:
+            yield session
 
     @contextmanager
     def turn(self, switch: str) -> Iterator[bool]:
@@ -136,8 +142,10 @@ class SwitchDesk:
         order = waves(due, seen.settings, seen.forwarding) or (frozenset[str](),) * bool(missing)
         for wave in order:
             part = replace(due, ports={name: due.ports[name] for name in wave})
+            serial = self._site.switches[switch].serial
+            what = Change(part.settings, part.vlans, self._allowed[switch], serial, who=switch)
             try:
-                self._bring(lambda: self._open(switch), part.settings, part.vlans, self._allowed[switch])
+                bring(lambda: self._open(switch), what)
             finally:
                 place.changed = now()
             self._come_back(switch, place, _interrupted(part, seen))

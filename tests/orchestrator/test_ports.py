@@ -213,6 +213,33 @@ def test_an_intent_comes_back_from_a_roles_inputs_as_it_was():
     assert from_json(as_json(told)) == told
 
 
+def short(ports, uplinks=(), family="eos"):
+    return {**switch(uplinks=uplinks, family=family), "ports": ports}
+
+
+@pytest.mark.quirk(111)
+def test_a_port_goes_by_its_name_in_full_however_the_inventory_spells_it():
+    lab = site([SINGLE], [("n1:eth0", "sw1:Et7")], [short(["Et6", "Et7", "Ethernet49"], ["Et49"])])
+    assert list(wanted(lab, Phase.READY)[0]) == ["Ethernet7"]
+    assert allowed(lab)["sw1"] == {"Ethernet7"}
+    bonded = site([BONDED], [("n1:eth0", "sw1:Et7"), ("n1:eth1", "sw1:Et6")], [short(["Et5", "Ethernet6", "Et7"])])
+    assert {one.lag for one in wanted(bonded, Phase.READY)[0].values()} == {LagWanted(2, fallback=True)}
+
+
+@pytest.mark.quirk(111)
+def test_an_uplink_is_one_in_every_spelling():
+    lab = site([SINGLE], [("n1:eth0", "sw1:Eth1/49")], [short(["Eth1/49"], ["Ethernet1/49"], "nxos")])
+    with pytest.raises(Impossible, match="n1:eth0 is cabled to sw1:Eth1/49, which is an uplink"):
+        intents(lab, lab.nodes["n1"], Phase.READY)
+    assert allowed(lab)["sw1"] == frozenset()
+
+
+def test_a_port_that_is_told_in_two_spellings_is_refused():
+    lab = site([SINGLE], [("n1:eth0", "sw1:Et7")], [short(["Et7", "Ethernet7"])])
+    with pytest.raises(Impossible, match="sw1 has Ethernet7 twice among its ports"):
+        intents(lab, lab.nodes["n1"], Phase.READY)
+
+
 PORTS = [f"swp{number}" for number in range(1, 9)]
 
 

@@ -25,7 +25,6 @@ from orchestrator.ports import Phase, as_json, intents
 from orchestrator.processes import here
 from orchestrator.store import now
 from orchestrator.switchdesk import SwitchDesk
-from orchestrator.switches import bring
 
 BLANK = PortSettings(untagged=1, edge=False)
 
@@ -238,7 +237,7 @@ def chassis(site):
 
 @pytest.fixture
 def desk(site, store, chassis):
-    return SwitchDesk(site, store, lambda name: chassis[name].session(), bring)
+    return SwitchDesk(site, store, lambda name: chassis[name].session())
 
 
 class Diary:

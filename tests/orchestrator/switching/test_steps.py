@@ -58,7 +58,9 @@ def at_work(site, store, services, images, desk, tmp_path):
         under_way=lambda role: status.under_way(store, role),
         look_again=lambda keys: engines[0].verify(keys),  # noqa: PLW0108  it is made below
         switches=desk,
-        witnesses=Witnesses(site, services.agents, SwitchViews(store), lambda role: status.states_of(store, role)),
+        witnesses=Witnesses(
+            site, services.agents, SwitchViews(store, desk.alone), lambda role: status.states_of(store, role)
+        ),
     )
     bench = {
         "switch-access": Bench(world, ports.login, None),

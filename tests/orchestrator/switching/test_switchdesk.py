@@ -13,7 +13,6 @@ from orchestrator.engine.tables import LEASE
 from orchestrator.errors import Held, StepFailed
 from orchestrator.ports import Phase, PortIntent, SwitchIntent, intents
 from orchestrator.switchdesk import Along, SwitchDesk, signal, words
-from orchestrator.switches import bring
 from orchestrator.switchreading import PortViews
 
 LIVE = "a change by otherhost:77:123"
@@ -186,7 +185,7 @@ def test_a_switch_that_is_away_at_the_start_keeps_nobody_from_starting(desk, cha
 def test_another_switch_than_the_declared_one_is_neither_believed_nor_written_to(site, store, chassis, serial, ours):
     switches = dict(site.switches) | {"sw1": site.switches["sw1"].model_copy(update={"serial": serial})}
     lab = site.model_copy(update={"switches": switches})
-    desk = SwitchDesk(lab, store, lambda name: chassis[name].session(), bring)
+    desk = SwitchDesk(lab, store, lambda name: chassis[name].session())
     wanted = intents(lab, lab.nodes["n1"], Phase.PROVISION)["sw1"]
     if ours:
         assert desk.change("sw1", wanted, nobody).commits == 1
@@ -195,3 +194,20 @@ def test_another_switch_than_the_declared_one_is_neither_believed_nor_written_to
         with pytest.raises(IdentityChanged, match="the switch there is SN-sw1, and the inventory expects SN-other"):
             ask()
     assert (chassis["sw1"].commits, PortViews(store).all()) == ([], {})
+
+
+def test_whoever_looks_at_cables_waits_for_the_session_that_is_open(desk, chassis, site, store):
+    looked = threading.Event()
+
+    def look():
+        desk.read("sw1")
+        looked.set()
+
+    with ThreadPoolExecutor(1) as pool, desk.alone("sw1") as session:
+        assert session.facts().hostname == "sw1"
+        pool.submit(look)
+        assert not looked.wait(0.2)
+    assert looked.is_set()
+    undriven = site.switches["sw1"].model_copy(update={"management": None})
+    lab = site.model_copy(update={"switches": {**site.switches, "sw1": undriven}})
+    assert SwitchDesk(lab, store, lambda name: chassis[name].session()).alone("sw1") is None
