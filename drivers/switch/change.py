@@ -24,6 +24,7 @@ Intend = Callable[[str, Callable[[], None], Callable[[], bool | None]], object]
 
 CONFIRM_WITHIN = timedelta(minutes=2)  # two logins, two readings and a confirmation on a slow switch
 _LOOK = "look at the switch's log, then plan the change again"
+_SHOWN = 5  # of what differs
 _AFTER = timedelta(seconds=30)  # that a switch may take to undo, once its timer is over
 
 
@@ -73,9 +74,8 @@ def bring(session: Open, change: Change, intend: Intend = at_once, patience: Pat
             return Brought(frozenset(), "")
         _check(switch, change)
         staged = _staged(switch, change)
-        began = time.monotonic()
+        confirm, began = switch.assurance().confirm, time.monotonic()
         _commit(switch, staged, change, intend)
-        confirm = switch.assurance().confirm
     _Proof(session, change, staged, began, confirm, patience or Patience()).keep(intend)
     return Brought(staged.ports, staged.diff)
 
@@ -203,7 +203,8 @@ class _Proof:
         same(switch, self.change)
         missing = self._lacking(switch)
         if missing and not self.confirmed:
-            says = _taken_back(switch, self.staged)
+            waits = self.staged.session in switch.leftovers()
+            says = f"; we took it back{_taken_back(switch, self.staged)}" if waits else "; the switch took it back"
             raise NotApplied(self.change.who, f"it was committed, and does not read back: {missing}{says}", _LOOK)
         if not self.confirmed:
             self._confirm(switch, intend)
@@ -221,7 +222,7 @@ class _Proof:
         self.confirmed = True
 
     def _lacking(self, switch: SwitchDriver) -> str:
-        return "; ".join(lacking(switch, self.change.wanted, self.change.vlans))
+        return "; ".join(lacking(switch, self.change.wanted, self.change.vlans)[:_SHOWN])
 
     def _lost(self, error: Transient, within: timedelta) -> None:
         """Nobody could look: the switch takes it back by itself, and once it did, answers again (F33)."""

@@ -20,7 +20,7 @@ from drivers.ability.switch import (
     SwitchFacts,
     SwitchPort,
 )
-from drivers.errors import Busy, DriverError, NotApplied, Refused, UnknownOutcome
+from drivers.errors import Busy, DriverError, NotApplied, Refused, Transient, UnknownOutcome
 from drivers.facts import Finding
 from drivers.patience import Patience
 from drivers.plain import plain
@@ -148,7 +148,7 @@ class Eos:
         if staged.session not in there.open:
             raise NotApplied(self.who, f"session {staged.session} is gone from it", "plan the change again")
         self._wire.write(f"configure session {staged.session} commit timer {_clock(confirm_within)}")
-        if self._sessions().timed != staged.session:
+        if self._sessions_after("the commit").timed != staged.session:
             what = f"it took the commit of {staged.session}, and no timer of it runs"
             raise UnknownOutcome(self.who, what, "read the ports back over a new session before anything else")
 
@@ -157,7 +157,7 @@ class Eos:
             what = f"the timer of {staged.session} does not run: it was taken back, or another confirmed it"
             raise NotApplied(self.who, what, "read the ports back, then plan the change again")
         self._wire.write(f"configure session {staged.session} commit")
-        if self._sessions().timed == staged.session:
+        if self._sessions_after("the confirmation").timed == staged.session:
             what = f"it took the confirmation of {staged.session}, and its timer still runs"
             raise NotApplied(self.who, what, "it takes itself back when the timer ends")
 
@@ -184,6 +184,13 @@ class Eos:
 
     def _sessions(self) -> Sessions:
         return Sessions.read(self._wire.ask("show configuration sessions detail")[0])
+
+    def _sessions_after(self, what: str) -> Sessions:
+        try:
+            return self._sessions()
+        except Transient as error:
+            says = f"{what} was taken, and what became of it cannot be read ({error.what})"
+            raise UnknownOutcome(self.who, says, "read the ports back over a new session") from error
 
     def _hold_on(self) -> None:
         """The last of two sessions to be committed undoes the other (quirk 114): while one is open, ours waits."""
