@@ -1,0 +1,1 @@
+"""Switches, a family each: what they tell, and how their ports are changed."""
