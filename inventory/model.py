@@ -20,7 +20,7 @@ from inventory.address import (
     Resolver,
 )
 from inventory.form import Model
-from inventory.network import Bond, Network, Nic
+from inventory.network import Address, Bond, Network, Nic
 from inventory.profile import Profile
 from inventory.quantity import Speed
 from inventory.secrets import SecretRefField
@@ -92,6 +92,13 @@ class Node(Model):
     @property
     def boot_nic(self) -> Nic:
         return next((nic for nic in self.nics if nic.boot), self.nics[0])
+
+    def bond_of(self, nic: Nic) -> Bond | None:
+        return next((bond for bond in self.bonds if nic.name in bond.members), None)
+
+    def addresses_at(self, nic: Nic) -> tuple[Address, ...]:
+        """Of the interface that it is, or is a part of."""
+        return (self.bond_of(nic) or nic).addresses
 
 
 class Rack(Model):

@@ -25,6 +25,9 @@ class SwitchManagement(Model):
         description="pin: trust the certificate or host key first met and no other. verify: by CAs (HTTPS only).",
     )
     ca: str | None = Field(default=None, description="A PEM file, from the site's directory, that `verify` trusts.")
+    first_lag: StrictInt = Field(
+        default=1, ge=1, le=2000, description="The LAG number of the switch's first port; the others count up from it."
+    )
 
     @model_validator(mode="after")
     def _login(self) -> "SwitchManagement":

@@ -45,15 +45,15 @@ class Host:
 
 
 def hosts(site: Site) -> tuple[Host, ...]:
-    """Every NIC with an address on the provisioning network, and every NIC that boots."""
+    """Every NIC with an address on the provisioning network, and every NIC that boots, by its bond's address if it has
+    one. No other member of that bond: an address is one MAC's at a time, and the ramdisk asks on every NIC."""
     wire = site.provisioning.network
     found = []
     for node in site.nodes.values():
         for nic in node.nics:
-            there = [
-                one.address for one in nic.addresses if one.network == wire and isinstance(one.address, IPv4Address)
-            ]
             boots = nic == node.boot_nic
+            own = node.addresses_at(nic) if boots else nic.addresses
+            there = [one.address for one in own if one.network == wire and isinstance(one.address, IPv4Address)]
             if there or boots:
                 found.append(Host(nic.mac, there[0] if there else None, node.name if boots else None))
     return tuple(found)

@@ -33,6 +33,16 @@ def test_known_nics_have_their_addresses_and_strangers_none(site):
     assert not [line for line in text if "52:54:00:77:01" in line or "mtu" in line]
 
 
+def test_a_boot_nic_in_a_bond_has_the_bonds_address_and_the_other_member_none(site):
+    told = site.model_dump(mode="json")
+    nics = told["nodes"]["r1-n01"]["nics"]
+    bond = {"name": "bond0", "members": ["eth0", "eth1"], "addresses": nics[0]["addresses"]}
+    told["nodes"]["r1-n01"] |= {"nics": [{**nic, "addresses": []} for nic in nics], "bonds": [bond]}
+    text = configuration(Site.model_validate(told), "eth0", Path("/var/lib/leases")).splitlines()
+    assert "dhcp-host=52:54:00:77:00:01,127.77.0.11,r1-n01" in text
+    assert not [line for line in text if "52:54:00:77:01:01" in line]
+
+
 def test_a_range_for_dhcp_and_a_jumbo_frame_are_told(site):
     wide = changed(site, mtu=9000, ranges=[{"first": "127.77.0.100", "last": "127.77.0.150", "use": "dhcp"}])
     text = configuration(wide, "eth0", Path("/var/lib/leases")).splitlines()
