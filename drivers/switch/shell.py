@@ -60,8 +60,9 @@ class Shell:
         if ran.exit == 0:
             return ran.out
         said = (ran.err or ran.out).strip() or "nothing"
-        remedy = f"install {argv[0]} there" if ran.exit == _NOT_FOUND else "run it there by hand"
-        raise Refused(self.who, f"`{argv[0]}` ended in {ran.exit} and said: {said}", remedy)
+        name = next(word for word in argv if word != "env" and "=" not in word)
+        remedy = f"install {name} there" if ran.exit == _NOT_FOUND else "run it there by hand"
+        raise Refused(self.who, f"`{name}` ended in {ran.exit} and said: {said}", remedy)
 
 
 def _rights(ssh: Ssh, user: str, patience: Patience) -> tuple[str, ...]:

@@ -84,8 +84,8 @@ def wait_for(met, what, seconds=30):
 class Rig:
     """A switch with hosts at its ports. `access` is the login; `open` gives a new session of its driver."""
 
-    family = "ovs"
     way_in = "adm1"
+    patience = QUICK
 
     def __init__(self, room: Path, stack: contextlib.ExitStack) -> None:
         self.room, self.stack = room, stack
@@ -178,10 +178,9 @@ class Rig:
         return sorted(path.name for path in self.keeper.glob("anneal-*"))
 
     def timers(self):
-        """Of processes on the switch those that wait to take something back."""
-        pids = sh("ip", "netns", "pids", self.switch).split()
-        lines = [path.read_bytes() for pid in pids if (path := Path(f"/proc/{pid}/cmdline")).exists()]
-        return [line for line in lines if b"\0await\0" in line]
+        """Processes on the switch that wait to take something back."""
+        there = (Path("/proc", pid, "cmdline") for pid in sh("ip", "netns", "pids", self.switch).split())
+        return [int(path.parent.name) for path in there if b"\0await\0" in _content(path)]
 
     def sessions(self):
         """Connections that its sshd has, by its kernel."""
@@ -269,6 +268,13 @@ class OvsRig(Rig):
     def changes(self):
         """How many transactions with ports in them the database has written down."""
         return sum(b'"Port":' in line for line in (self.run / "conf.db").read_bytes().splitlines())
+
+
+def _content(path):
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def _end(child):
