@@ -75,9 +75,6 @@ def world(cabled, store, images, services):
             look_again=list,
             switches=None,
             witnesses=witnesses,
-            under_way=lambda _: {},
-            look_again=lambda _: None,
-            switches=None,
         )
 
     return made
