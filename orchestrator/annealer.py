@@ -52,7 +52,7 @@ class Annealer(Record):
         passwords = Passwords(self.state / "secrets")
         self.bmcs = Bmcs(Vaults(directory), PinTable(self.store), SessionTable(self.store), passwords)
         hosts = HostViews(self.site, self.agents, self.phone_homes, self.state / "ssh")
-        self._desk = SwitchDesk(self.site, self.store, Switches(self.site).open)
+        self._desk = SwitchDesk(self.site, self.store, Switches(self.site, self.bmcs.vaults, self.bmcs.pins).open)
         views = SwitchViews(self.store, self._desk.alone)
         self.witnesses = replace(self.witnesses, ask_host=hosts.look, views=views)
         self._engine: Engine | None = None

@@ -84,6 +84,7 @@ def test_what_is_saved_is_there_when_the_database_starts_again(rig, until):
         rig.database.wait()
         rig.start_database(rig.switch, rig.run)
         until(lambda: switch.settings([one])[one].untagged == 300, "it is in the database")
+        assert switch.settings([one])[one].mtu == 9000
 
 
 @pytest.mark.quirk(115)
