@@ -125,7 +125,7 @@ def test_what_is_not_confirmed_takes_itself_back(rig, until):
 def test_what_is_confirmed_stays_when_the_time_is_over(rig, until):
     one = rig.ports[0]
     with rig.open() as switch:
-        staged = change(switch, {one: STORAGE}, timedelta(seconds=2))
+        staged = change(switch, {one: STORAGE}, timedelta(seconds=15))
     with rig.open() as switch:
         switch.confirm(staged)
         until(lambda: not rig.timers(), "the timer ends")
@@ -172,12 +172,13 @@ def test_a_port_reads_back_as_it_was_told(rig, name):
     assert wanted.description in (None, found.description)
 
 
-def test_a_port_that_is_off_lets_nothing_through(rig):
+def test_a_port_that_is_off_lets_nothing_through(rig, until):
     with rig.open() as switch:
         switch.confirm(change(switch, {rig.ports[0]: PortSettings(enabled=False)}))
         assert [port.enabled for port in switch.ports() if port.name == rig.ports[0]] == [False]
         assert not rig.reaches(rig.ports[0], "10.9.0.2")
         switch.confirm(change(switch, {rig.ports[0]: PROV}))
+        until(lambda: rig.reaches(rig.ports[0], "10.9.0.2"), "it forwards again")
         assert rig.reaches(rig.ports[0], "10.9.0.2")
 
 
