@@ -1,16 +1,19 @@
-"""`anneal switch`: one switch by its address, without an inventory; and what is made of recorded outputs."""
+"""`anneal switch`: one switch by its address, without an inventory; and what is made of a recorded output."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import JsonValue, TypeAdapter
 
-from cli.output import Format, Output, print_document
+from cli.driver import address_of, lines
+from cli.output import Format, Output, emit, print_document
 
 if TYPE_CHECKING:
+    from drivers.ability.switch import SwitchDriver
     from inventory.secrets import Secret
-    from inventory.switch import SwitchManagement
 
 app = typer.Typer(no_args_is_help=True, help="Switches by their address, without an inventory.")
 
@@ -18,6 +21,49 @@ app = typer.Typer(no_args_is_help=True, help="Switches by their address, without
 @app.callback()
 def switch() -> None:
     """Switches by their address, without an inventory."""
+
+
+class Driven(StrEnum):
+    """Families that there is a driver for; held to `drivers.switch.catalog.FAMILIES` by a test."""
+
+    EOS = "eos"
+    JUNOS = "junos"
+    OVS = "ovs"
+
+
+@app.command()
+def probe(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="HOST or HOST:PORT, an IPv6 host in brackets.")],
+    family: Annotated[Driven, typer.Option("--family", help="What it runs.")],
+    user: Annotated[str, typer.Option("--user", help="The switch's user.")],
+    password_env: Annotated[
+        str | None, typer.Option("--password-env", metavar="VAR", help="Where the password is.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", exists=True, dir_okay=False, help="An OpenSSH private key.")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Take any certificate; an SSH host key is always taken.")
+    ] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show what a switch tells, and what its commits can be relied on for. Writes nothing to it."""
+    from drivers.switch.catalog import Entry, connect
+    from drivers.trust import Trust
+    from orchestrator.discovery import FirstMet
+
+    password = _secret("env", password_env, "--password-env") if password_env else None
+    private = _secret("file", str(key.resolve()), "--key") if key else None
+    entry = Entry(address_of(address), user, password, private)
+    driver = connect(family.value, entry, Trust(FirstMet(), verify=not insecure))
+    try:
+        told = _card(driver)
+    finally:
+        driver.close()
+    if output is Format.TABLE:
+        emit([{"key": name, "value": value} for name, value in lines("", told)], ("key", "value"), output)
+    else:
+        print_document(told, output)
 
 
 class What(StrEnum):
@@ -31,42 +77,9 @@ class What(StrEnum):
 
 
 @app.command()
-def probe(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="HOST or HOST:PORT, an IPv6 host in brackets.")],
-    family: Annotated[str, typer.Option("--family", help="eos, nxos, junos, ios and what else has a driver.")],
-    user: Annotated[str, typer.Option("--user", help="The switch's user.")],
-    password_env: Annotated[
-        str | None, typer.Option("--password-env", metavar="VAR", help="Where the password is.")
-    ] = None,
-    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="An OpenSSH private key.")] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Take any certificate or host key.")] = False,
-    output: Output = Format.TABLE,
-) -> None:
-    """Show what one switch tells: ports, neighbours, VLANs, LAGs. Changes nothing."""
-    from drivers.errors import IdentityChanged
-    from drivers.switch.card import probe as read
-    from drivers.switch.catalog import session
-    from drivers.trust import Trust
-    from orchestrator.discovery import FirstMet
-
-    management = _management(address, family, user)
-    keys = (_password(password_env), _key(key))
-    if keys == (None, None):
-        raise typer.BadParameter("give a password or a key", param_hint="--password-env")
-    try:
-        with session(management, keys, Trust(FirstMet(), verify=not insecure)) as opened:
-            print_document(read(opened), output)
-    except IdentityChanged as error:
-        if insecure:
-            raise
-        remedy = "compare the fingerprint with the switch's own, and add --insecure. No password was sent"
-        raise IdentityChanged(error.who, error.what, remedy) from error
-
-
-@app.command()
 def parse(
     family: Annotated[str, typer.Argument(metavar="FAMILY", help="eos, nxos, junos or ios.")],
-    what: Annotated[What, typer.Argument(metavar="WHAT", help="What the output is of.")],
+    what: Annotated[What, typer.Argument(metavar="WHAT", help="lldp, ports, vlans, macs, lags, facts or config.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What the switch wrote: JSON, XML or text.")],
     output: Output = Format.TABLE,
 ) -> None:
@@ -80,34 +93,27 @@ def parse(
     print_document(shown(family, what, recorded.parse(family, recorded.What(what), text)), output)
 
 
-def _management(address: str, family: str, user: str) -> "SwitchManagement":
-    from pydantic import ValidationError
+def _card(driver: "SwitchDriver") -> dict[str, JsonValue]:
+    read = {
+        "assurance": driver.assurance(),
+        "leftovers": driver.leftovers(),
+        "ports": driver.ports(),
+        "neighbours": driver.neighbours(),
+        "vlans": [{"vlan": number, "name": name} for number, name in sorted(driver.vlans().items())],
+        "lags": driver.lags(),
+        "learned": len(driver.learned()),
+    }
+    facts = asdict(driver.facts())  # last: it brings along what was odd in all that was read
+    findings = facts.pop("findings")
+    whole = {**facts, **read, "findings": findings}
+    return TypeAdapter(dict[str, JsonValue]).validate_json(TypeAdapter(dict[str, object]).dump_json(whole))
 
-    from inventory.secrets import SecretRef
-    from inventory.switch import SwitchManagement
 
-    try:
-        told = {"family": family, "address": address, "user": user, "password": SecretRef("env", "UNUSED")}
-        return SwitchManagement.model_validate(told)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = "ADDRESS" if first["loc"] == ("address",) else f"--{first['loc'][0]}"
-        raise typer.BadParameter(first["msg"], param_hint=where) from error
-
-
-def _password(variable: str | None) -> "Secret | None":
+def _secret(kind: str, where: str, option: str) -> "Secret":
     from inventory.errors import SecretMissing
     from inventory.secrets import SecretRef, Vaults
 
-    if variable is None:
-        return None
     try:
-        return Vaults(Path()).resolve(SecretRef("env", variable))
+        return Vaults(Path()).resolve(SecretRef(kind, where))
     except SecretMissing as error:
-        raise typer.BadParameter(str(error), param_hint="--password-env") from error
-
-
-def _key(path: Path | None) -> "Secret | None":
-    from inventory.secrets import Secret
-
-    return None if path is None else Secret(path.read_text(encoding="utf-8"))
+        raise typer.BadParameter(str(error), param_hint=option) from error

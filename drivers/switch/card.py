@@ -1,15 +1,12 @@
-"""What one switch tells of itself, as a document. Reads alone."""
+"""What was read of a switch, as a document."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import TypeVar
 
 from pydantic import JsonValue
 
-from drivers.ability.switch import Neighbour, SwitchDriver
-from drivers.errors import Garbled, Refused, Unsupported
-from drivers.facts import Finding
+from drivers.ability.switch import Neighbour
 from drivers.switch.reading import Parsed
 
 Told = TypeVar("Told")
@@ -36,34 +33,3 @@ def recorded(family: str, what: str, read: object) -> JsonValue:
     told = as_json(read)
     findings = told.pop("findings", []) if isinstance(told, dict) and what == "facts" else []
     return {"family": family, "what": what, "rows": told, "findings": findings}
-
-
-def probe(switch: SwitchDriver) -> JsonValue:
-    """The whole card. What cannot be read is a finding, and null."""
-    findings: list[Finding] = []
-
-    def read(name: str, ask: Callable[[], Told]) -> Told | None:
-        try:
-            return ask()
-        except (Garbled, Refused, Unsupported) as error:
-            findings.append(Finding("unreadable", name, error.what))
-            return None
-
-    told: dict[str, JsonValue] = {
-        name: as_json(read(name, ask))
-        for name, ask in (
-            ("ports", switch.ports),
-            ("neighbours", switch.neighbours),
-            ("vlans", switch.vlans),
-            ("lags", switch.lags),
-            ("assurance", switch.assurance),
-            ("leftovers", switch.leftovers),
-        )
-    }
-    learned = read("learned", switch.learned)
-    told["learned"] = None if learned is None else dict(sorted(Counter(row.port for row in learned).items()))
-    facts = switch.facts()  # last: it brings what was odd in all that was read before
-    shown = as_json(facts)
-    if isinstance(shown, dict):
-        shown.pop("findings")
-    return {"facts": shown, **told, "findings": as_json((*facts.findings, *findings))}

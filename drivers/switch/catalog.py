@@ -1,70 +1,72 @@
-"""Which driver speaks to which family of switches, and a switch from an inventory's declaration."""
+"""Which driver speaks with which family of switches, and a session from a switch's inventory."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from drivers.ability.switch import SwitchDriver
-from drivers.errors import DriverError, IdentityChanged, Unsupported
+from drivers.errors import Denied, DriverError, IdentityChanged, Unsupported
 from drivers.patience import Patience
-from drivers.switch.entry import Entry
 from drivers.switch.eos import Eos
 from drivers.switch.junos import Junos
+from drivers.switch.ovs import Ovs
 from drivers.trust import Trust
-from inventory.secrets import Secret
-from inventory.switch import SwitchManagement
+from drivers.wire.ssh import Access
+from inventory.address import HostPort
+from inventory.secrets import Login, Secret
+from inventory.switch import Family
 
-Opener = Callable[[Entry, Trust, Patience], SwitchDriver]
-FAMILIES: Mapping[str, Opener] = MappingProxyType({"eos": Eos.connect, "junos": Junos.connect})
 _PATIENCE = Patience()
 
 
+@dataclass(frozen=True)
+class Entry:
+    """Who we are at a switch: a password, an OpenSSH private key, or both."""
+
+    address: HostPort
+    user: str
+    password: Secret | None = None
+    key: Secret | None = None
+
+
+def _eos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    if entry.password is None:
+        raise Denied(str(entry.address), "log in by eAPI: it takes a password and none is given", "give password:")
+    return Eos.connect(entry.address, Login(entry.user, entry.password), trust, patience)
+
+
+def _ovs(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    access = Access(entry.address, entry.user, None, entry.key, entry.password)
+    return Ovs.connect(access, trust.pins, patience=patience)
+
+
+def _junos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    return Junos.connect(entry.address, entry.user, (entry.password, entry.key), trust.pins, patience)
+
+
+FAMILIES: Mapping[Family, Callable[[Entry, Trust, Patience], SwitchDriver]] = MappingProxyType(
+    {"eos": _eos, "junos": _junos, "ovs": _ovs}
+)
+
+
 def connect(
-    management: SwitchManagement,
-    keys: tuple[Secret | None, Secret | None],
-    trust: Trust,
-    expect_serial: str | None = None,
-    patience: Patience = _PATIENCE,
+    family: Family, entry: Entry, trust: Trust, expect_serial: str | None = None, patience: Patience = _PATIENCE
 ) -> SwitchDriver:
-    """Log in at a switch; the caller closes. `keys`: its password and its private key, as far as there are any.
+    """Log in at a switch; the caller closes. `IdentityChanged` where it tells another serial number (F28).
 
-    `IdentityChanged` where it tells another serial than expected; one that tells none passes. `Unsupported` for a
-    family without a driver.
+    One that tells none passes: there is nothing to compare.
     """
-    opener = FAMILIES.get(management.family)
-    who = str(management.address)
+    opener = FAMILIES.get(family)
     if opener is None:
-        raise Unsupported(
-            who, f"family {management.family} has no driver here", "take management: out of the inventory"
-        )
-    switch = opener(Entry(management.address, management.user, *keys), trust, patience)
+        what = f"switches of the family {family} are not driven yet"
+        raise Unsupported(str(entry.address), what, f"there are drivers for {', '.join(FAMILIES)}")
+    driver = opener(entry, trust, patience)
     try:
-        if expect_serial is not None:
-            _check_serial(switch, who, expect_serial)
+        serial = driver.facts().serial if expect_serial is not None else None
+        if serial is not None and expect_serial is not None and serial.casefold() != expect_serial.casefold():
+            what = f"the switch there is {serial}, and the inventory expects {expect_serial}"
+            raise IdentityChanged(str(entry.address), what, "check its address and its serial. Nothing was written")
     except DriverError:
-        switch.close()
+        driver.close()
         raise
-    return switch
-
-
-@contextmanager
-def session(
-    management: SwitchManagement,
-    keys: tuple[Secret | None, Secret | None],
-    trust: Trust,
-    expect_serial: str | None = None,
-    patience: Patience = _PATIENCE,
-) -> Iterator[SwitchDriver]:
-    """A switch for the length of a `with`; its session is given back whatever happens."""
-    switch = connect(management, keys, trust, expect_serial, patience)
-    try:
-        yield switch
-    finally:
-        switch.close()
-
-
-def _check_serial(switch: SwitchDriver, who: str, expected: str) -> None:
-    serial = switch.facts().serial
-    if serial is not None and serial.casefold() != expected.casefold():
-        what = f"the switch there is {serial}, and the inventory expects {expected}"
-        raise IdentityChanged(who, what, "check its address and its serial. Nothing was written")
+    return driver

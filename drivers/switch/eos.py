@@ -26,12 +26,13 @@ from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.switch import eos_tables as tables
 from drivers.switch.cli_ports import DIALECTS, lines, settings, unknown
-from drivers.switch.entry import Entry
 from drivers.switch.ours import fresh, is_ours
 from drivers.switch.reading import Document, Parsed, Row, garbled, said_by, table, vlan_set, words
 from drivers.switch.stanzas import Stanzas, differing, interfaces, stanzas, without_secrets
 from drivers.trust import Trust
 from drivers.wire.eapi import Eapi
+from inventory.address import HostPort
+from inventory.secrets import Login
 
 _DIALECT = DIALECTS["eos"]
 _PENDING = ("pending", "pendingCommitTimer")
@@ -69,8 +70,8 @@ class Eos:
         self._found: list[Finding] = []
 
     @classmethod
-    def connect(cls, entry: Entry, trust: Trust, patience: Patience) -> "Eos":
-        return cls(Eapi.open(entry.address, entry.login(), trust, patience))
+    def connect(cls, address: HostPort, login: Login, trust: Trust, patience: Patience) -> "Eos":
+        return cls(Eapi.open(address, login, trust, patience))
 
     def facts(self) -> SwitchFacts:
         with said_by(self.who):

@@ -27,11 +27,12 @@ from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.switch import junos_config as config
 from drivers.switch import junos_tables as tables
-from drivers.switch.entry import Entry
 from drivers.switch.ours import fresh, is_ours
 from drivers.switch.reading import Notes, Parsed, Row, said_by, words
-from drivers.trust import Trust
+from drivers.trust import Pins
 from drivers.wire.netconf import Netconf
+from inventory.address import HostPort
+from inventory.secrets import Secret
 
 ASSURANCE = Assurance(
     Confirm.NATIVE,
@@ -71,8 +72,11 @@ class Junos:
         self._found: list[Finding] = []
 
     @classmethod
-    def connect(cls, entry: Entry, trust: Trust, patience: Patience) -> "Junos":
-        return cls(Netconf.open(entry.address, entry.user, (entry.password, entry.key), trust, patience))
+    def connect(
+        cls, address: HostPort, user: str, keys: tuple[Secret | None, Secret | None], pins: Pins, patience: Patience
+    ) -> "Junos":
+        """`keys`: a password, a private key, or both."""
+        return cls(Netconf.open(address, user, keys, pins, patience))
 
     def facts(self) -> SwitchFacts:
         with said_by(self.who):

@@ -19,7 +19,7 @@ from lxml import etree
 from drivers.errors import Busy, Denied, DriverError, Garbled, Refused, UnknownOutcome, Unreachable
 from drivers.patience import Patience
 from drivers.plain import plain
-from drivers.trust import Trust
+from drivers.trust import Pins
 from drivers.wire.napalm import Napalm, built, spoken
 from drivers.wire.ssh import pinned_key, unlike_pin
 from inventory.address import HostPort
@@ -55,11 +55,11 @@ class Netconf:
 
     @classmethod
     def open(
-        cls, address: HostPort, user: str, keys: tuple[Secret | None, Secret | None], trust: Trust, patience: Patience
+        cls, address: HostPort, user: str, keys: tuple[Secret | None, Secret | None], pins: Pins, patience: Patience
     ) -> "Netconf":
         """`keys`: password, private key. `IdentityChanged` before either is offered to another host key."""
         at = HostPort(address.host, address.port or NETCONF_PORT)
-        known = pinned_key(at, trust, patience.connect)
+        known = pinned_key(at, pins, patience.connect)
         login = Login(user, keys[0] or Secret(""))
         driver = cast(
             "_Junos",

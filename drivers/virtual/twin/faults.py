@@ -74,7 +74,11 @@ NUMBERED: Mapping[str, Numbered] = MappingProxyType(
         "F11": Numbered(
             "the write is carried out and answered 409, as though it had been so before", times=1, words=_WRITES
         ),
-        "F12": Numbered("400 UnableToModifyDuringSystemPOST", times=2, words=_WRITES),
+        "F12": Numbered(
+            "400 UnableToModifyDuringSystemPOST; in discovery no NIC and no drive is shown until POST is over",
+            times=2,
+            words=("discover", *_WRITES),
+        ),
         "F13": Numbered("202 and a task that runs long", seconds=5, words=_WRITES),
         "F14": Numbered("202 without Location", words=_WRITES),
         "F15": Numbered("a task is 404 at the first two looks, and once it is over"),

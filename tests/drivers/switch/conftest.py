@@ -21,11 +21,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from drivers.patience import Patience
-from drivers.switch.entry import Entry
 from drivers.switch.eos import Eos
 from drivers.trust import Trust
 from inventory.address import HostPort
-from inventory.secrets import Secret
+from inventory.secrets import Login, Secret
 
 PASSWORD = "s3cret-of-the-switch"
 QUICK = Patience(
@@ -331,14 +330,11 @@ class Bench:
     address: HostPort
     trust: Trust
     certificate: Path
-
-    @property
-    def entry(self) -> Entry:
-        return Entry(self.address, "admin", Secret(PASSWORD))
+    login: Login = field(default_factory=lambda: Login("admin", Secret(PASSWORD)))
 
     @contextmanager
     def session(self) -> Iterator[Eos]:
-        with closing(Eos.connect(self.entry, self.trust, QUICK)) as switch:
+        with closing(Eos.connect(self.address, self.login, self.trust, QUICK)) as switch:
             yield switch
 
     def trusting(self, **how: object) -> "Bench":

@@ -1,6 +1,5 @@
 """EOS over the wire: how it is let in, how its candidates are held, and what no answer is believed for."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -77,14 +76,14 @@ def test_an_answer_that_breaks_off_is_asked_for_again(bench, box):
 
 def test_who_is_not_there_is_unreachable(bench, quick):
     with pytest.raises(Unreachable):
-        Eos.connect(replace(bench.entry, address=HostPort("127.0.0.1", 9)), bench.trust, quick)
+        Eos.connect(HostPort("127.0.0.1", 9), bench.login, bench.trust, quick)
 
 
 def test_no_error_shows_the_password(bench, box, caplog):
     box.faults.refuse_logins = 9
     with caplog.at_level(0), pytest.raises(Denied) as denied, bench.session():
         pass
-    assert bench.entry.password.reveal() not in f"{denied.value!r}{caplog.text}"
+    assert bench.login.password.reveal() not in f"{denied.value!r}{caplog.text}"
 
 
 @pytest.mark.parametrize("syntax", ["4.31", "4.32"])
