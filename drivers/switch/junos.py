@@ -111,10 +111,11 @@ class Junos:
             return self._kept(tables.lags(self._wire.command("show lacp interfaces")))
 
     def settings(self, ports: Collection[str]) -> Mapping[str, PortSettings]:
+        """A port that is there and not configured has no VLAN; Junos writes nothing of it."""
         with said_by(self.who):
-            told = self._config()
-            there = {*told.own, *(one.name for one in self.ports())}
-            return config.settings(told, [port for port in ports if port in there])
+            configured = config.settings(self._config(), ports)
+            there = {one.name for one in self.ports()}
+        return {port: PortSettings(edge=False) for port in ports if port in there} | dict(configured)
 
     def running(self) -> str:
         told = self._wire.ask(_RUNNING)
