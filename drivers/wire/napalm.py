@@ -12,11 +12,14 @@ from typing import Protocol
 
 from napalm import get_network_driver
 from napalm.base import exceptions as napalm
+from napalm.nxapi_plumbing import Device, RPCClient
+from napalm.nxapi_plumbing.errors import NXAPIError
 
 from drivers.errors import Busy, Denied, Refused, Unreachable, Unsupported
 from drivers.plain import plain
 from inventory.secrets import Login
 
+NxosDevice, NxapiClient = Device, RPCClient  # for `drivers/wire/nxapi.py`, which judges its TLS
 _WORDS = 1000  # characters of what a switch said
 
 
@@ -56,6 +59,6 @@ def spoken(who: str) -> Iterator[None]:
     except (napalm.LockError, napalm.SessionLockedException) as error:
         remedy = "another is changing it; wait until he is done"
         raise Busy(who, f"its configuration is locked: {plain(str(error), _WORDS)}", remedy) from error
-    except napalm.NapalmException as error:
+    except (napalm.NapalmException, NXAPIError) as error:
         remedy = "compare the port with the switch's running configuration"
         raise Refused(who, plain(str(error), _WORDS), remedy) from error
