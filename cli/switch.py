@@ -28,6 +28,7 @@ class Driven(StrEnum):
 
     EOS = "eos"
     JUNOS = "junos"
+    NXOS = "nxos"
     OVS = "ovs"
 
 

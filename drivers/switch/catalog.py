@@ -9,6 +9,7 @@ from drivers.errors import Denied, DriverError, IdentityChanged, Unsupported
 from drivers.patience import Patience
 from drivers.switch.eos import Eos
 from drivers.switch.junos import Junos
+from drivers.switch.nxos import Nxos
 from drivers.switch.ovs import Ovs
 from drivers.trust import Trust
 from drivers.wire.ssh import Access
@@ -30,9 +31,17 @@ class Entry:
 
 
 def _eos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    return Eos.connect(entry.address, _by_password(entry, "eAPI"), trust, patience)
+
+
+def _nxos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    return Nxos.connect(entry.address, _by_password(entry, "NX-API"), trust, patience)
+
+
+def _by_password(entry: Entry, api: str) -> Login:
     if entry.password is None:
-        raise Denied(str(entry.address), "log in by eAPI: it takes a password and none is given", "give password:")
-    return Eos.connect(entry.address, Login(entry.user, entry.password), trust, patience)
+        raise Denied(str(entry.address), f"log in by {api}: it takes a password and none is given", "give password:")
+    return Login(entry.user, entry.password)
 
 
 def _ovs(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
@@ -45,7 +54,7 @@ def _junos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
 
 
 FAMILIES: Mapping[Family, Callable[[Entry, Trust, Patience], SwitchDriver]] = MappingProxyType(
-    {"eos": _eos, "junos": _junos, "ovs": _ovs}
+    {"eos": _eos, "junos": _junos, "nxos": _nxos, "ovs": _ovs}
 )
 
 

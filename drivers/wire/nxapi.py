@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from drivers.errors import Garbled
 from drivers.patience import Patience
+from drivers.plain import plain
 from drivers.trust import Trust
 from drivers.wire.napalm import NxapiClient, NxosDevice, spoken
 from drivers.wire.parley import Parley
@@ -42,14 +43,23 @@ class _Https(NxapiClient):  # type: ignore[misc]
     def _send_request(self, commands: list[str], method: str) -> _Answer:
         told = self._parley.post("/ins", self._build_payload(commands, method), self._sent)
         each = told if isinstance(told, list) else [told]
-        if len(each) > len(commands) or not all(isinstance(one, dict) for one in each):
-            raise Garbled(
-                self._parley.who, "it did not answer each command by an object", "look whether NX-API answers"
-            )
-        for one in each:
-            if isinstance(one, dict) and one.get("result") is not None and not isinstance(one["result"], dict):
-                raise Garbled(self._parley.who, "a result that is no object", "look whether NX-API answers there")
-        return _Answer(json.dumps(each))
+        if len(each) > len(commands):
+            raise Garbled(self._parley.who, "more answers than commands", "look whether NX-API answers there")
+        return _Answer(json.dumps([self._shaped(one) for one in each]))
+
+    def _shaped(self, told: JsonValue) -> JsonValue:
+        """As the library trusts it to be."""
+        if isinstance(told, dict) and told.get("error"):
+            return {"error": {"data": {"msg": _said(told["error"])}}}
+        if not isinstance(told, dict) or not isinstance(told.get("result"), dict | None):
+            raise Garbled(self._parley.who, "an answer that is no object", "look whether NX-API answers there")
+        return told
+
+
+def _said(error: JsonValue) -> str:
+    data = error.get("data") if isinstance(error, dict) else None
+    told = data.get("msg") if isinstance(data, dict) else None
+    return plain(str(told or (error.get("message") if isinstance(error, dict) else error)).strip(), 1000)
 
 
 class _Device(Protocol):
