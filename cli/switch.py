@@ -27,6 +27,7 @@ class Driven(StrEnum):
     """Families that there is a driver for; held to `drivers.switch.catalog.FAMILIES` by a test."""
 
     EOS = "eos"
+    IOS = "ios"
     JUNOS = "junos"
     NXOS = "nxos"
     OVS = "ovs"

@@ -8,6 +8,7 @@ from drivers.ability.switch import SwitchDriver
 from drivers.errors import Denied, DriverError, IdentityChanged, Unsupported
 from drivers.patience import Patience
 from drivers.switch.eos import Eos
+from drivers.switch.ios import Ios
 from drivers.switch.junos import Junos
 from drivers.switch.nxos import Nxos
 from drivers.switch.ovs import Ovs
@@ -44,6 +45,10 @@ def _by_password(entry: Entry, api: str) -> Login:
     return Login(entry.user, entry.password)
 
 
+def _ios(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    return Ios.connect(entry.address, entry.user, (entry.password, entry.key), trust.pins, patience)
+
+
 def _ovs(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
     access = Access(entry.address, entry.user, None, entry.key, entry.password)
     return Ovs.connect(access, trust.pins, patience=patience)
@@ -54,7 +59,7 @@ def _junos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
 
 
 FAMILIES: Mapping[Family, Callable[[Entry, Trust, Patience], SwitchDriver]] = MappingProxyType(
-    {"eos": _eos, "junos": _junos, "nxos": _nxos, "ovs": _ovs}
+    {"eos": _eos, "ios": _ios, "junos": _junos, "nxos": _nxos, "ovs": _ovs}
 )
 
 

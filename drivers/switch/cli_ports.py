@@ -230,3 +230,31 @@ def unknown(dialect: Dialect, wanted: Collection[str], own: Stanzas) -> tuple[st
             if port not in own or port != canonical(dialect.family, port) or port.casefold().startswith(bad)
         )
     )
+
+
+def unmet(text: Sequence[str], own: Stanzas) -> Iterator[str]:
+    """Of the lines, those that are not in force, each under its head: for who has no candidate to compare."""
+    head, now = "", frozenset[str]()
+    for line in text:
+        if line.startswith(("interface ", "vlan ")):
+            head, now = line, frozenset(own.get(line.partition(" ")[2], ()))
+            if line.startswith("vlan "):
+                yield f"+{line}"
+        elif head.startswith("vlan ") or not _holds(line, now):
+            yield f"{head}\n+  {line}"
+
+
+# What a port has without a line.
+_DEFAULTS = frozenset(
+    ("switchport", "switchport mode access", "switchport access vlan 1", "no shutdown", "no description",
+     "no spanning-tree portfast", "no spanning-tree port type", "no switchport trunk native vlan", "no channel-group",
+     "switchport trunk native vlan 1", "lacp suspend-individual", "mtu 1500")
+)  # fmt: skip
+
+
+def _holds(line: str, now: frozenset[str]) -> bool:
+    if line in now:
+        return True
+    bare = line.removeprefix("no ")
+    key = " ".join(bare.split()[:3]) if bare.startswith("switchport") else bare.split(" ", maxsplit=1)[0]
+    return line in _DEFAULTS and not any(one.startswith(key) for one in now)

@@ -6,7 +6,7 @@ Nexus 9000 system management guide, chapters Rollback and Two-stage Configuratio
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from drivers.ability.switch import (
@@ -25,7 +25,7 @@ from drivers.facts import Finding
 from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.switch import nxos_tables as tables
-from drivers.switch.cli_ports import DIALECTS, lines, settings, unknown
+from drivers.switch.cli_ports import DIALECTS, lines, settings, unknown, unmet
 from drivers.switch.ours import PREFIX, fresh
 from drivers.switch.reading import Parsed, Row, said_by
 from drivers.switch.stanzas import Stanzas, differing, interfaces, stanzas, without_secrets
@@ -116,7 +116,7 @@ class Nxos:
             text = list(lines(_DIALECT, wanted, vlans, own, self.vlans()))
         session = fresh()
         self._lines[session] = text
-        return Staged(session, "\n".join(_diff(text, own)), frozenset(wanted))
+        return Staged(session, "\n".join(unmet(text, own)), frozenset(wanted))
 
     def commit(self, staged: Staged, confirm_within: timedelta) -> None:  # noqa: ARG002  there is no timer to give it to
         text = self._lines.get(staged.session)
@@ -173,31 +173,3 @@ class Nxos:
         if checkpoint in self.leftovers():
             what = f"the checkpoint {checkpoint} was deleted, and is still there"
             raise NotApplied(self.who, what, "delete it there by hand, once the ports are as they should be")
-
-
-def _diff(text: list[str], own: Stanzas) -> Iterator[str]:
-    """Of the lines, those that are not in force, each under its head."""
-    head, now = "", frozenset[str]()
-    for line in text:
-        if line.startswith(("interface ", "vlan ")):
-            head, now = line, frozenset(own.get(line.partition(" ")[2], ()))
-            if line.startswith("vlan "):
-                yield f"+{line}"
-        elif head.startswith("vlan ") or not _holds(line, now):
-            yield f"{head}\n+  {line}"
-
-
-# What a port has without a line.
-_DEFAULTS = frozenset(
-    ("switchport", "switchport mode access", "switchport access vlan 1", "no shutdown", "no description",
-     "no spanning-tree port type", "no switchport trunk native vlan", "switchport trunk native vlan 1",
-     "lacp suspend-individual", "no channel-group", "mtu 1500")
-)  # fmt: skip
-
-
-def _holds(line: str, now: frozenset[str]) -> bool:
-    if line in now:
-        return True
-    bare = line.removeprefix("no ")
-    key = " ".join(bare.split()[:3]) if bare.startswith("switchport") else bare.split(" ", maxsplit=1)[0]
-    return line in _DEFAULTS and not any(one.startswith(key) for one in now)

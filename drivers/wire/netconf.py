@@ -5,11 +5,9 @@ RFC 6241, RFC 6242; Junos XML management protocol.
 """
 
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol, cast
 
 from jnpr.junos import Device
@@ -20,6 +18,7 @@ from drivers.errors import Busy, Denied, DriverError, Garbled, Refused, UnknownO
 from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.trust import Pins
+from drivers.wire.keyfiles import key_files
 from drivers.wire.napalm import Napalm, built, spoken
 from drivers.wire.ssh import pinned_key, unlike_pin
 from inventory.address import HostPort
@@ -67,10 +66,10 @@ class Netconf:
         )
         wire = cls(driver, str(at))
         try:
-            with _files(at, known, keys[1]) as (config, key), wire._speaking():
+            with key_files(at, known, keys[1]) as files, wire._speaking():
                 driver.device = Device(
                     host=at.host, port=at.port, user=user, password=keys[0].reveal() if keys[0] else None,
-                    ssh_private_key_file=key, ssh_config=config, hostkey_verify=True, look_for_keys=False,
+                    ssh_private_key_file=files.own, ssh_config=files.config, hostkey_verify=True, look_for_keys=False,
                     allow_agent=False, conn_open_timeout=patience.connect.total_seconds(), gather_facts=False,
                 )  # fmt: skip
                 driver.open()
@@ -164,16 +163,3 @@ def _said(error: junos.RpcError) -> str:
     """What the switch said, without the library's own words around it."""
     told = [str(one.get("message") or "").strip() for one in error.errs or []]
     return plain("; ".join(filter(None, told)) or str(error.message or error), _WORDS)
-
-
-@contextmanager
-def _files(at: HostPort, known: str, key: Secret | None) -> Iterator[tuple[str, str | None]]:
-    """A configuration of SSH that knows this host by its key alone, and our key, for the time of the login."""
-    with tempfile.TemporaryDirectory(prefix="anneal-") as room:
-        hosts, config, own = (Path(room) / name for name in ("known_hosts", "config", "key"))
-        hosts.write_text(f"[{at.host}]:{at.port} {known}\n{at.host} {known}\n", encoding="utf-8")
-        config.write_text(f"Host *\n  UserKnownHostsFile {hosts}\n", encoding="utf-8")
-        if key is not None:
-            own.touch(mode=0o600)
-            own.write_text(key.reveal(), encoding="utf-8")
-        yield str(config), str(own) if key is not None else None

@@ -52,6 +52,7 @@ class JunosBox:
     rejects: str = ""
     logins: int = 0
     open: int = 0
+    idle: threading.Event = field(default_factory=threading.Event)
     heard: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -259,7 +260,9 @@ class Door(paramiko.ServerInterface):
 
 def converse(box: JunosBox, channel: paramiko.Channel) -> None:
     session, held = object(), b""
-    box.open += 1
+    with box.lock:
+        box.open += 1
+        box.idle.clear()
     try:
         channel.sendall(HELLO.encode() + END)
         while some := channel.recv(65536):
@@ -270,6 +273,8 @@ def converse(box: JunosBox, channel: paramiko.Channel) -> None:
     finally:
         with box.lock:
             box.open -= 1
+            if not box.open:
+                box.idle.set()
             if box.owner is session:
                 box.owner, box.candidate = None, list(box.running)
         channel.close()
