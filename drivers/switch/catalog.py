@@ -7,10 +7,6 @@ from types import MappingProxyType
 from drivers.ability.switch import SwitchDriver
 from drivers.errors import Denied, DriverError, IdentityChanged, Unsupported
 from drivers.patience import Patience
-from drivers.switch.eos import Eos
-from drivers.switch.ios import Ios
-from drivers.switch.junos import Junos
-from drivers.switch.nxos import Nxos
 from drivers.switch.ovs import Ovs
 from drivers.trust import Trust
 from drivers.wire.ssh import Access
@@ -32,10 +28,14 @@ class Entry:
 
 
 def _eos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    from drivers.switch.eos import Eos  # noqa: PLC0415  its libraries take half a second to import
+
     return Eos.connect(entry.address, _by_password(entry, "eAPI"), trust, patience)
 
 
 def _nxos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    from drivers.switch.nxos import Nxos  # noqa: PLC0415  its libraries take half a second to import
+
     return Nxos.connect(entry.address, _by_password(entry, "NX-API"), trust, patience)
 
 
@@ -46,6 +46,8 @@ def _by_password(entry: Entry, api: str) -> Login:
 
 
 def _ios(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    from drivers.switch.ios import Ios  # noqa: PLC0415  its libraries take half a second to import
+
     return Ios.connect(entry.address, entry.user, (entry.password, entry.key), trust.pins, patience)
 
 
@@ -55,6 +57,8 @@ def _ovs(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
 
 
 def _junos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    from drivers.switch.junos import Junos  # noqa: PLC0415  its libraries take half a second to import
+
     return Junos.connect(entry.address, entry.user, (entry.password, entry.key), trust.pins, patience)
 
 

@@ -7,6 +7,7 @@ Configuration Replace and Configuration Rollback; Contextual Configuration Diff.
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from drivers.ability.switch import (
@@ -76,8 +77,15 @@ class Ios:
             return self._kept(cli_text.ports("ios", self._wire.text("show interfaces")))
 
     def neighbours(self) -> tuple[Neighbour, ...]:
+        """Old versions leave out the port that hears: they are asked for each port alone."""
         with said_by(self.who):
-            return self._kept(cli_text.neighbours("ios", self._wire.text("show lldp neighbors detail")))
+            told = cli_text.neighbours("ios", self._wire.text("show lldp neighbors detail"))
+            if all(one.port for one in told.rows):
+                return self._kept(told)
+            up = [port.name for port in self.ports() if port.up]
+            heard = {port: self._wire.text(f"show lldp neighbors {port} detail") for port in up}
+            each = {port: cli_text.neighbours("ios", text).rows for port, text in heard.items()}
+        return tuple(replace(one, port=port) for port, rows in each.items() for one in rows)
 
     def learned(self) -> tuple[Learned, ...]:
         with said_by(self.who):

@@ -59,6 +59,7 @@ class IosBox:
     hangs_up_after: str = "\0"
     deaf: bool = False
     saves_nothing: bool = False
+    old: bool = False
     writes_no_file: bool = False
     logins: int = 0
     open: int = 0
@@ -118,12 +119,20 @@ class IosBox:
             "show interfaces": "".join(PORT.format(port) for port in self.named("interface TwentyFive")),
             "show vlan brief": self.vlans(),
             "show etherchannel summary": self.groups(),
-            "show lldp neighbors detail": NEIGHBOURS,
+            "show lldp neighbors detail": self.neighbours(),
+            "show lldp neighbors TwentyFiveGigE1/0/1 detail": self.neighbours(),
+            **{
+                f"show lldp neighbors TwentyFiveGigE1/0/{at} detail": "Total entries displayed: 0\n"
+                for at in range(2, 9)
+            },
             "show mac address-table": "          Mac Address Table\n",
             "show archive": archive,
             "show archive config rollback timer": timer,
             "dir flash: | include anneal-": "".join(FILE.format(name) for name in self.files if "anneal-" in name),
         }
+
+    def neighbours(self) -> str:
+        return "\n".join(NEIGHBOURS.split("\n")[1:]) if self.old else NEIGHBOURS
 
     def named(self, begin: str) -> list[str]:
         return [head.split()[1] for head in self.running if head.startswith(begin)]

@@ -35,6 +35,14 @@ def test_it_tells_what_the_switch_tells(bench, box):
         assert switch.assurance().confirm is Confirm.NONE
 
 
+@pytest.mark.quirk(111)
+def test_an_old_version_that_leaves_out_the_port_is_asked_for_each(bench, box):
+    box.old = True
+    with bench.session() as switch:
+        (heard,) = switch.neighbours()
+    assert (heard.port, heard.mac) == ("TwentyFiveGigE1/0/1", "3c:ec:ef:10:20:30")
+
+
 @pytest.mark.fault("F27", "switch")
 def test_another_host_key_than_the_first_met_gets_no_password(bench, box):
     with bench.session():
