@@ -28,7 +28,7 @@ def neighbours(family: str, text: str) -> Parsed[Neighbour]:
     if "LLDP is not enabled" in whole:
         notes.note("lldp-off", "LLDP is switched off there")
         return notes.parsed(found)
-    announced = re.search(r"^\s*Total entries displayed:\s*(\d{1,6})", whole, re.MULTILINE)
+    announced = re.search(r"^[ \t]*Total entries displayed:\s*(\d{1,6})", whole, re.MULTILINE)
     if not found and (announced is None or int(announced[1])):
         raise garbled(notes.path, "it holds no neighbour in detail; the short form cuts names, and is not read")
     if announced is None or int(announced[1]) != len(found):
@@ -79,7 +79,7 @@ def _neighbour(port: str, told: Mapping[str, str], notes: Notes) -> Neighbour:
     )
 
 
-_HEAD = re.compile(r"^([A-Za-z][\w./:-]*\d) is ([^,\n]+?)(?:, line protocol is (\w+)[^\n]*)?\s*$", re.MULTILINE)
+_HEAD = re.compile(r"^([A-Za-z][\w./:-]*\d) is ([^,\n]{1,80}?)(?:, line protocol is (\w+)[^\n]*)?[ \t]*$", re.MULTILINE)
 _SPEED = re.compile(r"\b(\d{1,6}) ?([MG])(?:b/s|bps)", re.IGNORECASE)
 
 
@@ -114,7 +114,7 @@ def _port(family: str, name: str, head: re.Match[str], block: str) -> SwitchPort
 def vlans(text: str) -> Mapping[int, str]:
     """`show vlan` and `show vlan brief`."""
     notes = Notes("show vlan")
-    rows = re.finditer(r"^(\d{1,4}) +(\S.*?) +(?:active|act/|sus)", cleaned(text, notes), re.MULTILINE)
+    rows = re.finditer(r"^(\d{1,4}) {1,9}(\S.{0,63}?) {1,64}(?:active|act/|sus)", cleaned(text, notes), re.MULTILINE)
     found = {int(row[1]): words(row[2], 32) or "" for row in rows if 0 < int(row[1]) < 4095}
     if not found:
         raise garbled(notes.path, "it names no VLAN")
@@ -141,7 +141,9 @@ def _learned(family: str, line: str) -> Learned | None:
     port = canonical(family, rest[-1]) if rest else ""
     if at is None or address is None or port.startswith("Vlan") or not re.fullmatch(r"[A-Za-z-]+\d[\d/:.]*", port):
         return None  # of all ports, the switch's own, or of a peer
-    vlan = re.search(r"(?:^|\s)(\d{1,4})\s*$", line[: at.start()]) or re.search(r"\s(\d{1,4})\s", line[at.end() :])
+    vlan = re.search(r"(?:^|\s)(\d{1,4})\s{0,16}$", line[: at.start()][-64:]) or re.search(
+        r"\s(\d{1,4})\s", line[at.end() :]
+    )
     return Learned(address, int(vlan[1]) if vlan else None, port, "dynamic" not in line.casefold())
 
 
@@ -177,13 +179,13 @@ _FACTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "hostname": (r"^(\S+) uptime is ",),
     },
     "nxos": {
-        "model": (r"^\s*cisco (.+?) [Cc]hassis",),
-        "serial": (r"^\s*Processor [Bb]oard ID (\S+)",),
-        "version": (r"^\s*NXOS: version (\S+)", r"^\s*system:\s+version (\S+)"),
-        "hostname": (r"^\s*Device name: (\S+)",),
+        "model": (r"^[ \t]*cisco (.+?) [Cc]hassis",),
+        "serial": (r"^[ \t]*Processor [Bb]oard ID (\S+)",),
+        "version": (r"^[ \t]*NXOS: version (\S+)", r"^[ \t]*system:\s+version (\S+)"),
+        "hostname": (r"^[ \t]*Device name: (\S+)",),
     },
     "eos": {
-        "model": (r"^Arista (\S+)", r"^(v?c?EOS\S*)\s*$"),
+        "model": (r"^Arista (\S+)", r"^(v?c?EOS\S*)[ \t]*$"),
         "serial": (r"^Serial number: *(\S+)",),
         "version": (r"^Software image version: *(\S+)",),
         "hostname": (),

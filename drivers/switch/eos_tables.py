@@ -52,9 +52,9 @@ def facts(version: Document, hostname: Document) -> SwitchFacts:
 
 
 def ports(interfaces: Document) -> Parsed[SwitchPort]:
-    """Of `show interfaces`."""
+    """Of `show interfaces`, or of `show interfaces status`, which tells less."""
     notes = Notes("show interfaces")
-    told = _required(interfaces, "interfaces", notes)
+    told = _required(interfaces, "interfaceStatuses" if "interfaceStatuses" in interfaces else "interfaces", notes)
     return notes.parsed([_port(canonical(FAMILY, name), table(one)) for name, one in told.items() if _physical(name)])
 
 
@@ -63,12 +63,12 @@ def _physical(name: str) -> bool:
 
 
 def _port(name: str, told: Document) -> SwitchPort:
-    up = told.get("lineProtocolStatus") == "up"
+    up, state = told.get("lineProtocolStatus") == "up", told.get("interfaceStatus") or told.get("linkStatus")
     bandwidth = number(told.get("bandwidth"))
     member = re.search(r"Port-Channel\d+", words(told.get("interfaceMembership")) or "")
     return SwitchPort(
         name=name,
-        enabled=told.get("interfaceStatus") not in ("disabled", "adminDown") if "interfaceStatus" in told else None,
+        enabled=state not in ("disabled", "adminDown") if state is not None else None,
         up=up if "lineProtocolStatus" in told else None,
         speed_mbps=bandwidth // 1_000_000 if bandwidth else None,
         mtu=number(told.get("mtu")),
@@ -100,7 +100,7 @@ def learned(told: Document) -> Parsed[Learned]:
 
 
 def lags(channels: Document, lacp: Document) -> Parsed[Lag]:
-    """Of `show port-channel detailed` and `show lacp neighbor`."""
+    """Of `show port-channel detailed` (or its summary) and `show lacp neighbor`; either alone does."""
     notes = Notes("show port-channel")
     heard = table(lacp.get("portChannels"))
     there = _required(channels, "portChannels", notes)
@@ -112,7 +112,9 @@ def lags(channels: Document, lacp: Document) -> Parsed[Lag]:
 def _lag(name: str, told: Document, heard: Document) -> Lag:
     at = {canonical(FAMILY, port): table(one) for port, one in table(heard.get("interfaces")).items()}
     active = {canonical(FAMILY, port) for port in table(told.get("activePorts"))}
-    there = [*active, *(canonical(FAMILY, port) for port in table(told.get("inactivePorts"))), *at]
+    summary = {canonical(FAMILY, port): table(one) for port, one in table(told.get("ports")).items()}
+    active |= {port for port, one in summary.items() if table(one.get("lacpState")).get("bundled") is True}
+    there = {*active, *(canonical(FAMILY, port) for port in table(told.get("inactivePorts"))), *summary, *at}
     falls_back = (words(told.get("fallbackState")) or "").casefold().endswith("enabled")
     members = {
         port: _state(words(at.get(port, {}).get("actorPortStatus")), active=port in active, falls_back=falls_back)
@@ -181,11 +183,11 @@ def _brief(told: Document) -> Neighbour:
 
 _AT = re.compile(r"^Interface (\S+) detected (\d+) LLDP neighbors?:", re.MULTILINE)
 _LINES = (
-    ("chassis", re.compile(r"^\s*Chassis ID\s*: (.*)$", re.MULTILINE)),
-    ("kind", re.compile(r"^\s*- Port ID type: (.*)$", re.MULTILINE)),
-    ("port", re.compile(r"^\s*Port ID\s*: (.*)$", re.MULTILINE)),
-    ("described", re.compile(r"^\s*- Port Description: (.*)$", re.MULTILINE)),
-    ("system", re.compile(r"^\s*- System Name: (.*)$", re.MULTILINE)),
+    ("chassis", re.compile(r"^[ \t]*Chassis ID {0,9}: (.*)$", re.MULTILINE)),
+    ("kind", re.compile(r"^[ \t]*- Port ID type: (.*)$", re.MULTILINE)),
+    ("port", re.compile(r"^[ \t]*Port ID {0,9}: (.*)$", re.MULTILINE)),
+    ("described", re.compile(r"^[ \t]*- Port Description: (.*)$", re.MULTILINE)),
+    ("system", re.compile(r"^[ \t]*- System Name: (.*)$", re.MULTILINE)),
 )
 
 
@@ -195,7 +197,7 @@ def _from_text(text: str, notes: Notes) -> Parsed[Neighbour]:
         raise garbled(notes.path, "it names no port")
     found: list[Neighbour] = []
     for head, end in zip(heads, [*(each.start() for each in heads[1:]), len(text)], strict=True):
-        blocks = re.split(r"^\s*Neighbor (?=\S)", text[head.end() : end], flags=re.MULTILINE)[1:]
+        blocks = re.split(r"^[ \t]*Neighbor (?=\S)", text[head.end() : end], flags=re.MULTILINE)[1:]
         if len(blocks) != int(head[2][:6]):
             notes.note("truncated", f"{head[1]}: {head[2]} neighbours are announced, {len(blocks)} are there")
         found += [_block(canonical(FAMILY, head[1]), block, notes) for block in blocks]

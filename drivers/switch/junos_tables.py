@@ -109,9 +109,10 @@ def _neighbour(one: Tree.Element, notes: Notes) -> Neighbour:
 
 def _from_text(text: str, notes: Notes) -> Parsed[Neighbour]:
     found: list[Neighbour] = []
-    for block in re.split(r"^LLDP Neighbor Information:?\s*$", text, flags=re.MULTILINE)[1:]:
+    for block in re.split(r"^LLDP Neighbor Information:?[ \t]*$", text, flags=re.MULTILINE)[1:]:
         told = {
-            one[1].strip().casefold(): one[2] for one in re.finditer(r"^(\w[\w ]*?)\s*: (.*)$", block, re.MULTILINE)
+            one[1].strip().casefold(): one[2]
+            for one in re.finditer(r"^(\w[\w ]{0,40}?) {0,40}: (.*)$", block, re.MULTILINE)
         }
         found.append(
             Neighbour(

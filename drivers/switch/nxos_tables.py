@@ -134,7 +134,8 @@ def lags(summary: Document, heard: Document) -> Parsed[Lag]:
         name = canonical(FAMILY, words(one.get("port-channel")) or f"port-channel{words(one.get('group')) or ''}")
         members = {
             canonical(FAMILY, words(each.get("port")) or ""): _state(words(each.get("port-status")) or "")
-            for each in rows(table(one.get("TABLE_member")).get("ROW_member"))
+            for member in rows(one.get("TABLE_member"))
+            for each in rows(member.get("ROW_member"))
         }
         found.append(Lag(name, members, partners.get(name)))
     return notes.parsed(found)
@@ -149,7 +150,7 @@ def _partners(told: Document) -> Mapping[str, Mac]:
     found: dict[str, Mac] = {}
     for one in rows(table(told.get("TABLE_interface")).get("ROW_interface")):
         name = canonical(FAMILY, words(one.get("interface")) or "")
-        for each in rows(table(one.get("TABLE_member")).get("ROW_member")):
+        for each in (row for member in rows(one.get("TABLE_member")) for row in rows(member.get("ROW_member"))):
             octets = (words(each.get("partner-sys-id")) or "").rpartition(",")[2].split("-")
             system = mac(":".join(octet.zfill(2) for octet in octets))
             if system is not None:

@@ -67,7 +67,9 @@ def garbled(path: str, says: str) -> Garbled:
     return Garbled(path, says, "run it on the switch by hand, whole and without its pager, and compare")
 
 
-_PAGER = re.compile(r"[ \t]*(?:<?-+ ?\(?[Mm]ore\)?[^\n>-]{0,60}-+>?|---\(more[^\n)]*\)---)[ \t\r\x08]*")
+_PAGER = re.compile(
+    r"[ \t]{0,8}(?:<?-{2,8} ?\(?[Mm]ore\)?[^\n>-]{0,60}-{2,8}>?|---\(more[^\n)]{0,60}\)---)[ \t\r\x08]*"
+)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -79,13 +81,15 @@ def cleaned(text: str, notes: Notes) -> str:
     paged, count = _PAGER.subn("", text)
     if count:
         notes.note("paged", f"its pager stopped {count} times; what it swallowed is not known")
-    refused = re.search(r"^\s*(?:% ?(?:Invalid|Incomplete|Ambiguous|Unknown)[^\n]*|error: [^\n]*)", paged, re.MULTILINE)
+    refused = re.search(
+        r"^[ \t]*(?:% ?(?:Invalid|Incomplete|Ambiguous|Unknown)[^\n]*|error: [^\n]*)", paged, re.MULTILINE
+    )
     if refused is not None and len(paged) < 4 * TLV:
         raise garbled(notes.path, f"the switch did not take the command: {plain(refused[0].strip())}")
     return paged
 
 
-_JSON = re.compile(r"^\s*(?=\{\s*[\"}]|\[\s*[\[{\"\]])", re.MULTILINE)  # not Junos' `{master:0}`
+_JSON = re.compile(r"^[ \t]*(?=\{\s{0,99}[\"}]|\[\s{0,99}[\[{\"\]])", re.MULTILINE)  # not Junos' `{master:0}`
 
 
 def looks_like_json(text: str) -> bool:

@@ -41,7 +41,7 @@ _JSON: Mapping[tuple[str, What], _Told] = MappingProxyType(
         ("eos", What.PORTS): eos_tables.ports,
         ("eos", What.VLANS): eos_tables.vlans,
         ("eos", What.MACS): eos_tables.learned,
-        ("eos", What.LAGS): lambda told: eos_tables.lags(told, {}),
+        ("eos", What.LAGS): lambda told: eos_tables.lags(told, told),
         ("eos", What.FACTS): lambda told: eos_tables.facts(told, {}),
         ("nxos", What.LLDP): nxos_tables.neighbours,
         ("nxos", What.PORTS): nxos_tables.ports,

@@ -444,3 +444,32 @@ def test_facts_are_told_by_each_family():
             "kern_uptm_secs": 4}  # fmt: skip
     facts = parse("nxos", What.FACTS, json.dumps({"jsonrpc": "2.0", "result": {"body": nxos}, "id": 1}))
     assert (facts.serial, facts.version, facts.hostname, facts.uptime_s) == ("FDO21120U5L", "9.3(8)", "n9k1", 93784.0)
+
+
+@pytest.mark.parametrize("what", list(What))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_long_run_of_one_letter_holds_nobody_up(family, what):
+    for filler in (" ", "-", "\n", "a", "1 ", ": ", "<", "{ ", "Port id: ", "[ \n"):
+        for begin in ("", "x is ", "Chassis id: ", "  Neighbor ", "1 a", "vlan ", "<a>"):
+            with contextlib.suppress(Garbled):
+                assert parse(family, what, begin + filler * 40_000) is not None
+
+
+def test_the_json_of_junos_reads_as_its_xml():
+    leaf = {"lldp-local-interface": [{"data": "xe-0/0/1.0"}], "lldp-remote-port-id": [{"data": MAC}],
+            "lldp-remote-port-id-subtype": [{"data": "Mac address"}], "lldp-remote-system-name": [{"data": "r1-n01"}],
+            "lldp-remote-chassis-id": [{"data": MAC}], "lldp-remote-port-description": [{"data": "eth0"}]}  # fmt: skip
+    told = {
+        "lldp-neighbors-information": [{"attributes": {"junos:style": "detail"}, "lldp-neighbor-information": [leaf]}]
+    }
+    xml = parse("junos", What.LLDP, JUNOS.format(kind="Mac address", port_id=MAC))
+    assert parse("junos", What.LLDP, "{master:0}\n" + json.dumps(told, indent=1)).rows == xml.rows
+
+
+def test_of_lags_either_table_of_eos_does():
+    lacp = {"portChannels": {"Port-Channel7": {"interfaces": {
+        "Ethernet1": {"actorPortStatus": "bundled", "partnerSystemId": "8000,76-83-ef-ed-66-5d"},
+        "Ethernet2": {"actorPortStatus": "noAgg", "partnerSystemId": "0000,00-00-00-00-00-00"}}}}}  # fmt: skip
+    (lag,) = parse("eos", What.LAGS, json.dumps(lacp)).rows
+    assert lag.members == {"Ethernet1": MemberState.BUNDLED, "Ethernet2": MemberState.DOWN}
+    assert lag.partner == "76:83:ef:ed:66:5d"
