@@ -1,4 +1,4 @@
-"""`anneal switch`: one switch by its address, without an inventory."""
+"""`anneal switch`: one switch by its address, without an inventory; and what is made of a recorded output."""
 
 from dataclasses import asdict
 from enum import StrEnum
@@ -27,6 +27,7 @@ class Driven(StrEnum):
     """Families that there is a driver for; held to `drivers.switch.catalog.FAMILIES` by a test."""
 
     EOS = "eos"
+    JUNOS = "junos"
     OVS = "ovs"
 
 
@@ -65,10 +66,35 @@ def probe(
         print_document(told, output)
 
 
+class What(StrEnum):
+    LLDP = "lldp"
+    PORTS = "ports"
+    VLANS = "vlans"
+    MACS = "macs"
+    LAGS = "lags"
+    FACTS = "facts"
+    CONFIG = "config"
+
+
+@app.command()
+def parse(
+    family: Annotated[str, typer.Argument(metavar="FAMILY", help="eos, nxos, junos or ios.")],
+    what: Annotated[What, typer.Argument(metavar="WHAT", help="lldp, ports, vlans, macs, lags, facts or config.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What the switch wrote: JSON, XML or text.")],
+    output: Output = Format.TABLE,
+) -> None:
+    """Show what Anneal makes of a recorded output of a switch. Asks no switch."""
+    from drivers.switch import recorded
+    from drivers.switch.card import recorded as shown
+    from drivers.switch.reading import OUTPUT_BOUND
+
+    with file.open(encoding="utf-8", errors="replace") as opened:
+        text = opened.read(OUTPUT_BOUND + 1)
+    print_document(shown(family, what, recorded.parse(family, recorded.What(what), text)), output)
+
+
 def _card(driver: "SwitchDriver") -> dict[str, JsonValue]:
-    facts = asdict(driver.facts())
-    whole = {
-        **{name: value for name, value in facts.items() if name != "findings"},
+    read = {
         "assurance": driver.assurance(),
         "leftovers": driver.leftovers(),
         "ports": driver.ports(),
@@ -76,8 +102,10 @@ def _card(driver: "SwitchDriver") -> dict[str, JsonValue]:
         "vlans": [{"vlan": number, "name": name} for number, name in sorted(driver.vlans().items())],
         "lags": driver.lags(),
         "learned": len(driver.learned()),
-        "findings": facts["findings"],
     }
+    facts = asdict(driver.facts())  # last: it brings along what was odd in all that was read
+    findings = facts.pop("findings")
+    whole = {**facts, **read, "findings": findings}
     return TypeAdapter(dict[str, JsonValue]).validate_json(TypeAdapter(dict[str, object]).dump_json(whole))
 
 

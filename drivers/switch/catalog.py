@@ -8,6 +8,7 @@ from drivers.ability.switch import SwitchDriver
 from drivers.errors import Denied, DriverError, IdentityChanged, Unsupported
 from drivers.patience import Patience
 from drivers.switch.eos import Eos
+from drivers.switch.junos import Junos
 from drivers.switch.ovs import Ovs
 from drivers.trust import Trust
 from drivers.wire.ssh import Access
@@ -39,8 +40,12 @@ def _ovs(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
     return Ovs.connect(access, trust.pins, patience=patience)
 
 
+def _junos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    return Junos.connect(entry.address, entry.user, (entry.password, entry.key), trust.pins, patience)
+
+
 FAMILIES: Mapping[Family, Callable[[Entry, Trust, Patience], SwitchDriver]] = MappingProxyType(
-    {"eos": _eos, "ovs": _ovs}
+    {"eos": _eos, "junos": _junos, "ovs": _ovs}
 )
 
 

@@ -22,14 +22,15 @@ def neighbours(family: str, text: str) -> Parsed[Neighbour]:
     for told in _blocks(whole):
         port = words(told.get("local intf") or told.get("local port id"))
         if port is None:
-            notes.note(
-                "no-port", f"the neighbour {words(told.get('system name')) or ''} is heard at no port that is named"
-            )
-            continue
-        found.append(_neighbour(canonical(family, port), told, notes))
-    if not found and "LLDP" not in whole and "Total entries displayed" not in whole:
+            who = words(told.get("system name")) or words(told.get("chassis id"))
+            notes.note("no-port", f"old versions do not say at which port they hear {who}; ask for each port alone")
+        found.append(_neighbour(canonical(family, port or ""), told, notes))
+    if "LLDP is not enabled" in whole:
+        notes.note("lldp-off", "LLDP is switched off there")
+        return notes.parsed(found)
+    announced = re.search(r"^\s*Total entries displayed:\s*(\d{1,6})", whole, re.MULTILINE)
+    if not found and (announced is None or int(announced[1])):
         raise garbled(notes.path, "it holds no neighbour in detail; the short form cuts names, and is not read")
-    announced = re.search(r"^Total entries displayed:\s*(\d{1,6})", whole, re.MULTILINE)
     if announced is None or int(announced[1]) != len(found):
         says = f"{announced[1]} neighbours are announced" if announced else "it does not end by their number"
         notes.note("truncated", f"{says}, {len(found)} are there")
@@ -91,10 +92,10 @@ def ports(family: str, text: str) -> Parsed[SwitchPort]:
         raise garbled(notes.path, "it names no port")
     ends = [*(head.start() for head in heads[1:]), len(whole)]
     named = ((canonical(family, head[1]), head, whole[head.end() : end]) for head, end in zip(heads, ends, strict=True))
-    return notes.parsed([_port(name, head, block) for name, head, block in named if _PORTS.match(name)])
+    return notes.parsed([_port(family, name, head, block) for name, head, block in named if _PORTS.match(name)])
 
 
-def _port(name: str, head: re.Match[str], block: str) -> SwitchPort:
+def _port(family: str, name: str, head: re.Match[str], block: str) -> SwitchPort:
     state = head[2].casefold()
     speed, member = _SPEED.search(block), re.search(r"(?:Member of|Belongs to) ([Pp]o\S*?\d+)\b", block)
     down = "admin" in state or "disabled" in state or re.search(r"admin state is down", block) is not None
@@ -105,16 +106,9 @@ def _port(name: str, head: re.Match[str], block: str) -> SwitchPort:
         speed_mbps=int(speed[1]) * (1000 if speed[2] in "gG" else 1) if speed else None,
         mtu=_number(r"\bMTU (\d{1,6}) bytes", block),
         mac=mac(_first(r"\baddress(?: is|:)\s+(\S+)", block)),
-        lag=canonical(_family_of(name), member[1]) if member else None,
+        lag=canonical(family, member[1]) if member else None,
         description=words(_first(r"^ *Description: (.*)$", block)),
     )
-
-
-def _family_of(name: str) -> str:
-    """Whose LAGs the port goes to, by the shape of its name: `Ethernet7` Arista's, `Ethernet1/7` of a Nexus."""
-    if not name.startswith(("Ethernet", "mgmt", "Management")):
-        return "ios"
-    return "eos" if re.match(r"(?:Ethernet|Management)\d+$", name) else "nxos"
 
 
 def vlans(text: str) -> Mapping[int, str]:

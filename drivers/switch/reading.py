@@ -85,15 +85,18 @@ def cleaned(text: str, notes: Notes) -> str:
     return paged
 
 
+_JSON = re.compile(r"^\s*(?=\{\s*[\"}]|\[\s*[\[{\"\]])", re.MULTILINE)  # not Junos' `{master:0}`
+
+
 def looks_like_json(text: str) -> bool:
-    return re.search(r"^\s*[\[{]", text, re.MULTILINE) is not None
+    return _JSON.search(text) is not None
 
 
 def document(text: str, notes: Notes) -> Document:
     """The object in a recorded JSON output, whatever API wrapped it; a prompt before or after it does not matter."""
-    begin = re.search(r"^\s*[\[{]", text, re.MULTILINE)
+    begin = _JSON.search(text)
     try:
-        found, _ = json.JSONDecoder().raw_decode(text, begin.end() - 1 if begin else 0)
+        found, _ = json.JSONDecoder().raw_decode(text, begin.end() if begin else 0)
     except (ValueError, RecursionError) as error:
         raise garbled(notes.path, "it is cut off, or no JSON") from error
     return unwrapped(found, notes)

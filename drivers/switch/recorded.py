@@ -8,7 +8,7 @@ from drivers.ability.switch import Lag, Learned, Neighbour, PortSettings, Switch
 from drivers.errors import Unsupported
 from drivers.switch import cli_text, eos_tables, junos_config, junos_tables, nxos_tables
 from drivers.switch.cli_ports import DIALECTS, settings
-from drivers.switch.reading import Document, Notes, Parsed, cleaned, document, looks_like_json
+from drivers.switch.reading import Document, Notes, Parsed, cleaned, document, garbled, looks_like_json
 from drivers.switch.stanzas import interfaces, stanzas
 
 
@@ -74,7 +74,10 @@ def parse(family: str, what: What, text: str) -> Read:
         return _JUNOS[what](text)
     if what is What.CONFIG:
         told = stanzas(text)
-        return settings(DIALECTS[family], told, [port for port in interfaces(family, told) if _is_port(family, port)])
+        ports = [port for port in interfaces(family, told) if _is_port(family, port)]
+        if not ports:
+            raise garbled("show running-config", "it names no port")
+        return settings(DIALECTS[family], told, ports)
     notes = Notes(what)
     whole = cleaned(text, notes)
     if (family, what) in _JSON and looks_like_json(whole):

@@ -22,6 +22,7 @@ from typing import Self
 import paramiko
 
 from drivers.errors import Busy, Denied, Garbled, IdentityChanged, Unreachable
+from drivers.trust import Pins
 from inventory.address import HostPort
 from inventory.quantity import in_words
 from inventory.secrets import Secret
@@ -297,3 +298,40 @@ def _no_entry(who: str, access: Access) -> Denied:
         case _:
             remedy = f"check the password of {access.user}, and whether sshd there takes passwords"
     return Denied(who, f"log in as {access.user}", remedy)
+
+
+def shown_key(address: HostPort, within: timedelta) -> str:
+    """The key that a host shows now (`ssh-ed25519 AAAA...`), before any login. `Unreachable`."""
+    who, deadline = str(address), time.monotonic() + within.total_seconds()
+    try:
+        line = socket.create_connection((address.host, address.port or 22), timeout=_left(deadline))
+    except OSError as error:
+        raise Unreachable(who, f"connect: {error.strerror or error}", _ALIVE) from error
+    transport = paramiko.Transport(line)
+    transport.banner_timeout = _left(deadline)
+    try:
+        transport.start_client(timeout=_left(deadline))
+        shown = transport.get_remote_server_key()
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise Unreachable(who, f"no SSH: {error}", "look whether sshd runs there") from error
+    finally:
+        transport.close()
+    return _as_text(shown)
+
+
+def pinned_key(address: HostPort, pins: Pins, within: timedelta) -> str:
+    """The only key that this host may show: its pin, or what it shows now, first met."""
+    known = pins.fingerprint(str(address))
+    if known is None:
+        known = shown_key(address, within)
+        pins.pin(str(address), known)
+    return known
+
+
+def unlike_pin(address: HostPort, known: str, within: timedelta) -> IdentityChanged | None:
+    """After a connection that failed: whether the host's key is why."""
+    try:
+        shown = shown_key(address, within)
+    except Unreachable:
+        return None
+    return None if shown == known else _other_identity(str(address), "another host key")

@@ -32,7 +32,7 @@ def test_another_switch_at_its_address_is_refused_before_any_write(bench, box, e
 
 
 def test_a_family_without_a_driver_says_which_there_are(bench, entry):
-    with pytest.raises(Unsupported, match="drivers for eos, ovs"):
+    with pytest.raises(Unsupported, match="drivers for eos, junos, ovs"):
         connect("sonic", entry, bench.trust)
 
 
