@@ -230,9 +230,8 @@ def _transport(access: Access, who: str, deadline: float) -> paramiko.Transport:
     except OSError as error:
         raise Unreachable(who, f"connect: {error.strerror or error}", _ALIVE) from error
     # The plain one asks for the service anew with each try to log in, which some servers end the connection for; the
-    # other looks for the answer ten times a second and knows no deadline. With one try, the plain one will do.
-    twice = access.private_key is not None and access.password is not None
-    transport = _Transport(line) if twice else paramiko.Transport(line)
+    # other looks for the answer ten times a second and knows no deadline. A key is one try; a password may take two.
+    transport = paramiko.Transport(line) if access.password is None else _Transport(line)
     transport.banner_timeout = _left(deadline)
     # Only the pinned kind is negotiated: a host with several keys then shows the one that is known.
     transport.get_security_options().key_types = tuple(name for kind in kinds for name in _HOST_KEYS[kind])
