@@ -191,6 +191,7 @@ _HOST_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
     }
 )
+_Transport: type[paramiko.Transport] = paramiko.ServiceRequestingTransport  # type: ignore[attr-defined]  # unstubbed
 _KEYS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _ALIVE = "look whether it is up: power, console, cable"
 
@@ -228,8 +229,9 @@ def _transport(access: Access, who: str, deadline: float) -> paramiko.Transport:
         line = socket.create_connection((access.address.host, access.address.port or 22), timeout=_left(deadline))
     except OSError as error:
         raise Unreachable(who, f"connect: {error.strerror or error}", _ALIVE) from error
-    # The plain one asks for the service anew with each try to log in, which some servers end the connection for.
-    transport: paramiko.Transport = paramiko.ServiceRequestingTransport(line)  # type: ignore[attr-defined]  # unstubbed
+    # The plain one asks for the service anew with each try to log in, which some servers end the connection for; the
+    # other looks for the answer ten times a second and knows no deadline. A key is one try; a password may take two.
+    transport = paramiko.Transport(line) if access.password is None else _Transport(line)
     transport.banner_timeout = _left(deadline)
     # Only the pinned kind is negotiated: a host with several keys then shows the one that is known.
     transport.get_security_options().key_types = tuple(name for kind in kinds for name in _HOST_KEYS[kind])

@@ -1,6 +1,6 @@
 """The verdict on each declared cable, with its witness, and what to do with the hands (pure)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -99,21 +99,26 @@ class _Bench:
         partners = [far for end in cable.ends if (far := self.joined.far.get(end)) is not None]
         others = [self.plant.at[far] for far in partners if far in self.plant.at]
         plan = self.plans.get(cable)
-        says = "; ".join(self._found_words(one) for one in (plan.cables if plan and plan.ring else (cable,)))
-        if plan and plan.ring:
-            says += ": they are swapped" if len(plan.cables) == 2 else f": {len(plan.cables)} are rotated"
-        elif others:
-            says += ", which is declared for cable " + " and ".join(dict.fromkeys(map(str, others)))
+        if plan is not None and plan.ring:
+            found = "; ".join(f"cable {one} ends at {self.joined.far[one.a]}" for one in plan.cables)
+            says = f"{found}: " + ("they are swapped" if len(plan.cables) == 2 else f"{len(plan.cables)} are rotated")
+        else:
+            says = "; ".join(self._found_words(cable))
             says += "".join(f"; {end} was not looked at" for one in others for end in self._unseen(one))
         steps = ". ".join(_steps_of(cable, plan)) if plan else ""
         verdict = Verdict.SWAPPED if others else Verdict.MISSING
         return self._told(cable, verdict, f"{says}. {steps}" if steps else says)
 
-    def _found_words(self, cable: Cable) -> str:
-        end = next(end for end in cable.ends if end in self.joined.far)
-        if end == cable.a:
-            return f"cable {cable} ends at {self.joined.far[end]}"
-        return f"cable {cable} is not in its place: {end} has {self.joined.far[end]}"
+    def _found_words(self, cable: Cable) -> Iterator[str]:
+        """Of each of its ends what is known, and for which other cable that is declared."""
+        near, far = self.joined.far.get(cable.a), self.joined.far.get(cable.b)
+        if near is not None:
+            other = self.plant.at.get(near)
+            yield f"cable {cable} ends at {near}" + (f", which is declared for cable {other}" if other else "")
+        if far is not None:
+            other = self.plant.at.get(far)
+            at_b = f"{cable.b} has {far}" + (f" of cable {other}" if other else "")
+            yield at_b if near else f"cable {cable} is not in its place: {at_b}"
 
     def _unseen(self, cable: Cable) -> list[Endpoint]:
         return [end for end in cable.ends if end not in self.evidence.ports and end not in self.joined.far]

@@ -134,7 +134,7 @@ def test_within_the_time_to_live_two_words_are_a_dispute_and_nothing_is_moved(sc
 @pytest.mark.fault("F34", "switch")
 def test_a_dispute_says_who_says_what(scene, verdict):
     found = verdict(scene(A, B).heard("n1:eth1", "sw1:p2").heard("sw1:p4", "n1:eth1"))
-    assert "n1:eth1 heard sw1:p2 now; sw1:p4 heard n1:eth1 now" in found.says
+    assert "n1:eth1 heard sw1:p2 now; sw1:p4 heard n1:eth1 now. Look again in 2 min" in found.says
 
 
 def test_a_frames_own_time_to_live_counts(scene, verdict):
@@ -247,3 +247,41 @@ def test_a_missing_cable_is_fitted_by_the_word_of_its_host_alone_and_not_by_a_sw
 def test_a_host_that_nobody_looked_at_gets_no_new_cable_while_its_port_holds_anothers(scene, now):
     told = scene(A, B).heard("n1:eth1", "sw1:p4")
     assert [step.do for step in judge(told.plant, told.evidence, now).steps] == ["move"]
+
+
+def test_a_chain_that_is_no_ring_tells_each_cable_its_own_end_and_the_steps_that_it_needs(scene, verdict):
+    cables = (A, B, "n3:eth1 - sw1:p6")
+    chain = scene(*cables).heard("n1:eth1", "sw1:p4").heard("n2:eth1", "sw1:p6").heard("n3:eth1", "sw1:p9")
+    move = "Move the cable from n{}:eth1 at sw1:p{}: that end to sw1:p{}".format
+    free = " (see first whether it is free)"
+    assert [verdict(chain, index).says for index in range(3)] == [
+        f"cable {A} ends at sw1:p4, which is declared for cable {B}. {move(1, 4, 2)}{free}",
+        f"cable {B} ends at sw1:p6, which is declared for cable {cables[2]}; sw1:p4 has n1:eth1 of cable {A}; "
+        f"sw1:p2 was not looked at. {move(1, 4, 2)}{free}. {move(2, 6, 4)}",
+        f"cable {cables[2]} ends at sw1:p9; sw1:p6 has n2:eth1 of cable {B}. {move(2, 6, 4)}. {move(3, 9, 6)}",
+    ]
+
+
+def test_a_port_that_holds_anothers_cable_says_whose_where_its_own_is_not_found(scene, verdict):
+    found = verdict(scene(A, B).heard("sw1:p2", "n2:eth1"))
+    assert found.verdict is Verdict.SWAPPED
+    assert f"cable {A} is not in its place: sw1:p2 has n2:eth1 of cable {B}" in found.says
+
+
+def test_a_wire_that_is_up_and_nameless_is_not_laid_anew(scene, now):
+    told = scene(A).port("n1:eth1", up=True).port("sw1:p2", up=True, ago=-1)
+    judged = judge(told.plant, told.evidence, now)
+    assert (judged.verdicts[0].verdict, judged.steps) == (Verdict.UNKNOWN, [])
+
+
+@pytest.mark.parametrize(("ago", "expected"), [(120, Verdict.WRONG_SPEED), (121, Verdict.OK)])
+def test_a_speed_counts_beside_the_other_ends_for_as_long_as_lldp_does(scene, verdict, ago, expected):
+    told = scene(replace(scene(A).cables[0], speed_mbps=25_000)).heard("sw1:p2", "n1:eth1")
+    told.port("n1:eth1", ago=ago, speed_mbps=10_000).port("sw1:p2", up=True, speed_mbps=25_000)
+    assert verdict(told).verdict is expected
+
+
+def test_what_is_too_many_is_pulled_from_the_port_that_a_cable_is_declared_for(scene, now):
+    told = scene(A).heard("n1:eth1", "sw1:p9").heard("sw1:p2", "n1:spare")
+    steps = judge(told.plant, told.evidence, now).steps
+    assert next((step.do, str(step.out), str(step.stays)) for step in steps) == ("pull", "sw1:p2", "n1:spare")

@@ -92,3 +92,9 @@ def test_a_bonds_mac_on_a_lag_with_anothers_port_is_no_proof(evidence):
 def test_a_bonds_mac_where_none_of_it_belongs_is_found_there(evidence):
     _, verdicts = evidence([(f"{N1}0", "swp3")], bonded=True)
     assert verdicts[0] == verdicts[2] == "SWAPPED"
+
+
+def test_a_bond_that_shows_one_members_mac_at_anothers_port_is_no_swap(evidence):
+    found, verdicts = evidence([(f"{N1}0", "swp2")], bonded=True)
+    assert found.sightings == ()
+    assert verdicts[:2] == ["UNKNOWN", "OK"]
