@@ -118,8 +118,8 @@ class Junos:
         return {port: PortSettings(edge=False) for port in ports if port in there} | dict(configured)
 
     def running(self) -> str:
-        told = self._wire.ask(_RUNNING)
-        return re.sub(r'("\$\d\$[^"]*"|\b(?:secret|community|key|password) \S+)', "<removed>", told)
+        with said_by(self.who):
+            return config.without_secrets(self._wire.ask(_RUNNING))
 
     def close(self) -> None:
         self._wire.close()

@@ -203,3 +203,18 @@ def _words(text: str) -> str:
 
 def _word(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:32]
+
+
+_SECRETS = re.compile(
+    r"^(?!.* description )(?P<before>.*?\b(?:secret|community|password|key|ascii-text|[a-z]+-key|[a-z]+-password))\s+\S+"
+    r"|\"\$\d\$[^\"]*\"",
+    re.MULTILINE,
+)
+
+
+def without_secrets(text: str) -> str:
+    """The lines of `display set` in an answer, without what follows a word that announces a secret."""
+    told = tree(text, Notes("show configuration")).findtext(".//configuration-set")
+    if told is None:
+        raise garbled("show configuration", "it holds no lines")
+    return _SECRETS.sub(lambda match: f"{match['before'] or ''} <removed>".lstrip(), told)

@@ -60,9 +60,8 @@ def value(lines: Sequence[str], *begins: str) -> str | None:
 
 _KEPT = "<removed>"
 _SECRETS = re.compile(
-    r"^(?P<before>\s*(?:no )?(?:.*\b(?:secret|password|community|key-string|passphrase|pre-shared-key|auth|priv)\b"
-    r"|(?:tacacs-server|radius-server|neighbor|ntp|isis|ip ospf|standby|vrrp)\b.*\b(?:key|md5|authentication)\b"
-    r"|.*\b(?:key|md5)\b(?= [0-9a-fA-F]{1,2} )|\s*key(?= \S+$)))(?P<secret>\s+\S.*)$",
+    r"^(?!\s*(?:description|name|remark|hostname)\b)(?P<before>.*?\b(?:secret|password|community|key|key-string|md5|sha|"
+    r"passphrase|pre-shared-key|[a-z]+-key|[a-z]+-psk|auth|priv)\b)[ \t]+\S.*$",
     re.IGNORECASE | re.MULTILINE,
 )
 

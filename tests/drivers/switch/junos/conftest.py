@@ -117,6 +117,8 @@ class JunosBox:
         if asked.get("compare") == "rollback":
             told = "\n".join(diff(self.running, self.candidate))
             return within("configuration-information", "configuration-output", told or "\n")
+        if asked.get("format") == "set":
+            return f"<configuration-set>\n{chr(10).join(f'set {line}' for line in self.running)}\n</configuration-set>"
         return Tree.tostring(as_xml(self.running), encoding="unicode")
 
     def get_software_information(self, *_: object) -> str:

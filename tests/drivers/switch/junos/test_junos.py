@@ -33,6 +33,22 @@ def test_it_tells_what_the_switch_tells(bench):
         assert switch.assurance().confirm is Confirm.NATIVE
 
 
+def test_the_running_configuration_shows_no_secret(bench, box):
+    box.running += [
+        'system root-authentication encrypted-password "$6$hUsh"',
+        "snmp community hUsh authorization read-only",
+        'system radius-server 10.0.0.1 secret "$9$hUsh"',
+        'security ike policy p pre-shared-key ascii-text "$9$hUsh"',
+        'protocols bgp group x authentication-key "$9$hUsh"',
+        'interfaces xe-0/0/6 description "key to rack"',
+    ]
+    with bench.session() as switch:
+        told = switch.running()
+    assert "hUsh" not in told
+    assert 'description "key to rack"' in told
+    assert "set snmp community <removed> authorization read-only" in told
+
+
 @pytest.mark.fault("F27", "switch")
 def test_another_host_key_than_the_first_met_gets_no_password(bench, box):
     with bench.session():
