@@ -206,7 +206,7 @@ def _word(text: str) -> str:
 
 
 _SECRETS = re.compile(
-    r"^(?!.* description )(?P<before>.*?\b(?:secret|community|password|key|ascii-text|[a-z]+-key|[a-z]+-password))\s+\S+"
+    r"^(?!.* description )(?P<before>.*?\b(?:secret|community|password|key|ascii-text|[a-z]+-(?:key|password)))\s+\S+"
     r"|\"\$\d\$[^\"]*\"",
     re.MULTILINE,
 )
