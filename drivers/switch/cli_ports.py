@@ -64,7 +64,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             edge_trunk="spanning-tree portfast trunk",
             no_edge="no spanning-tree portfast",
             edge_default="spanning-tree portfast default",
-            fallback="no port-channel standalone-disable",
+            fallback="no port-channel standalone-disable",  # a Catalyst 9000 suspends by default, and then shows this
             no_fallback="port-channel standalone-disable",
         ),
     }
