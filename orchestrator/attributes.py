@@ -61,6 +61,12 @@ def home_address(site: Site, node: Node) -> str | None:
     return next((str(a.address) for nic in node.nics for a in node.addresses_at(nic) if a.network == network), None)
 
 
+def beyond_nics(node: Node) -> list[str]:
+    """What it declares of its interfaces that `interfaces` does not hold: bonds, and networks by a tag."""
+    tagged = sorted({one.network for nic in node.nics for one in nic.addresses if one.tagged})
+    return [f"bond {one.name}" for one in node.bonds] + [f"network {name} tagged" for name in tagged]
+
+
 def value_at(tree: Mapping[str, JsonValue], path: str) -> JsonValue:
     found: JsonValue = dict(tree)
     for key in path.split("."):

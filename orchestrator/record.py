@@ -11,6 +11,7 @@ from drivers import catalog
 from inventory.load import Loaded
 from orchestrator import disks
 from orchestrator.agent.client import Agents
+from orchestrator.attributes import beyond_nics
 from orchestrator.binding import Bound, Key, bind
 from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.phonehome import PhoneHomes
@@ -156,7 +157,12 @@ class Record:
 
 
 def _lacks(one: Bound) -> Iterator[str]:
-    """What its BMC's protocol cannot do that the role needs: said by the plan, and not in the middle of the night."""
+    """What cannot be done for the role, on the host or by its BMC's protocol: said by the plan, and not in the middle
+    of the night."""
+    if "interfaces" in {wanted.source for wanted in one.role.inputs.values()} and (bare := beyond_nics(one.node)):
+        what = f"{one.role.role} does not set up {' and '.join(bare)} on hosts yet, and could not prove it"
+        remedy = "Give the NICs their addresses without a tag, or take the role out of its groups"
+        yield f"{one.node.name}: {what}. {remedy}"
     protocol = one.node.bmc.protocol
     missing = [ability for ability in one.role.abilities if ability not in catalog.offers(catalog.DRIVERS[protocol])]
     if missing:
