@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from cli.driver import address_of, lines
 from cli.output import Format, Output, emit, print_document
@@ -96,6 +96,8 @@ def parse(
 
 
 def _card(driver: "SwitchDriver") -> dict[str, JsonValue]:
+    from drivers.switch.card import as_json
+
     read = {
         "assurance": driver.assurance(),
         "leftovers": driver.leftovers(),
@@ -107,8 +109,7 @@ def _card(driver: "SwitchDriver") -> dict[str, JsonValue]:
     }
     facts = asdict(driver.facts())  # last: it brings along what was odd in all that was read
     findings = facts.pop("findings")
-    whole = {**facts, **read, "findings": findings}
-    return TypeAdapter(dict[str, JsonValue]).validate_json(TypeAdapter(dict[str, object]).dump_json(whole))
+    return {name: as_json(one) for name, one in {**facts, **read, "findings": findings}.items()}
 
 
 def _secret(kind: str, where: str, option: str) -> "Secret":

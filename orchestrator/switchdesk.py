@@ -15,8 +15,9 @@ from functools import reduce
 from pydantic import JsonValue
 
 from drivers.ability.switch import SwitchDriver
-from drivers.errors import DriverError, IdentityChanged, NotApplied, Refused
+from drivers.errors import DriverError, NotApplied, Refused
 from drivers.switch.change import Change, bring
+from drivers.switch.serial import check_serial
 from inventory.errors import SecretMissing
 from inventory.model import Site
 from orchestrator import ports
@@ -175,10 +176,7 @@ class SwitchDesk:
     def _look(self, switch: str, place: _Place) -> Reading:
         with self._open(switch) as session:
             seen = read(session, self._allowed[switch])
-        expected, serial = self._site.switches[switch].serial, seen.facts.serial
-        if expected is not None and serial is not None and serial.casefold() != expected.casefold():
-            what = f"the switch there is {serial}, and the inventory expects {expected}"
-            raise IdentityChanged(switch, what, "check its address and its serial. Nothing was written")
+        check_serial(seen.facts.serial, self._site.switches[switch].serial, switch)
         place.last = seen
         self._views.keep(switch, seen)
         return seen

@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import TypeVar
 
 from pydantic import JsonValue
 
 from drivers.ability.switch import Neighbour
 from drivers.switch.reading import Parsed
-
-Told = TypeVar("Told")
 
 
 def as_json(value: object) -> JsonValue:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from drivers.ability.switch import SwitchDriver
-from drivers.errors import Denied, DriverError, IdentityChanged, Unsupported
+from drivers.errors import Denied, DriverError, Unsupported
 from drivers.patience import Patience
 from drivers.switch.ovs import Ovs
+from drivers.switch.serial import check_serial
 from drivers.trust import Trust
 from drivers.wire.ssh import Access
 from inventory.address import HostPort
@@ -70,20 +71,15 @@ FAMILIES: Mapping[Family, Callable[[Entry, Trust, Patience], SwitchDriver]] = Ma
 def connect(
     family: Family, entry: Entry, trust: Trust, expect_serial: str | None = None, patience: Patience = _PATIENCE
 ) -> SwitchDriver:
-    """Log in at a switch; the caller closes. `IdentityChanged` where it tells another serial number (F28).
-
-    One that tells none passes: there is nothing to compare.
-    """
+    """Log in at a switch; the caller closes. `IdentityChanged` where it tells another serial number (F28)."""
     opener = FAMILIES.get(family)
     if opener is None:
         what = f"switches of the family {family} are not driven yet"
         raise Unsupported(str(entry.address), what, f"there are drivers for {', '.join(FAMILIES)}")
     driver = opener(entry, trust, patience)
     try:
-        serial = driver.facts().serial if expect_serial is not None else None
-        if serial is not None and expect_serial is not None and serial.casefold() != expect_serial.casefold():
-            what = f"the switch there is {serial}, and the inventory expects {expect_serial}"
-            raise IdentityChanged(str(entry.address), what, "check its address and its serial. Nothing was written")
+        if expect_serial is not None:
+            check_serial(driver.facts().serial, expect_serial, str(entry.address))
     except DriverError:
         driver.close()
         raise

@@ -14,8 +14,9 @@ from datetime import timedelta
 from functools import partial
 
 from drivers.ability.switch import Confirm, PortSettings, Staged, SwitchDriver
-from drivers.errors import DriverError, IdentityChanged, NotApplied, Refused, Transient, UnknownOutcome
+from drivers.errors import DriverError, NotApplied, Refused, Transient, UnknownOutcome
 from drivers.patience import Patience
+from drivers.switch.serial import check_serial
 from inventory.quantity import in_words
 
 Open = Callable[[], AbstractContextManager[SwitchDriver]]
@@ -81,13 +82,10 @@ def bring(session: Open, change: Change, intend: Intend = at_once, patience: Pat
 
 
 def same(switch: SwitchDriver, change: Change) -> None:
-    """`IdentityChanged` where it tells another serial than that of the switch meant. One that tells none passes."""
+    """`IdentityChanged` where it tells another serial than that of the switch meant."""
     if change.serial is None:
         return
-    told = switch.facts().serial
-    if told is not None and told.casefold() != change.serial.casefold():
-        what = f"the switch there is {told}, and the inventory expects {change.serial}"
-        raise IdentityChanged(change.who, what, "check its address and its serial. Nothing was written")
+    check_serial(switch.facts().serial, change.serial, change.who)
 
 
 def lacking(switch: SwitchDriver, wanted: Mapping[str, PortSettings], vlans: Mapping[int, str]) -> tuple[str, ...]:
