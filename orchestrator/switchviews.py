@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import JSON, Column, String, Table, delete, insert, select
 
-from drivers.ability.switch import Learned, MemberState, Neighbour, Switch
+from drivers.ability.switch import Lag, Learned, MemberState, Neighbour, Switch
 from drivers.errors import Unsupported
 from drivers.plain import plain
 from orchestrator.boot.tables import Utc
@@ -116,11 +116,13 @@ def _learned(switch: Switch) -> tuple[Learned, ...]:
 
 
 def _lags(switch: Switch) -> Mapping[str, tuple[str, ...]]:
-    """Members that carry traffic, by LAG."""
+    """Members that carry traffic, by LAG; where none is bundled, those that do so by themselves while a host boots."""
     try:
         lags = switch.lags()
     except Unsupported:
         return {}
-    return {
-        lag.name: tuple(name for name, state in lag.members.items() if state is MemberState.BUNDLED) for lag in lags
-    }
+    return {lag.name: _in(lag, MemberState.BUNDLED) or _in(lag, MemberState.INDIVIDUAL) for lag in lags}
+
+
+def _in(lag: Lag, wanted: MemberState) -> tuple[str, ...]:
+    return tuple(name for name, state in lag.members.items() if state is wanted)

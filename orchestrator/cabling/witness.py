@@ -62,12 +62,12 @@ class SwitchWitness:
         return OneOf(mates, members, self.seen.at)
 
     def _by_port(self) -> Mapping[frozenset[Endpoint], set[Endpoint]]:
-        """NICs of the site by where their MAC is: a port, or the members of a LAG."""
+        """NICs of the site by where their MAC is: a port, or the members of a LAG. One of a LAG that is down is old."""
         found: defaultdict[frozenset[Endpoint], set[Endpoint]] = defaultdict(set)
         for row in self.seen.learned:
             nic = self.directory.nics.get(row.mac)
-            if nic is not None:
-                names = self.seen.lags.get(row.port) or (row.port,)
+            names = self.seen.lags.get(row.port, (row.port,))
+            if nic is not None and names:
                 found[frozenset(self._port(name) for name in names)].add(nic)
         return found
 

@@ -45,9 +45,19 @@ def facts(world: World, job: Job) -> Observation:
         says = f"its BMC lists {', '.join(sorted(listed))}, none of them declared: the wrong machine or inventory"
         return Observation(holds=False, says=says, witness=_who(job), value=value)
     unlisted = sorted(declared - listed) if listed else []
-    says = f"{told.processors} processors, {told.memory_mib} MiB, {len(told.drives)} drives, health {told.health}"
-    says += f"; its BMC does not list {', '.join(unlisted)}" if unlisted else ""
+    says = _in_words(told) + (f"; its BMC does not list {', '.join(unlisted)}" if unlisted else "")
     return Observation(holds=True, says=says, witness=_who(job), value=value)
+
+
+def _in_words(told: HardwareFacts) -> str:
+    """What was told, and nothing of what was not."""
+    known = (
+        (told.processors, f"{told.processors} processors"),
+        (told.memory_mib, f"{told.memory_mib} MiB"),
+        (told.drives, f"{len(told.drives)} drives"),
+        (told.health, f"health {told.health}"),
+    )
+    return ", ".join(words for value, words in known if value) or "its BMC tells nothing of its hardware"
 
 
 def _value(told: HardwareFacts) -> dict[str, JsonValue]:

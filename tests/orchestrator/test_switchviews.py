@@ -20,8 +20,9 @@ class Values:
 
     closed = 0
 
-    def __init__(self, *, plain=False):
+    def __init__(self, *, plain=False, alone=False):
         self.plain = plain
+        self.first = MemberState.INDIVIDUAL if alone else MemberState.BUNDLED
 
     def ports(self):
         return (SwitchPort("swp1", enabled=True, up=True, speed_mbps=25_000, lanes=1),)
@@ -37,7 +38,7 @@ class Values:
     def lags(self):
         if self.plain:
             raise Unsupported("sw1", "it has no LAGs", "none")
-        return (Lag("bond7", {"swp1": MemberState.BUNDLED, "swp2": MemberState.DOWN, "swp3": MemberState.INDIVIDUAL}),)
+        return (Lag("bond7", {"swp1": self.first, "swp2": MemberState.DOWN, "swp3": MemberState.INDIVIDUAL}),)
 
     def close(self):
         self.closed += 1
@@ -61,6 +62,12 @@ def test_static_addresses_and_members_without_traffic_are_no_witnesses(store):
     told = SwitchViews(store, lambda _: closing(Values())).look("sw1")
     assert told.learned == (LearnedTold(mac=HOST, port="swp1"),)
     assert told.lags == {"bond7": ("swp1",)}
+
+
+def test_while_a_host_boots_its_lag_is_the_members_that_forward_by_themselves(store):
+    switch = Values(alone=True)
+    told = SwitchViews(store, lambda _: closing(switch)).look("sw1")
+    assert told.lags == {"bond7": ("swp1", "swp3")}
 
 
 def test_a_neighbours_words_are_made_printable_and_short_and_keep_their_subtype(store):

@@ -84,6 +84,12 @@ def test_a_member_that_is_not_bundled_is_not_proven(evidence):
     assert verdicts[:2] == ["OK", "UNKNOWN"]
 
 
+def test_an_old_mac_on_a_lag_that_is_down_proves_nothing(evidence):
+    found, verdicts = evidence([(f"{N1}0", "bond7")], bonded=True, lags={"bond7": ()})
+    assert (found.sightings, found.one_of) == ((), ())
+    assert verdicts == ["UNKNOWN"] * 4
+
+
 def test_a_bonds_mac_on_a_lag_with_anothers_port_is_no_proof(evidence):
     _, verdicts = evidence([(f"{N1}0", "bond7")], bonded=True, lags={"bond7": ("swp1", "swp3")})
     assert verdicts == ["UNKNOWN"] * 4
