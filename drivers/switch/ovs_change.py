@@ -16,7 +16,7 @@ from drivers.switch.ovs_rows import Bridge, Interface, Port, World
 
 NOWHERE = frozenset({4095})  # IEEE 802.1Q-2018 table 9-2: reserved, never on a wire
 _ALL = frozenset(range(1, 4095))
-_EDGE, _STP, _FALLBACK = "rstp-port-admin-edge", "stp-enable", "lacp-fallback-ab"
+_EDGE, _STP, _FALLBACK, _PRIMARY = "rstp-port-admin-edge", "stp-enable", "lacp-fallback-ab", "bond-primary"
 _VLAN = "vlan-"  # in a bridge's external_ids: what a VLAN is called
 _COLUMNS = ("vlan_mode", "tag", "trunks", "lacp", "bond_mode")
 
@@ -151,7 +151,7 @@ class _Draft:
         left = tuple(one for one in row.interfaces if one != interface)
         if row.fixed is not None and not left:
             raise self._refused(f"{row.name} cannot go: {row.fixed} holds it")
-        self.touched[row.name] = replace(row, interfaces=left) if left else None
+        self.touched[row.name] = _led(replace(row, interfaces=left)) if left else None
 
     def _agree(self, lag: str, name: str, wanted: PortSettings) -> None:
         first, untagged, tagged = self._vlans.setdefault(lag, (name, wanted.untagged, wanted.tagged))
@@ -175,7 +175,21 @@ def _dressed(port: Port, wanted: PortSettings, spanning: str | None) -> Port:
         other[_FALLBACK] = "true" if wanted.lag.fallback else "false"
         port = replace(port, lacp="active", bond_mode="balance-tcp")
     mode, tag, trunks = _columns(wanted)
-    return replace(port, vlan_mode=mode, tag=tag, trunks=trunks, other_config=other)
+    return _led(replace(port, vlan_mode=mode, tag=tag, trunks=trunks, other_config=other))
+
+
+def _led(port: Port) -> Port:
+    """Where one member forwards by itself, it is the first: else whichever of a booting host's links came up first."""
+    other = {key: value for key, value in port.other_config.items() if key != _PRIMARY}
+    if port.other_config.get(_FALLBACK) == "true":
+        other[_PRIMARY] = min(port.interfaces, key=_counted)
+    return replace(port, other_config=other)
+
+
+def _counted(name: str) -> tuple[str, int]:
+    """swp2 before swp10."""
+    told = re.search(r"\d+$", name)
+    return (name[: told.start()], int(told[0])) if told else (name, -1)
 
 
 def _columns(wanted: PortSettings) -> tuple[str, int | None, frozenset[int]]:
