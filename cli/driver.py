@@ -39,15 +39,15 @@ def probe(
     output: Output = Format.TABLE,
 ) -> None:
     """Show the capability card of one BMC. Writes nothing to it but the login, which it ends."""
-    card = _card(_address(address), _login(user, password_env), password_env, insecure, protocol)
+    card = _card(address_of(address), _login(user, password_env), password_env, insecure, protocol)
     told: dict[str, JsonValue] = json.loads(json.dumps(card.as_json()))
     if output is Format.TABLE:
-        emit([{"key": key, "value": value} for key, value in _lines("", told)], ("key", "value"), output)
+        emit([{"key": key, "value": value} for key, value in lines("", told)], ("key", "value"), output)
     else:
         print_document(told, output)
 
 
-def _address(text: str) -> "HostPort":
+def address_of(text: str) -> "HostPort":
     from inventory.address import HostPort
 
     try:
@@ -89,11 +89,11 @@ def _card(address: "HostPort", login: "Login", variable: str, insecure: bool, pr
         raise IdentityChanged(error.who, error.what, remedy) from error
 
 
-def _lines(name: str, value: JsonValue) -> "Iterator[tuple[str, JsonValue]]":
+def lines(name: str, value: JsonValue) -> "Iterator[tuple[str, JsonValue]]":
     """A document as lines: `bmc.family`, `nics[0]`."""
     if isinstance(value, dict) and ("[" not in name):
         for key, inner in value.items():
-            yield from _lines(f"{name}.{key}" if name else key, inner)
+            yield from lines(f"{name}.{key}" if name else key, inner)
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         for place, inner in enumerate(value):
             yield f"{name}[{place}]", ", ".join(f"{key} {_shown(part)}" for key, part in inner.items())  # type: ignore[union-attr]

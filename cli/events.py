@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from cli.output import Format, Output, emit
 from cli.site import SiteDirectory
 from cli.span import span
-from cli.targets import Targets, chosen_nodes
+from cli.targets import Targets, chosen_devices
 from cli.works import StateDirectory, open_record
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def command(
     state: StateDirectory = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show what happened, oldest first: of the chosen nodes, or of the whole site."""
+    """Show what happened, oldest first: of the chosen nodes and switches, or of the whole site."""
     works = open_record(site, state)
-    nodes = frozenset(chosen_nodes(works, targets)) if targets else None
+    nodes = frozenset(chosen_devices(works, targets)) if targets else None
     start = datetime.now(UTC) - since if since else datetime.min.replace(tzinfo=UTC)
     happened = [one for one in works.store.events() if one.at >= start and _of(one, nodes)]
     emit([_row(one) for one in happened], _COLUMNS, output)

@@ -76,6 +76,7 @@ def import_image(
     checksum_file: Annotated[
         str | None, typer.Option(help="Path or URL of the SHA256SUMS or SHA512SUMS that its maker gives.")
     ] = None,
+    onie: Annotated[bool, typer.Option("--onie", help="The file is an ONIE installer of a switch.")] = False,
     sha256: Annotated[
         list[str] | None, typer.Option(help="The SHA-256 itself; once for each file, in their order.")
     ] = None,
@@ -84,16 +85,17 @@ def import_image(
 ) -> None:
     """Take in an image that others made, if it is what its checksum says."""
     from orchestrator.image.store import ImageStore
-    from orchestrator.image.upstream import import_os, import_ramdisk
+    from orchestrator.image.upstream import import_installer, import_os, import_ramdisk
 
-    if len(files) > 2:
-        raise typer.BadParameter("give one disk, or a kernel and an initramfs")
+    if len(files) > (1 if onie else 2):
+        raise typer.BadParameter("give one disk, one ONIE installer, or a kernel and an initramfs")
     _check_name(name)
     with _answered():
         parts = _upstreams(files, checksum_file, sha256)
         shelf = ImageStore(store)
         if len(parts) == 1:
-            artefact = import_os(name, parts[0], shelf, _progress)
+            take = import_installer if onie else import_os
+            artefact = take(name, parts[0], shelf, _progress)
         else:
             artefact = import_ramdisk(name, (parts[0], parts[1]), shelf, _progress)
     emit([_row(artefact)], _COLUMNS, output)

@@ -19,7 +19,9 @@ GROUPS = MappingProxyType(
         "image": "Images: build, import, list.",
         "rack": "A virtual rack, to learn and to rehearse on.",
         "driver": "BMCs by their address, without an inventory.",
+        "switch": "Switches by their address, without an inventory.",
         "node": "Single machines: power, facts, quarantine.",
+        "cables": "Declared cables against what is plugged: verdicts and work orders.",
     }
 )
 COMMANDS = MappingProxyType(

@@ -15,6 +15,7 @@ from cli.works import StateDirectory, open_record
 
 if TYPE_CHECKING:
     from orchestrator.plan import Plan, Reboot, Step
+    from orchestrator.portplan import SwitchChange
 
 Of = TypeVar("Of", "Step", "Reboot")
 
@@ -52,6 +53,8 @@ def show(plan: "Plan", output: Format) -> None:
     steps, reboots_of = _by_node(plan.steps), _by_node(plan.reboots)
     for node in plan.targets:
         _show_node(node, steps[node], reboots_of[node], undecided=node in plan.undecided)
+    for switch in plan.switches:
+        _show_switch(switch)
     erasing = sorted({step.node for step in plan.steps if step.erases})
     nodes = len({step.node for step in plan.steps})
     reboots = f"{count(len(plan.reboots), 'reboot')} at most"
@@ -84,6 +87,21 @@ def _show_node(node: str, steps: "Sequence[Step]", reboots: "Sequence[Reboot]", 
             typer.echo(f"  {'':<16} after {', '.join(step.waits_for)}")
     if undecided:
         typer.echo(f"  {'':<16} its profile hangs on what this finds out: plan it again then")
+
+
+def _show_switch(change: "SwitchChange") -> None:
+    """As a diff: what is there goes, what is wanted comes."""
+    assurance = change.assurance or "not asked yet: it is before anything is changed"
+    typer.echo(f"{change.switch} ({change.family}): commit-confirm {change.confirm or 'unknown'}; {assurance}")
+    for vlan in change.vlans:
+        typer.echo(f"  + VLAN {vlan}")
+    for port in change.ports:
+        seen = "" if port.read else "; not looked at yet"
+        typer.echo(f"  {port.port} {port.node}:{port.nic} {port.role}{seen}{'' if port.lines else '; no change'}")
+        for line in port.lines:
+            if line.then is not None:
+                typer.echo(f"    - {line.setting}: {line.then}")
+            typer.echo(f"    + {line.setting}: {line.present}")
 
 
 def _reboots(reboots: "Sequence[Reboot]") -> str:

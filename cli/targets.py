@@ -67,6 +67,12 @@ def chosen_nodes(works: "Record", targets: Sequence[str] | None) -> tuple[str, .
     return _or_usage(targets or (), _fleet(works))
 
 
+def chosen_devices(works: "Record", targets: Sequence[str]) -> tuple[str, ...]:
+    """As `chosen_nodes`, and by its name or its rack a switch too: for what is told of switches."""
+    switches = {name: Standing(switch.rack) for name, switch in works.site.switches.items()}
+    return _or_usage(targets, {**_fleet(works), **switches})
+
+
 def nodes_named(works: "Record", names: Sequence[str]) -> tuple[str, ...]:
     """As `chosen_nodes`, but nothing given is nothing chosen."""
     return chosen_nodes(works, names) if names else ()

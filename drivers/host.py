@@ -15,7 +15,10 @@ from typing import Self, TypeVar
 
 from pydantic import BaseModel, IPvAnyAddress, TypeAdapter, ValidationError
 
+from drivers import host_wires
+from drivers.ability.switch import Neighbour
 from drivers.errors import Garbled
+from drivers.host_wires import Wire
 from drivers.wire.ssh import Access, Ran, Ssh
 from inventory.address import Mac
 
@@ -167,6 +170,14 @@ class Host:
         routes = self._parsed(_ROUTES, ("ip", "-j", "route"))
         chosen = sorted((route for route in routes if route.dst == "default"), key=lambda route: route.metric)
         return tuple(DefaultRoute(route.gateway, route.dev) for route in chosen)
+
+    def wires(self, names: Sequence[str]) -> tuple[Wire, ...]:
+        """Carrier and speed of those interfaces that are there."""
+        return host_wires.wires(self._shell, names)
+
+    def neighbours(self) -> tuple[Neighbour, ...] | None:
+        """Whom its lldpd hears, by interface; None where it has none that we may ask."""
+        return host_wires.neighbours(self._shell)
 
     def ping(self, echo: Echo) -> Ping:
         return self.pings([echo])[0]

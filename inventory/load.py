@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +33,15 @@ BUILT_IN = Layer("default", Table({**_built_in(Node), "bmc": Table(_built_in(Bmc
 
 @dataclass(frozen=True)
 class Loaded:
-    """A sound site, who gave which value, and the SHA-256 of what is wanted, however the files spell it."""
+    """A sound site, who gave which value, and the SHA-256 of what is wanted, however the files spell it.
+
+    `switches`: where each is declared.
+    """
 
     site: Site
     provenance: Provenance
     intent_hash: str
+    switches: Mapping[str, Place]
 
 
 def load(directory: Path, role_names: frozenset[str] | None = None) -> Loaded:
@@ -54,7 +59,8 @@ def load(directory: Path, role_names: frozenset[str] | None = None) -> Loaded:
         raise BadInventory(tuple(sorted(found)))
     site = _site(draft.head, draft)
     layers = {name: (BUILT_IN, *given) for name, given in draft.layers.items()}
-    return Loaded(site, Provenance(layers), _hash(site))
+    switches = {name: draft.place("switches", name, "management") for name in site.switches}
+    return Loaded(site, Provenance(layers), _hash(site), switches)
 
 
 def _site(head: Head, draft: Draft) -> Site:
@@ -64,6 +70,7 @@ def _site(head: Head, draft: Draft) -> Site:
         ntp=head.ntp,
         dns=head.dns,
         provisioning=head.provisioning,
+        quarantine=head.quarantine,
         networks=draft.networks,
         images=draft.images,
         profiles=draft.profiles,
@@ -94,4 +101,15 @@ def missing_secrets(loaded: Loaded, vaults: Vaults) -> tuple[Problem, ...]:
         except SecretMissing as error:
             places = {loaded.provenance.where(name, "bmc.password")[0].place for name in names}
             problems.update(Problem(place, error.what, error.remedy) for place in places)
-    return tuple(sorted(problems))
+    return tuple(sorted(problems | set(_missing_of_switches(loaded, vaults))))
+
+
+def _missing_of_switches(loaded: Loaded, vaults: Vaults) -> Iterator[Problem]:
+    for name, switch in loaded.site.switches.items():
+        login = switch.management
+        for reference in (login.password, login.key) if login is not None else ():
+            try:
+                if reference is not None:
+                    vaults.resolve(reference)
+            except SecretMissing as error:
+                yield Problem(loaded.switches[name], error.what, error.remedy)

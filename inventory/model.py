@@ -20,7 +20,7 @@ from inventory.address import (
     Resolver,
 )
 from inventory.form import Model
-from inventory.network import Bond, Network, Nic
+from inventory.network import Address, Bond, Network, Nic
 from inventory.profile import Profile
 from inventory.quantity import Speed
 from inventory.secrets import SecretRefField
@@ -36,7 +36,7 @@ class Image(Model):
     """A ramdisk or an operating system in the image store."""
 
     name: Name
-    kind: Literal["os", "ramdisk"]
+    kind: Literal["os", "ramdisk", "nos"]
     artefact: str = Field(
         pattern="^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$", description="Its name in the image store (`anneal image list`)."
     )
@@ -60,6 +60,9 @@ class Bmc(Model):
         description="pin: trust the certificate first met and no other. verify: by the system's CAs or `ca`.",
     )
     ca: str | None = Field(default=None, description="A PEM file, from the site's directory, that `verify` trusts.")
+    expired: Literal["rotate", "stop"] = Field(
+        default="stop", description="rotate: a BMC that wants a new password before all else gets one of its own."
+    )
 
 
 class RootDisk(Model):
@@ -92,6 +95,13 @@ class Node(Model):
     @property
     def boot_nic(self) -> Nic:
         return next((nic for nic in self.nics if nic.boot), self.nics[0])
+
+    def bond_of(self, nic: Nic) -> Bond | None:
+        return next((bond for bond in self.bonds if nic.name in bond.members), None)
+
+    def addresses_at(self, nic: Nic) -> tuple[Address, ...]:
+        """Of the interface that it is, or is a part of."""
+        return (self.bond_of(nic) or nic).addresses
 
 
 class Rack(Model):

@@ -5,21 +5,25 @@ to that one.
 """
 
 import fcntl
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from inventory.load import Loaded
 from inventory.secrets import Vaults
 from orchestrator import disks
 from orchestrator.ansible import Playbooks
-from orchestrator.binding import Bound
+from orchestrator.binding import Bound, Key
 from orchestrator.bmcs import Bmcs
 from orchestrator.boot.services import Services
 from orchestrator.engine import status
 from orchestrator.engine.loop import Engine
 from orchestrator.engine.vertex import Limits, Vertex
+from orchestrator.hostviews import HostViews
 from orchestrator.image.store import ImageStore
 from orchestrator.passwords import Passwords
 from orchestrator.pins import PinTable
@@ -30,9 +34,13 @@ from orchestrator.sessionbook import SessionTable
 from orchestrator.steps.table import tasks
 from orchestrator.steps.world import World as Workshop
 from orchestrator.store import now
+from orchestrator.switchdesk import SwitchDesk
+from orchestrator.switches import Switches
+from orchestrator.switchviews import SwitchViews
 from orchestrator.work import Task
 
 LIMITS = Limits()
+_ELSEWHERE = ("host.", "ports.", "switch.")  # how verbs begin whose drivers talk to no BMC
 EXECUTOR = "anneal"  # one process at a time works on a site's SQLite
 
 
@@ -43,6 +51,10 @@ class Annealer(Record):
         super().__init__(loaded, state)
         passwords = Passwords(self.state / "secrets")
         self.bmcs = Bmcs(Vaults(directory), PinTable(self.store), SessionTable(self.store), passwords)
+        hosts = HostViews(self.site, self.agents, self.phone_homes, self.state / "ssh")
+        self._desk = SwitchDesk(self.site, self.store, Switches(self.site, self.bmcs.vaults, self.bmcs.pins).open)
+        views = SwitchViews(self.store, self._desk.alone)
+        self.witnesses = replace(self.witnesses, ask_host=hosts.look, views=views)
         self._engine: Engine | None = None
 
     def apply(self, plan: Plan, consented: Collection[str], by: str) -> None:
@@ -80,8 +92,9 @@ class Annealer(Record):
                 yield False
                 return
             self.bmcs.end_left(self.site.nodes.values())
+            self._desk.end_left()
             store = ImageStore(images)
-            with Services(self.site, self.store, self.state, store) as services:
+            with Services(self.site, self.store, self.state, store, self.bmcs.vaults.root) as services:
                 workshop = self._workshop(services, store)
                 self._engine = self._new_engine(tasks(self.roles, workshop))
                 self._engine.start()
@@ -105,12 +118,19 @@ class Annealer(Record):
             images=images,
             services=services,
             playbooks=playbooks,
-            standing=self._states_of,
+            standing=self.states_of,
             on_node=self._rows_of,
+            witnesses=self.witnesses,
+            under_way=self._under_way,
+            look_again=self._look_again,
+            switches=self._desk,
         )
 
-    def _states_of(self, role: str) -> Mapping[str, str]:
-        return status.states_of(self.store, role)
+    def _under_way(self, role: str) -> Mapping[str, Mapping[str, JsonValue]]:
+        return status.under_way(self.store, role)
+
+    def _look_again(self, keys: Iterable[Key]) -> None:
+        (self._engine or self._new_engine({})).verify(keys)
 
     def _rows_of(self, node: str) -> Mapping[str, status.Row]:
         return status.rows_of(self.store, node)
@@ -137,7 +157,7 @@ def _vertex(one: Bound) -> Vertex:
 
 def _talks_to_bmc(role: Role) -> bool:
     means = [one for one in (role.apply, role.verify) if one]
-    ours = any(one.kind == "driver" and not one.verb.startswith("host.") for one in means)
+    ours = any(one.kind == "driver" and not one.verb.startswith(_ELSEWHERE) for one in means)
     return ours or any(one.kind == "netboot" or one.verb == "write-image" for one in means)
 
 

@@ -10,7 +10,9 @@ from pydantic import JsonValue
 from inventory.model import Node, Site
 from inventory.network import Nic
 from inventory.profile import Profile
+from inventory.switch import Switch
 from orchestrator.errors import Impossible
+from orchestrator.ports import Phase, as_json, driven, intents
 from orchestrator.roles import Role
 
 
@@ -22,11 +24,14 @@ def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[s
         "site": {"name": site.name, "ntp": list(site.ntp), "dns": list(site.dns), "domain": site.domain},
         "image": image.model_dump(mode="json"),
         "profile": _hardware(node, profile),
+        "renews": node.bmc.expired == "rotate" or _rotates(profile),
         "ramdisk": site.images[site.provisioning.ramdisk].artefact,
         "macs": [str(nic.mac) for nic in node.nics],
         "domains": [site.domain],
         "address": home_address(site, node),
         "cables": [cable for nic in node.nics if (cable := _cable(site, node, nic)) is not None],
+        "ports": {phase.value: as_json(intents(site, node, phase)) for phase in (Phase.PROVISION, Phase.READY)},
+        "switches": list({switch.name: _switch(switch) for _, _, switch in driven(site, node)}.values()),
         "interfaces": [_interface(site, nic) for nic in node.nics if nic.addresses],
     }
 
@@ -53,7 +58,13 @@ def inputs_of(role: Role, tree: Mapping[str, JsonValue], given: Mapping[str, obj
 def home_address(site: Site, node: Node) -> str | None:
     """The node's address on the provisioning network, where the installed OS answers."""
     network = site.provisioning.network
-    return next((str(a.address) for nic in node.nics for a in nic.addresses if a.network == network), None)
+    return next((str(a.address) for nic in node.nics for a in node.addresses_at(nic) if a.network == network), None)
+
+
+def beyond_nics(node: Node) -> list[str]:
+    """What it declares of its interfaces that `interfaces` does not hold: bonds, and networks by a tag."""
+    tagged = sorted({one.network for nic in node.nics for one in nic.addresses if one.tagged})
+    return [f"bond {one.name}" for one in node.bonds] + [f"network {name} tagged" for name in tagged]
 
 
 def value_at(tree: Mapping[str, JsonValue], path: str) -> JsonValue:
@@ -61,6 +72,10 @@ def value_at(tree: Mapping[str, JsonValue], path: str) -> JsonValue:
     for key in path.split("."):
         found = found.get(key) if isinstance(found, dict) else None
     return found
+
+
+def _rotates(profile: Profile | None) -> bool:
+    return profile is not None and profile.bmc is not None and profile.bmc.password == "rotate"  # noqa: S105  a policy
 
 
 def _hardware(node: Node, profile: Profile | None) -> dict[str, JsonValue]:
@@ -83,7 +98,19 @@ def _cable(site: Site, node: Node, nic: Nic) -> dict[str, JsonValue] | None:
     if link is None:
         return None
     far = link.b if link.a.device == node.name else link.a
-    return {"nic": nic.name, "mac": str(nic.mac), "switch": far.device, "port": far.port, "label": link.label}
+    return {
+        "nic": nic.name,
+        "mac": str(nic.mac),
+        "switch": far.device,
+        "port": far.port,
+        "label": link.label,
+        "speed_mbps": link.speed,
+    }
+
+
+def _switch(switch: Switch) -> JsonValue:
+    told: JsonValue = switch.model_dump(mode="json", include={"name", "serial", "management"})
+    return told
 
 
 def _interface(site: Site, nic: Nic) -> dict[str, JsonValue]:

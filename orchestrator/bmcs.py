@@ -12,7 +12,7 @@ from drivers.errors import Denied, DriverError, PasswordExpired
 from drivers.trust import Pins, Suites, Trust
 from inventory.errors import SecretMissing
 from inventory.model import Node
-from inventory.secrets import Login, Vaults
+from inventory.secrets import Login, Secret, Vaults
 from orchestrator.passwords import Passwords
 from orchestrator.sessionbook import SessionTable
 
@@ -38,9 +38,11 @@ class Bmcs:
 
     def connect(self, node: Node, login: Login) -> Machine:
         """Log in anew as somebody; the caller closes."""
-        ca = self.vaults.root / node.bmc.ca if node.bmc.ca else None
-        trust = Trust(self.pins, node.bmc.tls == "verify", ca, self.book, self.suites)
-        return catalog.connect(node.bmc, login, trust, node.serial)
+        return catalog.connect(node.bmc, login, self._trust(node), node.serial)
+
+    def renew(self, node: Node, login: Login, password: Secret) -> None:
+        """Set a new password with a login that is good for nothing else."""
+        catalog.renew(node.bmc, login, password, self._trust(node))
 
     def login(self, node: Node) -> Login:
         """What logs in now, as far as was proven: a password made here goes before the inventory's."""
@@ -56,6 +58,10 @@ class Bmcs:
         left = self.book.addresses()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(self._end, [node for node in nodes if str(node.bmc.address) in left]))
+
+    def _trust(self, node: Node) -> Trust:
+        ca = self.vaults.root / node.bmc.ca if node.bmc.ca else None
+        return Trust(self.pins, node.bmc.tls == "verify", ca, self.book, self.suites)
 
     def _log_in(self, node: Node) -> Machine:
         """With what was proven; where that is refused and another was proposed, with that, and then it is proven."""

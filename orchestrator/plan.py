@@ -14,8 +14,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from inventory.switch import Switch
 from orchestrator.binding import Bound, Key
 from orchestrator.errors import StalePlan
+from orchestrator.portplan import PortView, SwitchChange, changes, seen_by
 from orchestrator.reboots import Due, reboots
 
 SHOWN = 120  # characters of a value
@@ -102,6 +104,7 @@ class Plan(_Model):
     steps: tuple[Step, ...]
     reboots: tuple[Reboot, ...] = ()
     undecided: tuple[str, ...] = ()  # nodes whose profile hangs on what these steps find out; the rest comes then
+    switches: tuple[SwitchChange, ...] = ()
 
     @property
     def consents_needed(self) -> tuple[str, ...]:
@@ -126,6 +129,8 @@ class World:
     volumes: Mapping[str, tuple[DiskContent, ...]] = field(default_factory=dict)  # node -> what a RAID change destroys
     firmware: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)  # node -> component -> version
     undecided: frozenset[str] = frozenset()  # nodes whose profile is not known yet
+    switches: Mapping[str, Switch] = field(default_factory=dict)  # as declared
+    ports: Mapping[str, PortView] = field(default_factory=dict)  # switch -> what it told last
 
     def at_stake(self, one: Bound) -> tuple[DiskContent, ...] | None:
         """What is known of what an erasing role would destroy; None where nobody has looked."""
@@ -145,6 +150,7 @@ def make_plan(world: World, targets: Collection[str], made_at: datetime) -> Plan
         steps=steps,
         reboots=_reboots(world, due),
         undecided=tuple(sorted(world.undecided & set(targets))),
+        switches=changes(world.switches, world.bound, due, world.ports),
     )
 
 
@@ -178,7 +184,9 @@ def observed_hash(world: World, targets: Collection[str]) -> str:
     ]
     volumes = {name: [*map(str, found)] for name, found in world.volumes.items() if name in targets and found}
     firmware = {name: dict(found) for name, found in world.firmware.items() if name in targets and found}
-    return _hash([*told, *([{"volumes": volumes}] if volumes else []), *([{"firmware": firmware}] if firmware else [])])
+    ports = seen_by(world.bound, targets, world.ports) if world.ports else {}
+    further: dict[str, object] = {"volumes": volumes, "firmware": firmware, "ports": ports}
+    return _hash([*told, *({name: one} for name, one in further.items() if one)])
 
 
 def _due(world: World, one: Bound) -> tuple[Why, str] | None:

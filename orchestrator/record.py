@@ -11,6 +11,7 @@ from drivers import catalog
 from inventory.load import Loaded
 from orchestrator import disks
 from orchestrator.agent.client import Agents
+from orchestrator.attributes import beyond_nics
 from orchestrator.binding import Bound, Key, bind
 from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.phonehome import PhoneHomes
@@ -21,7 +22,10 @@ from orchestrator.plan import DiskContent, Plan, Standing, World, make_plan
 from orchestrator.profiles import Choice, Hardware, Verdict, choose_all, hardware_of
 from orchestrator.roles import read_roles
 from orchestrator.store import Store, now
+from orchestrator.switchreading import PortViews
+from orchestrator.switchviews import SwitchViews
 from orchestrator.why import Because, State, why
+from orchestrator.witnesses import Witnesses
 
 FIRMWARE = TypeAdapter(dict[str, str | None])
 POLL = 0.25  # seconds between two looks at the record while waiting
@@ -44,6 +48,7 @@ class Record:
         self.intents = BootIntents(self.store)
         self.agents = Agents(self.site.nodes, self.store, self.intents)
         self.phone_homes = PhoneHomes(self.store, self.intents)
+        self.witnesses = Witnesses(self.site, self.agents, SwitchViews(self.store), self.states_of)
 
     def plan(self, targets: Collection[str]) -> Plan:
         """`Impossible` where a target's profile is for a person to settle."""
@@ -87,6 +92,10 @@ class Record:
         """Every node role of the targets, as recorded."""
         return tuple(row for row in status.statuses(self.store) if row.node in targets)
 
+    def states_of(self, role: str) -> Mapping[str, str]:
+        """Node to the state of one role on it."""
+        return status.states_of(self.store, role)
+
     def why(self, node: str, role: str | None) -> Because:
         """For the role, or for the last milestone of the node."""
         last = [key for key in self.bound if key[0] == node][-1]
@@ -120,6 +129,8 @@ class Record:
             volumes=disks.gated(row for row in rows if row.role in of_volumes),
             firmware=self._firmware(),
             undecided=frozenset(name for name, one in self.choices.items() if one.verdict is Verdict.OPEN),
+            switches=self.site.switches,
+            ports=PortViews(self.store).all(),
         )
 
     def _firmware(self) -> dict[str, dict[str, str | None]]:
@@ -146,7 +157,12 @@ class Record:
 
 
 def _lacks(one: Bound) -> Iterator[str]:
-    """What its BMC's protocol cannot do that the role needs: said by the plan, and not in the middle of the night."""
+    """What cannot be done for the role, on the host or by its BMC's protocol: said by the plan, and not in the middle
+    of the night."""
+    if "interfaces" in {wanted.source for wanted in one.role.inputs.values()} and (bare := beyond_nics(one.node)):
+        what = f"{one.role.role} does not set up {' and '.join(bare)} on hosts yet, and could not prove it"
+        remedy = "Give the NICs their addresses without a tag, or take the role out of its groups"
+        yield f"{one.node.name}: {what}. {remedy}"
     protocol = one.node.bmc.protocol
     missing = [ability for ability in one.role.abilities if ability not in catalog.offers(catalog.DRIVERS[protocol])]
     if missing:

@@ -168,7 +168,7 @@ class Confirm(StrEnum):
 
 @dataclass(frozen=True)
 class Assurance:
-    """What a family's commit can be relied on for, in words for the plan; `timer_survives_reload`: as it says."""
+    """What a family's commit can be relied on for; `says`: in words for the plan, a reload of the switch included."""
 
     confirm: Confirm
     says: str

@@ -13,6 +13,7 @@ from drivers.redfish.users import name_of, read_users, rules_of
 
 
 def update_card(tree: Tree, update: Resource) -> UpdateCard:
+    """What it offers; a family's driver may know better than to use all of it."""
     methods = ways_of(update)
     if update.flag("ServiceEnabled") is False:
         tree.note("service-disabled", update.path, "its update service is switched off")
@@ -40,7 +41,7 @@ def accounts_card(tree: Tree, service: Resource) -> AccountsCard:
     """Slots without a name are no accounts (quirk 60). One that cannot be read leaves their number unknown."""
     place = service.link("Accounts")
     users = read_users(tree, service, place)
-    readable = place is not None and not tree.failed(place) and not users.unread
+    readable = isinstance(tree.at(place).body.get("Members"), list) and not users.unread
     rules = rules_of(users)
     card = AccountsCard(
         count=sum(name_of(one) is not None for one in users.members) if readable else None,

@@ -37,6 +37,7 @@ from drivers.redfish.management import RedfishManagement
 from drivers.redfish.media import RedfishMedia
 from drivers.redfish.network import RedfishNetwork
 from drivers.redfish.places import hosts, place_of
+from drivers.redfish.post import Post
 from drivers.redfish.power import RedfishPower
 from drivers.redfish.secure_boot import RedfishSecureBoot
 from drivers.redfish.sensing import sensors_of
@@ -98,8 +99,14 @@ class Redfish:
         return identity_of(Tree(self._session, system), self._session.root, system)
 
     def facts(self) -> HardwareFacts:
+        """Waits for a self-test to be over: a BMC does not show all that a host has before. One that does not end is a
+        finding: a host that waits in its set-up screen is there."""
+        ended = Post(self._host).ended()
         system = self._session.get(self._system)
-        return facts_of(Tree(self._session, system), self._session.root, system)
+        tree = Tree(self._session, system)
+        if not ended:
+            tree.note("self-test", self._system, "the host is in its self-test: what it has may not be shown yet")
+        return facts_of(tree, self._session.root, system)
 
     def power(self) -> PowerState:
         return self._power.read()

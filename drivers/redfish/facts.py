@@ -9,6 +9,7 @@ from uuid import UUID
 from drivers.ability.firmware import versions
 from drivers.facts import FirmwareItem, HardwareFacts, Identity
 from drivers.redfish.card_storage import StorageReading
+from drivers.redfish.filled import filled
 from drivers.redfish.firmware import components_in
 from drivers.redfish.nics import nics
 from drivers.redfish.places import manager_of
@@ -17,29 +18,14 @@ from drivers.redfish.resource import Resource
 from drivers.redfish.tree import Tree
 
 _NO_UUID = ("0" * 32, "f" * 32)
-# What boards say whose maker never filled the field in.
-_UNFILLED = frozenset(
-    {
-        "default string",
-        "n/a",
-        "na",
-        "none",
-        "not available",
-        "not specified",
-        "null",
-        "system serial number",
-        "to be filled by o.e.m.",
-        "unknown",
-    }
-)
 
 
 def identity_of(tree: Tree, root: Resource, system: Resource) -> Identity:
     manager = manager_of(tree, root, system)
     return Identity(
-        vendor=_filled(system, "Manufacturer") or root.label("Vendor"),
-        model=_filled(system, "Model"),
-        serial=_filled(system, "SerialNumber") or _chassis_serial(tree, system),
+        vendor=filled(system, "Manufacturer") or root.label("Vendor"),
+        model=filled(system, "Model"),
+        serial=filled(system, "SerialNumber") or _chassis_serial(tree, system),
         uuid=_uuid(tree, system),
         bmc_family=manager.label("Model"),
         bmc_version=manager.label("FirmwareVersion"),
@@ -47,12 +33,7 @@ def identity_of(tree: Tree, root: Resource, system: Resource) -> Identity:
 
 
 def _chassis_serial(tree: Tree, system: Resource) -> str | None:
-    return _filled(tree.at(next(iter(system.links("Links", "Chassis")), None)), "SerialNumber")
-
-
-def _filled(resource: Resource, key: str) -> str | None:
-    told = resource.label(key)
-    return None if told is None or told.casefold() in _UNFILLED else told
+    return filled(tree.at(next(iter(system.links("Links", "Chassis")), None)), "SerialNumber")
 
 
 def _uuid(tree: Tree, system: Resource) -> str | None:

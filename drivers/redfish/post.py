@@ -53,12 +53,18 @@ class Post:
         system = system or self._host.system()
         return power_of(system) is PowerState.OFF or post_over(system, self._host.family)
 
-    def wait(self, system: Resource | None = None) -> None:
-        """Until it is over, or the BMC does not tell. `Busy` where it lasts beyond the driver's bound."""
+    def ended(self, system: Resource | None = None) -> bool:
+        """Wait until it is over, or the BMC does not tell; False where it lasts beyond the driver's bound."""
         for _ in self._host.patience.looks(self._host.patience.post):
             if self.over(system) is not False:
-                return
+                return True
             system = None
+        return False
+
+    def wait(self, system: Resource | None = None) -> None:
+        """As `ended`, but `Busy` where it lasts too long."""
+        if self.ended(system):
+            return
         what = f"the host is in its self-test for {in_words(self._host.patience.post)}"
         raise Busy(self._host.session.who, what, "nothing was sent; look at its console, or reset the host")
 

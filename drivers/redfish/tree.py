@@ -93,10 +93,15 @@ class Tree:
         self.findings.append(Finding(code, path, says))
 
     def note_untold(self, path: str, told: Mapping[str, object]) -> None:
-        """One finding for all of these that are unknown: None, or a list in which nothing is."""
+        """One finding for all of these that are unknown: None, or a list in which nothing is.
+
+        What is behind a `path` that could not be read may well be told there.
+        """
         untold = [name for name, value in told.items() if value is None or value == ()]
         if untold:
-            self.note("not-told", path or self._session.root.path, f"this BMC tells no {', '.join(untold)}")
+            read = not self.failed(path)
+            says = f"this BMC tells no {', '.join(untold)}" if read else f"not read: {', '.join(untold)}"
+            self.note("not-told" if read else "not-read", path or self._session.root.path, says)
 
     def told(self) -> tuple[Finding, ...]:
         """All findings, each once, fit for people, and bounded."""

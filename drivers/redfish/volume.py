@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from drivers.ability.storage import BARE, Volume
 from drivers.facts import Drive
+from drivers.redfish.filled import filled
 from drivers.redfish.resource import Resource
 from drivers.redfish.tree import Tree
 
@@ -34,7 +35,7 @@ def drive_of(drive: Resource) -> Drive:
         bytes=drive.whole("CapacityBytes") or None,
         media=drive.label("MediaType"),
         protocol=drive.label("Protocol"),
-        serial=drive.label("SerialNumber"),
+        serial=filled(drive, "SerialNumber"),
     )
 
 

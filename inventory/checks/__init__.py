@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterator
 
 from inventory.checks.addressing import addressing
+from inventory.checks.bonding import bonding
 from inventory.checks.cabling import cabling
+from inventory.checks.first_boot import first_boot
 from inventory.checks.identity import identity
 from inventory.checks.profiles import profiles
 from inventory.checks.racking import racking
 from inventory.checks.references import references
+from inventory.checks.switching import switching
 from inventory.draft import Draft
 from inventory.errors import Problem
 
@@ -16,6 +19,9 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     identity,
     racking,
     addressing,
+    bonding,
     cabling,
+    switching,
     profiles,
+    first_boot,
 )

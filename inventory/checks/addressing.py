@@ -8,6 +8,7 @@ from inventory.address import Ip, Prefix
 from inventory.draft import Claim, Draft, clashes
 from inventory.errors import Place, Problem
 from inventory.network import Network
+from inventory.switch import Switch
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ def addressing(draft: Draft) -> Iterator[Problem]:
     yield from _overlaps(_prefixes(draft), "give each network its own prefix")
     for name, network in draft.networks.items():
         yield from _network(draft, name, network)
-    uses = [*_served(draft), *_worn(draft)]
+    uses = [*_served(draft), *_worn(draft), *_first_boots(draft)]
     for use in uses:
         yield from _misplaced(draft, use)
     claims = [Claim(str(use.address), use.by, use.place) for use in uses]
-    yield from clashes("IP", (*claims, *_bmc_hosts(draft)), "give each its own address")
+    yield from clashes("IP", (*claims, *_managed_hosts(draft)), "give each its own address")
     yield from _unbootable(draft)
 
 
@@ -101,6 +102,17 @@ def _worn(draft: Draft) -> Iterator[_Use]:
             for index, address in enumerate(nic.addresses):
                 place = draft.place("nodes", name, "nics", at, "addresses", index, "address")
                 yield _Use(address.address, address.network, f"{name}:{nic.name}", place)
+        for at, bond in enumerate(node.bonds):
+            for index, address in enumerate(bond.addresses):
+                place = draft.place("nodes", name, "bonds", at, "addresses", index, "address")
+                yield _Use(address.address, address.network, f"{name}:{bond.name}", place)
+
+
+def _first_boots(draft: Draft) -> Iterator[_Use]:
+    for name, switch in draft.switches.items():
+        if switch.first_boot is not None and draft.provisioning is not None:
+            place = draft.place("switches", name, "first_boot", "address")
+            yield _Use(switch.first_boot.address, draft.provisioning.network, name, place)
 
 
 def _misplaced(draft: Draft, use: _Use) -> Iterator[Problem]:
@@ -127,25 +139,45 @@ def _unfit(place: Place, who: str, address: Ip, prefix: Prefix) -> Iterator[Prob
         yield Problem(place, f"{who} is the broadcast address of {prefix}", "choose one before it")
 
 
-def _bmc_hosts(draft: Draft) -> Iterator[Claim]:
-    """One claim per BMC host: several BMCs at one address with ports of their own are no clash."""
+def _is_served(switch: Switch) -> bool:
+    """It is managed at the address that its first boot gets: that is claimed once."""
+    given = switch.first_boot.address if switch.first_boot is not None else None
+    return switch.management is not None and switch.management.address.host == str(given)
+
+
+def _managed_hosts(draft: Draft) -> Iterator[Claim]:
+    """One claim per host: several BMCs and switches at one address with ports of their own are no clash."""
+    told = [
+        (node.bmc.address.host, f"the BMC of {name}", draft.place("nodes", name, "bmc", "address"))
+        for name, node in draft.nodes.items()
+    ]
+    told += [
+        (switch.management.address.host, f"switch {name}", draft.place("switches", name, "management", "address"))
+        for name, switch in draft.switches.items()
+        if switch.management is not None and not _is_served(switch)
+    ]
     seen: set[Ip] = set()
-    for name, node in draft.nodes.items():
+    for host, by, place in told:
         try:
-            address = ip_address(node.bmc.address.host)
+            address = ip_address(host)
         except ValueError:
             continue
         if address not in seen:
             seen.add(address)
-            yield Claim(str(address), f"the BMC of {name}", draft.place("nodes", name, "bmc", "address"))
+            yield Claim(str(address), by, place)
 
 
 def _unbootable(draft: Draft) -> Iterator[Problem]:
-    """A node is served at its boot NIC's address on the provisioning network; without one it cannot netboot."""
+    """A node is served at its boot NIC's (or that one's bond's) address on the provisioning network, without a tag:
+    firmware sends none."""
     wanted = draft.provisioning.network if draft.provisioning is not None else None
-    for name, node in draft.nodes.items():
+    for name, node in draft.nodes.items() if wanted in draft.networks else ():
         nic = node.boot_nic
-        if wanted in draft.networks and all(address.network != wanted for address in nic.addresses):
+        place = draft.place("nodes", name, "nics", node.nics.index(nic))
+        there = [one for one in node.addresses_at(nic) if one.network == wanted]
+        if not there:
             says = f"{name} boots from {nic.name}, which has no address on the provisioning network {wanted!r}"
-            remedy = "give it one under addresses:, or set boot: true on the NIC that has one"
-            yield Problem(draft.place("nodes", name, "nics", node.nics.index(nic)), says, remedy)
+            yield Problem(place, says, "give it one under addresses:, or set boot: true on the NIC that has one")
+        elif all(address.tagged for address in there):
+            says = f"{name} boots from {nic.name}, where the provisioning network {wanted!r} is tagged"
+            yield Problem(place, says, "leave tagged out there: firmware boots from frames without a tag")

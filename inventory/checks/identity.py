@@ -2,14 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from ipaddress import ip_address
 
+from inventory.checks.switching import endpoint_of
 from inventory.draft import Claim, Draft, clashes
 from inventory.errors import Problem
-from inventory.model import Bmc
-
-# DSP0266 (HTTPS) and IPMI 2.0 13.1.2 (RMCP).
-_PORTS = {"redfish": 443, "ipmi": 623}
 
 
 def identity(draft: Draft) -> Iterator[Problem]:
@@ -45,17 +41,11 @@ def _macs(draft: Draft) -> Iterator[Claim]:
     for name, node in draft.nodes.items():
         for index, nic in enumerate(node.nics):
             yield Claim(nic.mac, f"{name}:{nic.name}", draft.place("nodes", name, "nics", index, "mac"))
+    for name, switch in draft.switches.items():
+        if switch.first_boot is not None:
+            yield Claim(switch.first_boot.mac, name, draft.place("switches", name, "first_boot", "mac"))
 
 
 def _bmcs(draft: Draft) -> Iterator[Claim]:
     for name, node in draft.nodes.items():
-        yield Claim(_endpoint(node.bmc), name, draft.place("nodes", name, "bmc", "address"))
-
-
-def _endpoint(bmc: Bmc) -> str:
-    """In one spelling, so that `fd00::7` and `[FD00:0::7]:443` are the same."""
-    port = bmc.address.port or _PORTS[bmc.protocol]
-    try:
-        return f"{ip_address(bmc.address.host)} port {port}"
-    except ValueError:
-        return f"{bmc.address.host.lower()} port {port}"
+        yield Claim(endpoint_of(node.bmc), name, draft.place("nodes", name, "bmc", "address"))

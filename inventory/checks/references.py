@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from inventory.document import Step
 from inventory.draft import Draft
 from inventory.errors import Problem
+from inventory.model import Node
+from inventory.network import Bond, Nic
 from inventory.wording import one_of
 
 
@@ -16,15 +18,18 @@ def references(draft: Draft) -> Iterator[Problem]:
         for index, group in enumerate(node.groups):
             yield from _unknown(draft, "group", group, ("nodes", name, "groups", index))
         yield from _image(draft, "os", node.image, ("nodes", name, "image"))
-        for at, nic in enumerate(node.nics):
-            for index, address in enumerate(nic.addresses):
-                path = ("nodes", name, "nics", at, "addresses", index, "network")
-                yield from _unknown(draft, "network", address.network, path)
-    for name, switch in draft.switches.items():
-        yield from _unknown(draft, "rack", switch.rack, ("switches", name, "rack"))
+        yield from _networks(draft, node)
+    yield from _of_switches(draft)
     if draft.provisioning is not None:
         yield from _unknown(draft, "network", draft.provisioning.network, ("site", "provisioning", "network"))
         yield from _image(draft, "ramdisk", draft.provisioning.ramdisk, ("site", "provisioning", "ramdisk"))
+
+
+def _of_switches(draft: Draft) -> Iterator[Problem]:
+    for name, switch in draft.switches.items():
+        yield from _unknown(draft, "rack", switch.rack, ("switches", name, "rack"))
+        if switch.first_boot is not None and switch.first_boot.installer is not None:
+            yield from _image(draft, "nos", switch.first_boot.installer, ("switches", name, "first_boot", "installer"))
 
 
 def roles(draft: Draft, known: frozenset[str]) -> Iterator[Problem]:
@@ -35,6 +40,15 @@ def roles(draft: Draft, known: frozenset[str]) -> Iterator[Problem]:
         for role, place in used:
             if role not in known:
                 yield Problem(place, f"there is no role {role!r}", one_of(role, known))
+
+
+def _networks(draft: Draft, node: Node) -> Iterator[Problem]:
+    sections: tuple[tuple[str, tuple[Nic | Bond, ...]], ...] = (("nics", node.nics), ("bonds", node.bonds))
+    for section, interfaces in sections:
+        for at, interface in enumerate(interfaces):
+            for index, address in enumerate(interface.addresses):
+                path = ("nodes", node.name, section, at, "addresses", index, "network")
+                yield from _unknown(draft, "network", address.network, path)
 
 
 def _image(draft: Draft, kind: str, name: str, path: tuple[Step, ...]) -> Iterator[Problem]:

@@ -163,6 +163,16 @@ class Agents:
         wire = AgentWire(node, row["callback_url"], row["certificate"], row["token"])
         return Agent(self._nodes[node], row["boot"], wire, self._store)
 
+    def awake(self, nodes: Collection[str]) -> frozenset[str]:
+        """Of these nodes those that have a live agent."""
+        called = (
+            select(AGENT.c.node)
+            .join(BOOT, BOOT.c.id == AGENT.c.boot)
+            .where(BOOT.c.ended_at.is_(None), AGENT.c.heartbeat_at > now() - LOST_AFTER)
+        )
+        with self._store.engine.connect() as connection:
+            return frozenset(connection.scalars(called)) & frozenset(nodes)
+
     def gone(self, node: str) -> str | None:
         """Why it is no use to wait for the agent of the node's latest boot; None while it may still call."""
         latest = select(func.max(BOOT.c.id)).where(BOOT.c.node == node).scalar_subquery()

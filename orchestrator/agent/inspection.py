@@ -34,7 +34,7 @@ class _Told(BaseModel):
 
 
 class InspectedNic(_Told):
-    """`neighbour` is None where the wire was silent, or nobody listened."""
+    """`neighbour` is None where the wire was silent, or nobody `listened`."""
 
     name: str
     mac: Mac
@@ -42,6 +42,7 @@ class InspectedNic(_Told):
     speed_mbps: Whole = None
     address: Text = None
     neighbour: lldp.Neighbour | None = None
+    listened: bool = False
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
@@ -205,13 +206,15 @@ def _nics(interfaces: object, heard: Mapping[str, object]) -> tuple[InspectedNic
         told = _object(one)
         name = _text(told.get("name")) or ""
         carrier = told.get("has_carrier")
+        frames = heard.get(name) or told.get("lldp")
         return InspectedNic(
             name=name,
             mac=Mac(str(told.get("mac_address"))),
             carrier=carrier if isinstance(carrier, bool) else None,
             speed_mbps=_whole(told.get("speed_mbps")),
             address=_text(told.get("ipv4_address")),
-            neighbour=lldp.neighbour(heard.get(name) or told.get("lldp")),
+            neighbour=lldp.neighbour(frames),
+            listened=frames is not None or name in heard,
         )
 
     return _each(interfaces, read)

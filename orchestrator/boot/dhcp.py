@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from inventory.address import Mac
+from inventory.address import Ip, Mac
 from inventory.model import Site
 from inventory.network import Network
 from inventory.quantity import in_words
@@ -45,17 +45,44 @@ class Host:
 
 
 def hosts(site: Site) -> tuple[Host, ...]:
-    """Every NIC with an address on the provisioning network, and every NIC that boots."""
+    """Every NIC with an address on the provisioning network, and every NIC that boots, by its bond's address if it has
+    one. No other member of that bond: an address is one MAC's at a time, and the ramdisk asks on every NIC."""
     wire = site.provisioning.network
     found = []
     for node in site.nodes.values():
         for nic in node.nics:
-            there = [
-                one.address for one in nic.addresses if one.network == wire and isinstance(one.address, IPv4Address)
-            ]
             boots = nic == node.boot_nic
+            own = node.addresses_at(nic) if boots else nic.addresses
+            there = [one.address for one in own if one.network == wire and isinstance(one.address, IPv4Address)]
             if there or boots:
                 found.append(Host(nic.mac, there[0] if there else None, node.name if boots else None))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class NewSwitch:
+    """A switch that may boot for the first time, and the DHCP options that its system looks for: number to URL.
+
+    114 by ONIE, 239 by a Linux NOS, 67 by SONiC (see `ztp`).
+    """
+
+    name: str
+    mac: Mac
+    address: Ip
+    options: Mapping[int, str]
+
+
+def new_switches(site: Site) -> tuple[NewSwitch, ...]:
+    found = []
+    for name, switch in site.switches.items():
+        wanted = switch.first_boot
+        if wanted is not None:
+            root = f"{Roots.of(site).http}/ztp/{name}"
+            family = switch.management.family if switch.management is not None else None
+            options = {114: f"{root}/installer"} if wanted.installer else {}
+            if wanted.sections:
+                options |= {67: f"{root}/ztp.json"} if family == "sonic" else {239: f"{root}/script"}
+            found.append(NewSwitch(name, wanted.mac, wanted.address, options))
     return tuple(found)
 
 
@@ -71,6 +98,7 @@ def configuration(site: Site, interface: str, leases: Path) -> str:
         netmask=network.prefix.netmask,
         lease=in_words(LEASE),
         hosts=hosts(site),
+        switches=new_switches(site),
         router=network.gateway,
         dns=_addresses(site.dns),
         ntp=_addresses(site.ntp),
@@ -112,6 +140,7 @@ class Dhcp:
         self._store = store
         self._directory = directory
         self._names = {nic.mac: node.name for node in site.nodes.values() for nic in node.nics}
+        self._names |= {switch.mac: switch.name for switch in new_switches(site)}
         self._seldom = Seldom()
         self._child: Child | None = None
 

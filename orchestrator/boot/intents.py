@@ -221,6 +221,7 @@ class BootIntents:
         _end(connection, BOOT.c.id == intent.id)
         says = f"{intent.node} netbooted {count} times and no agent called: from its disk until it is released"
         self._store.append(connection, Event("boot.loop", says, intent.node))
+        self._store.signal(connection, f"agent:{intent.node}")  # who waits for it waits in vain
         return True
 
 

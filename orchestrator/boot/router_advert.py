@@ -9,6 +9,7 @@ Source: RFC 4861 4.1 (solicitation), 4.2 (advertisement), 6.2.6 (answering); the
 import socket
 import struct
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -56,7 +57,9 @@ class RouterAdvert:
             except TimeoutError:
                 continue
             if packet[:1] == bytes([SOLICITATION]):
-                self._socket.sendto(EMPTY, where)
+                # A link that flaps has no address to answer from; whoever asked asks again (RFC 4861 6.3.7).
+                with suppress(OSError):
+                    self._socket.sendto(EMPTY, where)
 
 
 def _socket(interface: str) -> socket.socket:

@@ -124,7 +124,13 @@ class BootScripts:
         if self._site.provisioning.dhcp != "anneal":
             return None
         network = self._site.provisioning.network
-        given = (one.address for nic in node.nics if nic.mac == mac for one in nic.addresses if one.network == network)
+        given = (
+            one.address
+            for nic in node.nics
+            if nic.mac == mac
+            for one in (node.addresses_at(nic) if nic == node.boot_nic else nic.addresses)
+            if one.network == network
+        )
         return next((str(address) for address in given), None)
 
     def _say(self, kind: str, mac: Mac, says: str, node: Node | None = None) -> None:

@@ -13,7 +13,7 @@ from orchestrator.agent import app as agent_app
 from orchestrator.agent.client import Agents
 from orchestrator.agent.desk import Desk
 from orchestrator.boot import app as boot_app
-from orchestrator.boot import phonehome_app
+from orchestrator.boot import phonehome_app, ztp_app
 from orchestrator.boot.authority import authority
 from orchestrator.boot.configdrive import Greeting
 from orchestrator.boot.dhcp import Dhcp, interface_of
@@ -28,6 +28,7 @@ from orchestrator.boot.router_advert import RouterAdvert
 from orchestrator.boot.scripts import BootScripts, Roots
 from orchestrator.boot.tftp import Tftp, loaders
 from orchestrator.boot.web import Web, application
+from orchestrator.boot.ztp import FirstBoots
 from orchestrator.events import Event
 from orchestrator.image.store import ImageStore
 from orchestrator.store import Store, now
@@ -40,10 +41,11 @@ class Services:
 
     `began`: a machine that netbooted before may have found nobody.
 
-    As a context manager it raises `CannotServe` and leaves nothing behind where one of them cannot start.
+    `files` is the site's directory. As a context manager it raises `CannotServe` and leaves nothing behind where one of
+    them cannot start.
     """
 
-    def __init__(self, site: Site, store: Store, state_dir: Path, images: ImageStore) -> None:
+    def __init__(self, site: Site, store: Store, state_dir: Path, images: ImageStore, files: Path) -> None:
         self._site = site
         self._store = store
         self._state = state_dir
@@ -51,6 +53,7 @@ class Services:
         self._roots = Roots.of(site)
         self._stack = ExitStack()
         self.images = Images(images, store, state_dir / "served", self._roots.images)
+        self.first_boots = FirstBoots(site, store, self.images, files, state_dir / "ztp")
         self.began = now()
         self.intents = BootIntents(store)
         self.agents = Agents(site.nodes, store, self.intents)
@@ -87,6 +90,8 @@ class Services:
         plain = application()
         plain.include_router(boot_app.file_routes(self.intents, self.images, site_segment(self.authority.ca), first))
         plain.include_router(boot_app.script_routes(scripts))
+        for routes in (ztp_app.routes, ztp_app.sonic_routes, ztp_app.progress_routes):
+            plain.include_router(routes(self.first_boots))
         secured = application()
         secured.include_router(agent_app.routes(desk))
         secured.include_router(phonehome_app.routes(self.phone_homes))

@@ -66,6 +66,14 @@ def states_of(store: Store, role: str) -> Mapping[str, str]:
         return {row.node: row.state for row in connection.execute(asked)}
 
 
+def under_way(store: Store, role: str) -> Mapping[str, Mapping[str, JsonValue]]:
+    """Node to what a role was asked for there, where it is at work and still wanted: its node and needs are its own."""
+    wanted = (NODE_ROLE.c.role == role, NODE_ROLE.c.state == TRANSITION, ~NODE_ROLE.c.cancelled)
+    with store.engine.connect() as connection:
+        asked = select(NODE_ROLE.c.node, NODE_ROLE.c.inputs).where(*wanted)
+        return {row.node: row.inputs for row in connection.execute(asked)}
+
+
 @dataclass(frozen=True)
 class Row:
     """A role of a node as it stands, and what it was last asked for."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from orchestrator.image.checksums import Checksum
 from orchestrator.image.errors import BuildFailed, Untrusted
 from orchestrator.image.fetch import fetch
-from orchestrator.image.store import Artefact, ImageStore
+from orchestrator.image.store import Artefact, ImageStore, Kind
 from orchestrator.image.tools import Progress, require_packages, run
 
 QCOW2 = b"QFI\xfb"
@@ -49,6 +49,11 @@ def import_ramdisk(name: str, parts: tuple[Upstream, Upstream], store: ImageStor
     return _import(name, {"kernel": kernel, "initramfs": initramfs}, store, progress)
 
 
+def import_installer(name: str, installer: Upstream, store: ImageStore, progress: Progress) -> Artefact:
+    """Take a switch's operating system as an ONIE installer."""
+    return _import(name, {"installer": installer}, store, progress)
+
+
 def _import(name: str, parts: Mapping[str, Upstream], store: ImageStore, progress: Progress) -> Artefact:
     digest = _digest(parts)
     kept = store.of_recipe(name, digest)
@@ -63,7 +68,7 @@ def _import(name: str, parts: Mapping[str, Upstream], store: ImageStore, progres
             part.checksum.check(arrived, part.source)
             progress(f"{role}: {part.checksum.algorithm} is right")
             files[role] = ACCEPT[role](arrived, part.source)
-        return store.add(name, "os" if "disk" in parts else "ramdisk", digest, files)
+        return store.add(name, _KINDS[next(iter(parts))], digest, files)
 
 
 def _digest(parts: Mapping[str, Upstream]) -> str:
@@ -108,8 +113,16 @@ def _accept_initramfs(arrived: Path, source: str) -> Path:
     return arrived.rename(arrived.with_name("initramfs"))
 
 
+def _accept_installer(arrived: Path, source: str) -> Path:
+    """A program that ONIE runs by its first line (ONIE design specification, "Network Operating System Installer")."""
+    if _bytes_at(arrived, 0, 2) != b"#!":
+        raise Untrusted(source, "is no ONIE installer", "give the .bin that its maker offers for ONIE")
+    return arrived.rename(arrived.with_name("installer.bin"))
+
+
+_KINDS: Mapping[str, Kind] = MappingProxyType({"disk": "os", "kernel": "ramdisk", "installer": "nos"})
 ACCEPT: Mapping[str, Callable[[Path, str], Path]] = MappingProxyType(
-    {"disk": _accept_disk, "kernel": _accept_kernel, "initramfs": _accept_initramfs}
+    {"disk": _accept_disk, "kernel": _accept_kernel, "initramfs": _accept_initramfs, "installer": _accept_installer}
 )
 
 

@@ -4,15 +4,25 @@ import dataclasses
 
 from pydantic import JsonValue
 
+from drivers.errors import PasswordExpired
 from drivers.facts import HardwareFacts
 from orchestrator.steps.world import World
 from orchestrator.work import Job, Observation
 
 
 def login(world: World, job: Job) -> Observation:
-    """A login that works, on the certificate first met. Source: DSP0266 13.3.4 (sessions), IPMI 2.0 13.20 (RAKP)."""
-    with world.bmcs.open(job.node) as machine:
-        identity = machine.identify()
+    """A login that works, on the certificate first met. Source: DSP0266 13.3.4 (sessions), IPMI 2.0 13.20 (RAKP).
+
+    One that is good for nothing but a new password does not hold where it may be given one, and is an error elsewhere.
+    """
+    try:
+        with world.bmcs.open(job.node) as machine:
+            identity = machine.identify()
+    except PasswordExpired as error:
+        if not job.inputs["renews"]:
+            remedy = "let it have one: bmc.expired: rotate in the inventory; or change it by hand, then the secret"
+            raise PasswordExpired(error.who, error.what, remedy, error.account) from error
+        return Observation(holds=False, says=error.what, witness=_who(job))
     address = str(job.node.bmc.address)
     value: dict[str, JsonValue] = {
         **dataclasses.asdict(identity),
@@ -35,9 +45,19 @@ def facts(world: World, job: Job) -> Observation:
         says = f"its BMC lists {', '.join(sorted(listed))}, none of them declared: the wrong machine or inventory"
         return Observation(holds=False, says=says, witness=_who(job), value=value)
     unlisted = sorted(declared - listed) if listed else []
-    says = f"{told.processors} processors, {told.memory_mib} MiB, {len(told.drives)} drives, health {told.health}"
-    says += f"; its BMC does not list {', '.join(unlisted)}" if unlisted else ""
+    says = _in_words(told) + (f"; its BMC does not list {', '.join(unlisted)}" if unlisted else "")
     return Observation(holds=True, says=says, witness=_who(job), value=value)
+
+
+def _in_words(told: HardwareFacts) -> str:
+    """What was told, and nothing of what was not."""
+    known = (
+        (told.processors, f"{told.processors} processors"),
+        (told.memory_mib, f"{told.memory_mib} MiB"),
+        (told.drives, f"{len(told.drives)} drives"),
+        (told.health, f"health {told.health}"),
+    )
+    return ", ".join(words for value, words in known if value) or "its BMC tells nothing of its hardware"
 
 
 def _value(told: HardwareFacts) -> dict[str, JsonValue]:

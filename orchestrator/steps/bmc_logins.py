@@ -4,7 +4,7 @@ A password is written down before the BMC is told, and counts once it logged in 
 by trying: few logins, each once, since BMCs lock out whoever fails too often.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -18,7 +18,7 @@ from drivers.facts import Identity
 from drivers.passwords import new_password
 from drivers.redfish.family import family_of
 from drivers.redfish.resource import Resource
-from drivers.rotation import MOST_TRIES, Defaults, Works, default_dead
+from drivers.rotation import MOST_TRIES, Defaults, Rotation, Works, default_dead
 from drivers.rotation import rotate as exchange
 from inventory.errors import SecretMissing
 from inventory.secrets import Login, Secret
@@ -36,11 +36,37 @@ def rotate(world: World, job: Job) -> None:
     old = world.bmcs.login(job.node)
     fresh = world.bmcs.passwords.propose(job.node.name, old.user, partial(_new_password, world, job, old.user))
 
-    def tell() -> JsonValue:
-        told = exchange(lambda login: _as_accounts(world, job, login), old, fresh.login.password)
-        return [told.works.value, told.says]
+    def tell() -> Rotation:
+        return exchange(lambda login: _as_accounts(world, job, login), old, fresh.login.password)
 
-    works, says = _pair(job.once("password", tell, again))
+    _exchanged(world, job, old, tell)
+
+
+def renew(world: World, job: Job) -> None:
+    """One of its own for a BMC that wants a new password before all else: nothing of its rules can be read before.
+
+    Safe after a crash anywhere, as `rotate`.
+    """
+    old = world.bmcs.login(job.node)
+    fresh = world.bmcs.passwords.propose(job.node.name, old.user, partial(new_password, old.user))
+
+    def renewing(login: Login, password: Secret) -> None:
+        world.bmcs.renew(job.node, login, password)
+
+    def tell() -> Rotation:
+        return exchange(lambda login: _as_accounts(world, job, login), old, fresh.login.password, renewing)
+
+    _exchanged(world, job, old, tell)
+
+
+def _exchanged(world: World, job: Job, old: Login, tell: Callable[[], Rotation]) -> None:
+    """Tell the BMC once, and count on what it was told where that logged in."""
+
+    def told() -> JsonValue:
+        rotation = tell()
+        return [rotation.works.value, rotation.says]
+
+    works, says = _pair(job.once("password", told, again))
     if works == Works.NEW:
         world.bmcs.passwords.prove(job.node.name)
         job.note(f"{old.user} has a password of its own, and it logged in")

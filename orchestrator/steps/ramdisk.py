@@ -1,16 +1,12 @@
-"""Roles seen from inside the ramdisk: the inspection, the cables, the disks."""
-
-from collections.abc import Collection
+"""Roles seen from inside the ramdisk: the inspection, the disks."""
 
 from pydantic import JsonValue
 
 from inventory.model import Node
 from orchestrator.agent.client import Agent
 from orchestrator.agent.inspection import DiskReport, InspectedDisk, Inspection, disk_reports
-from orchestrator.agent.lldp import Neighbour
-from orchestrator.cabling import Nic, Port, Verdict, judge
 from orchestrator.disks import at_stake, contents, holds
-from orchestrator.steps.netboot import CALLS_WITHIN, Command, Finished, again, alive, command, ensure_agent
+from orchestrator.steps.netboot import CALLS_WITHIN, Command, Finished, alive, command, ensure_agent
 from orchestrator.steps.world import World
 from orchestrator.work import AtStake, Job, Observation, Park
 
@@ -62,45 +58,6 @@ def root_disks(node: Node, seen: Inspection) -> list[InspectedDisk]:
         for disk in seen.disks
         if hint.serial in (None, disk.serial) and hint.wwn in (None, disk.wwn) and hint.model in (None, disk.model)
     ]
-
-
-def cables(world: World, job: Job) -> Observation:
-    """Declared cables against LLDP, heard by the NICs of the last inspection."""
-    heard = _heard(world, {job.node.name})
-    strays = {end for cable in world.cables if (end := heard.get(cable.nic)) not in (None, cable.port)}
-    heard |= _heard(world, {cable.nic[0] for cable in world.cables if cable.port in strays})
-    verdicts = judge(job.node.name, world.cables, heard)
-    wrong = [one for one in verdicts if one.verdict is not Verdict.OK]
-    says = "; ".join(one.says for one in wrong) or f"{len(verdicts)} cables end as declared"
-    value: dict[str, JsonValue] = {str(one.cable): one.verdict.value for one in verdicts}
-    return Observation(holds=not wrong, says=says, witness=f"LLDP heard by {job.node.name}", value=value)
-
-
-def _heard(world: World, nodes: Collection[str]) -> dict[Nic, Port | None]:
-    heard: dict[Nic, Port | None] = {}
-    for name, seen in world.services.agents.inspections(nodes).items():
-        declared = {nic.mac: nic.name for nic in world.site.nodes[name].nics}
-        for nic in seen.inspection.nics:
-            if nic.mac in declared:
-                heard[name, declared[nic.mac]] = _end(nic.neighbour) if nic.neighbour else None
-    return heard
-
-
-def _end(neighbour: Neighbour) -> Port:
-    return neighbour.system or neighbour.chassis, neighbour.port
-
-
-def look_again(world: World, job: Job) -> Park | None:
-    """Boot the ramdisk anew, as LLDP is heard at its start only; not the first time, when it was heard just now."""
-    if job.generation == 1:
-        return None
-
-    def forget() -> None:
-        with world.store.begin() as connection:
-            world.services.agents.forget(connection, job.node.name)
-
-    job.once("forget", forget, again)
-    return ensure_agent(world, job)
 
 
 def disks(world: World, job: Job) -> Observation:

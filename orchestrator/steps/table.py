@@ -6,7 +6,22 @@ from types import MappingProxyType
 
 from orchestrator.errors import BadRole
 from orchestrator.roles import Means, Role, Roles
-from orchestrator.steps import bios, bmc, bmc_setup, boot_mode, firmware, host, install, netboot, raid, ramdisk, staged
+from orchestrator.steps import (
+    bios,
+    bmc,
+    bmc_logins,
+    bmc_setup,
+    boot_mode,
+    cables,
+    firmware,
+    host,
+    install,
+    netboot,
+    ports,
+    raid,
+    ramdisk,
+    staged,
+)
 from orchestrator.steps.world import World
 from orchestrator.work import AtStake, Job, Observation, Park, Task
 
@@ -22,8 +37,10 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
         ("driver", "boot.mode"): boot_mode.configured,
         ("driver", "bios.settings"): bios.configured,
         ("driver", "raid.volumes"): raid.configured,
+        ("driver", "switch.login"): ports.login,
+        ("driver", "ports.settings"): ports.settings,
         ("agent", "inspection"): ramdisk.inspection,
-        ("agent", "cables"): ramdisk.cables,
+        ("driver", "cables.ends"): cables.ends,
         ("agent", "disks"): ramdisk.disks,
         ("agent", "phone-home"): install.phone_home,
         ("driver", "host.login"): host.login,
@@ -33,11 +50,13 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
 )
 ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
     {
+        ("driver", "bmc.renew"): bmc_logins.renew,
         ("driver", "bmc.configure"): bmc_setup.configure,
         ("driver", "staged.bring"): staged.bring,
         ("driver", "raid.make"): raid.make,
-        ("netboot", "agent"): netboot.ensure_agent,
-        ("netboot", "look-again"): ramdisk.look_again,
+        ("driver", "ports.bring"): ports.bring,
+        ("netboot", "agent"): ports.guarded(netboot.ensure_agent),
+        ("netboot", "look-again"): ports.guarded(cables.look_again),
         ("agent", "erase-metadata"): ramdisk.erase_metadata,
         ("agent", "write-image"): install.write_image,
     }

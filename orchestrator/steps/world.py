@@ -1,9 +1,10 @@
 """What steps work with: the site and the services that reach its machines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+
+from pydantic import JsonValue
 
 from drivers.host import Host
 from drivers.wire.ssh import Access
@@ -15,16 +16,19 @@ from orchestrator.bmcs import Bmcs
 from orchestrator.boot.configdrive import USER
 from orchestrator.boot.phonehome import Home
 from orchestrator.boot.services import Services
-from orchestrator.cabling import Cable
 from orchestrator.engine.status import Row
+from orchestrator.engine.vertex import VertexKey
 from orchestrator.errors import StepFailed
 from orchestrator.image.store import ImageStore
 from orchestrator.store import Store
+from orchestrator.switchdesk import SwitchDesk
+from orchestrator.witnesses import Witnesses
 
 
 @dataclass(frozen=True)
 class World:
-    """`standing` gives, for a role, each node's state now; `on_node`, for a node, each role's state and inputs."""
+    """`standing` gives, for a role, each node's state now; `on_node`, for a node, each role's state and inputs;
+    `under_way`, for a role, what it is at work for now, by node. `look_again` has proofs observed anew."""
 
     site: Site
     store: Store
@@ -34,16 +38,10 @@ class World:
     playbooks: Playbooks
     standing: Callable[[str], Mapping[str, str]]
     on_node: Callable[[str], Mapping[str, Row]]
-
-    @cached_property
-    def cables(self) -> tuple[Cable, ...]:
-        """Every declared cable that has a node at one end."""
-        ends = [pair for link in self.site.links for pair in ((link.a, link.b), (link.b, link.a))]
-        return tuple(
-            Cable((near.device, near.port), (far.device, far.port))
-            for near, far in ends
-            if near.device in self.site.nodes
-        )
+    witnesses: Witnesses
+    under_way: Callable[[str], Mapping[str, Mapping[str, JsonValue]]]
+    look_again: Callable[[Iterable[VertexKey]], None]
+    switches: SwitchDesk
 
     def host(self, node: Node) -> AbstractContextManager[Host]:
         """The installed system over SSH, by the host key that it phoned home."""

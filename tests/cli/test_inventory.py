@@ -102,6 +102,7 @@ def test_show_gives_programs_whole_nodes_with_references_for_secrets(anneal_inve
         "password": "file:secrets/bmc",
         "tls": "pin",
         "ca": None,
+        "expired": "stop",
     }
     assert nodes[6]["nics"][0]["mac"] == "52:54:00:01:07:00"
 

@@ -45,3 +45,41 @@ def test_programs_read_the_reboots_and_the_undecided(plan):
 def test_reboots_for_volumes_that_nobody_has_seen_are_said_to_come_on_top(plan):
     _, said = plan("profiles:\n  a: {match: [{rack: r1}], raid: [{name: os, type: RAID1, drives: {count: 2}}]}\n")
     assert "2 reboots at most, and one more for each volume that must make way on n1; 1 nodes are erased" in said
+
+
+@pytest.fixture
+def driven(site_directory):
+    """The site's switch driven: its networks have VLANs."""
+    path = site_directory / "site.yaml"
+    management = "management: {family: eos, address: 10.78.0.9, user: a, password: 'env:P'}, ports: [swp1,"
+    text = path.read_text().replace("ports: [swp1,", management)
+    path.write_text(text.replace("prov: {prefix: 10.77.0.0/24,", "prov: {prefix: 10.77.0.0/24, vlan: 100,"))
+
+
+def test_ports_of_a_switch_are_shown_line_by_line_and_that_nobody_has_looked_yet(plan, driven):
+    _, said = plan("")
+    told = said[said.index("sw1 (eos)") :].splitlines()
+    assert told[:4] == [
+        "sw1 (eos): commit-confirm unknown; not asked yet: it is before anything is changed",
+        "  + VLAN 100 prov",
+        "  + VLAN 200 storage",
+        "  swp1 n1:eth0 ports-provision; not looked at yet",
+    ]
+    assert "    + untagged VLAN: 100" in told
+    assert "  swp1 n1:eth0 ports-ready; not looked at yet; no change" in told
+    assert told[told.index("  swp2 n1:eth1 ports-ready; not looked at yet") + 1 :][:2] == [
+        "    - untagged VLAN: none",
+        "    + untagged VLAN: 200",
+    ]
+    assert "swp3" not in "".join(told)
+
+
+def test_programs_read_the_ports_of_switches(plan, driven):
+    (switch,) = json.loads(plan("", "-o", "json")[1])["switches"]
+    assert (switch["switch"], switch["family"], switch["confirm"]) == ("sw1", "eos", None)
+    assert {(one["port"], one["role"], one["read"]) for one in switch["ports"]} == {
+        ("swp1", "ports-provision", False),
+        ("swp1", "ports-ready", False),
+        ("swp2", "ports-provision", False),
+        ("swp2", "ports-ready", False),
+    }

@@ -49,7 +49,7 @@ def cells(how: str) -> set[tuple[str, str]]:
 def test_every_cell_of_the_fault_matrix_that_is_claimed_is_a_test():
     on_twin = {(fault, ability) for table in (PASSES, BREAKS_OFF) for fault in table for ability in table[fault]}
     on_twin |= {(fault, ability) for fault in ENDS for ability in ENDS[fault][0]}
-    by_themselves = {("F22", "power"), ("F23", "power"), ("F23", "discover")}
+    by_themselves = {("F12", "discover"), ("F22", "power"), ("F23", "power"), ("F23", "discover")}
     assert cells("twin") == on_twin - {("F29", "firmware")} | by_themselves
     assert cells("wire") - {(code, ability) for code, ability in marks("fault")} == set()
 

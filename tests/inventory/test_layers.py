@@ -100,6 +100,7 @@ def test_the_keys_of_a_node_are_its_single_values_and_plain_lists(lab):
     assert lab.provenance.keys("n02", "bmc") == (
         "bmc.address",
         "bmc.ca",
+        "bmc.expired",
         "bmc.password",
         "bmc.protocol",
         "bmc.tls",

@@ -45,7 +45,7 @@ def fill(directory: Path, net: int) -> None:
     write(directory, net, servers, PASSWORD)
     twin = yaml.safe_load((directory / "twin.yaml").read_text())
     for machine, kind in zip(twin["machines"], KINDS, strict=True):
-        machine["bmc"]["personality"] = kind
+        machine["bmc"] |= {"personality": kind, "expired": machine["name"] == HPE}
         machine["faults"] = [LIES[machine["name"]]] if machine["name"] in LIES else []
     other = next(machine for machine in twin["machines"] if machine["name"] == OTHER)
     other["disks"].append({"serial": "DISK-03-B", "gib": 40})
@@ -55,6 +55,7 @@ def fill(directory: Path, net: int) -> None:
     profiles = {name: {**EVERYWHERE, **body} for name, body in PROFILES.items()}
     profiles["full"]["firmware"] = [package(directory / "site", *one) for one in PACKAGES.items()]
     site["profiles"] = profiles
+    site["nodes"][HPE]["bmc"]["expired"] = "rotate"
     site["nodes"][OTHER]["root_disk"] = {"serial": "VD1-DISK-03"}
     (directory / "site" / "site.yaml").write_text(yaml.safe_dump(site, sort_keys=False))
 
@@ -97,6 +98,14 @@ def test_the_first_plan_is_short_and_the_second_knows_each_machines_profile(rack
     assert whole.count(f"reboots: 2 (1: {together})") == 4
     fenced = "1: firmware-baseline; 2: firmware-baseline, boot-mode, bios-configured together; 3: raid-configured"
     assert f"reboots: 4 ({fenced}, agent-inspect together; 4: os-install)" in whole
+
+
+def test_a_bmc_that_wants_a_new_password_first_is_given_its_own_at_the_door(rack):
+    anneal, twin, _ = rack
+    assert not twin.machine(HPE).accounts.first.must_change
+    says = [row["says"] for row in anneal.told("events", HPE) if row["role"] == "bmc-access"]
+    assert any("wants a new password before all else" in one for one in says)
+    assert any("has a password of its own, and it logged in" in one for one in says)
 
 
 def test_an_idrac_and_an_ilo_end_as_their_profile_asks_on_evidence(rack, states):

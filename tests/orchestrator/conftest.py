@@ -97,7 +97,7 @@ def images(tmp_path):
 
 @pytest.fixture
 def services(site, store, images, tmp_path):
-    with Services(site, store, tmp_path / "state", images) as running:
+    with Services(site, store, tmp_path / "state", images, tmp_path / "site") as running:
         yield running
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from inventory.load import load
 from orchestrator import disks
 from orchestrator.annealer import Annealer
-from orchestrator.engine.tables import CONSENT
+from orchestrator.engine.tables import CONSENT, NEED, NODE_ROLE
 from orchestrator.engine.vertex import WHATEVER
 from orchestrator.plan import DiskContent, Erasure
 
@@ -50,3 +50,20 @@ def test_a_plan_that_shows_that_nobody_has_looked_is_a_consent_to_whatever_is_th
 def test_nothing_is_consented_to_unasked(annealer):
     annealer.apply(annealer.plan(["n1", "n2"]), [], "ada")
     assert consents(annealer) == []
+
+
+def test_what_works_at_switches_keeps_nobody_from_the_nodes_bmc(site_directory):
+    path = site_directory / "site.yaml"
+    management = "management: {family: eos, address: 10.78.0.9, user: a, password: 'env:P'}, ports: [swp1,"
+    text = path.read_text().replace("ports: [swp1,", management)
+    path.write_text(text.replace("prov: {prefix: 10.77.0.0/24,", "prov: {prefix: 10.77.0.0/24, vlan: 100,"))
+    annealer = Annealer(load(site_directory), site_directory, site_directory / ".anneal")
+    annealer.apply(annealer.plan(["n1"]), [], "ada")
+    held = select(NODE_ROLE.c.role, NEED.c.resource).join(NEED, NEED.c.node_role == NODE_ROLE.c.id)
+    with annealer.store.engine.connect() as connection:
+        rows = connection.execute(held).all()
+    with_bmc = {row.role for row in rows if row.resource.startswith("bmc:")}
+    with_node = {row.role for row in rows if row.resource == "node:n1"}
+    assert {"switch-access", "ports-provision", "ports-ready"} & with_bmc == set()
+    assert {"ports-provision", "ports-ready"} <= with_node
+    assert "agent-inspect" in with_bmc

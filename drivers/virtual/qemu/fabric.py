@@ -15,6 +15,7 @@ from drivers.virtual.qemu.texts import write
 
 OVS_SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 _JAIL = Path("/run/lldpd")  # compiled into Debian's lldpd
+NO_VLAN = 4095  # reserved by IEEE 802.1Q; a port that trunks nothing else carries nothing
 SERVER, SWITCHD = "ovsdb-server", "ovs-vswitchd"
 BRING_UP = ("link", "set", "up", "dev")
 
@@ -55,14 +56,15 @@ def _start_vswitch(layout: Layout) -> None:
 
 
 def _add_ports(rack: Rack, layout: Layout) -> None:
-    """A port without a cable stays up in no VLAN of the rack."""
-    vlans = {nic.port: rack.network(nic.network).vlan for machine in rack.machines for nic in machine.nics}
+    """A port without a cable, or whose NIC is on no network yet, is up and carries nothing."""
+    nics = [nic for machine in rack.machines for nic in machine.nics]
+    vlans = {nic.port: rack.network(nic.network).vlan for nic in nics if nic.network is not None}
     ports = [port for switch in rack.switches for port in switch.ports]
     for port in ports:
         run(["ip", "-n", layout.fabric, "tuntap", "add", port, "mode", "tap"])
         run(["ip", "-n", layout.fabric, *BRING_UP, port])
-        if port in vlans:
-            _vsctl(layout, ["add-port", BRIDGE, port, f"tag={vlans[port]}"])
+        columns = [f"tag={vlans[port]}"] if port in vlans else ["vlan_mode=trunk", f"trunks={NO_VLAN}"]
+        _vsctl(layout, ["add-port", BRIDGE, port, *columns])
 
 
 def _cable(layout: Layout, near: str, far: str, addresses: Sequence[str]) -> None:
@@ -94,7 +96,7 @@ def _vsctl(layout: Layout, words: Sequence[str]) -> None:
 
 
 def _database_socket(layout: Layout) -> str:
-    return f"unix:{layout.run}/ovs.sock"
+    return f"unix:{layout.run}/db.sock"
 
 
 def _directories(layout: Layout) -> list[str]:

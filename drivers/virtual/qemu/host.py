@@ -25,6 +25,9 @@ _PACKAGES: Mapping[str, str] = MappingProxyType(
     }
 )
 _IPMI_PACKAGES: Mapping[str, str] = MappingProxyType({"ipmi_sim": "openipmi", "sdrcomp": "openipmi"})
+_SSH_PACKAGES: Mapping[str, str] = MappingProxyType(
+    {"sshd": "openssh-server", "ssh-keygen": "openssh-client", "unshare": "util-linux", "flock": "util-linux"}
+)
 _FILES: Mapping[Path, str] = MappingProxyType(
     {_IPXE_ROM: "ipxe-qemu", OVMF_CODE: "ovmf", OVMF_VARS: "ovmf", OVS_SCHEMA: "openvswitch-switch"}
 )
@@ -40,10 +43,13 @@ def require(rack: Rack) -> None:
     """`Missing` with everything that is absent, so that one command can bring it."""
     protocols = {machine.bmc.protocol for machine in rack.machines}
     programs = {**_PACKAGES, **(_IPMI_PACKAGES if "ipmi" in protocols else {})}
+    managed = any(switch.management is not None for switch in rack.switches)
+    programs |= _SSH_PACKAGES if managed else {}
     absent = {package for program, package in programs.items() if shutil.which(program) is None}
     absent |= {package for path, package in _FILES.items() if not path.exists()}
     remedies = [f"apt-get install --no-install-recommends {' '.join(sorted(absent))}"] if absent else []
     extras = {"sushy_tools": "sushy-tools", "bcrypt": "bcrypt"} if "redfish" in protocols else {}
+    extras |= {"bcrypt": "bcrypt"} if managed else {}
     modules = [project for module, project in extras.items() if importlib.util.find_spec(module) is None]
     if modules:
         remedies.append("pip install 'anneal[rack]'")

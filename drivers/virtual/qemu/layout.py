@@ -92,6 +92,10 @@ def lldp_service(switch: str) -> str:
     return f"lldpd-{switch}"
 
 
+def sshd_service(switch: str) -> str:
+    return f"sshd-{switch}"
+
+
 def uplink(vlan: int) -> str:
     """The switch's end of the cable to the provisioner."""
     return f"up-{vlan}"

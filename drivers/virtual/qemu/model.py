@@ -53,7 +53,9 @@ class Bmc(Model):
 class Nic(Model):
     mac: MacField
     port: Port = Field(description="The switch port at the other end of its cable.")
-    network: Name = Field(description="The network whose VLAN is untagged on that port.")
+    network: Name | None = Field(
+        default=None, description="The network whose VLAN is untagged on that port at first; without it, in none."
+    )
 
 
 class Disk(Model):
@@ -79,11 +81,20 @@ class Machine(Model):
         return uuid5(_UUIDS, f"{rack}/{self.name}")
 
 
+class SwitchLogin(Model):
+    """An SSH login at the standard port, with the rights of root there."""
+
+    address: IPv4Address
+    user: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")
+    password: Annotated[SecretStr, AfterValidator(_conf_word)]
+
+
 class Switch(Model):
     """A name and the ports that it announces by LLDP; all switches are one layer-2 fabric."""
 
     name: Name
     ports: tuple[Port, ...]
+    management: SwitchLogin | None = Field(default=None, description="On the out-of-band network.")
 
 
 class Network(Model):
@@ -126,6 +137,8 @@ def _repeated(rack: Rack) -> Iterator[Fault]:
     for s, switch in enumerate(rack.switches):
         named.append(("name", switch.name, ("switches", s, "name")))
         named += [("port", port, ("switches", s, "ports", p)) for p, port in enumerate(switch.ports)]
+        if switch.management is not None:
+            named.append(("address", str(switch.management.address), ("switches", s, "management", "address")))
     for n, network in enumerate(rack.networks):
         named.append(("network", network.name, ("networks", n, "name")))
         named.append(("VLAN", str(network.vlan), ("networks", n, "vlan")))
@@ -153,7 +166,7 @@ def _dangling(rack: Rack) -> Iterator[Fault]:
             at: Keys = ("machines", m, "nics", i)
             if nic.port not in ports:
                 yield (*at, "port"), f"no switch has a port {nic.port}", f"there are {', '.join(sorted(ports))}"
-            if nic.network not in networks:
+            if nic.network is not None and nic.network not in networks:
                 there = ", ".join(sorted(networks))
                 yield (*at, "network"), f"there is no network {nic.network}", f"there are {there}"
 
@@ -161,15 +174,27 @@ def _dangling(rack: Rack) -> Iterator[Fault]:
 def _unfit(rack: Rack) -> Iterator[Fault]:
     if len(rack.name) > NAME_CHARACTERS:
         yield ("name",), f"{rack.name} is longer than {NAME_CHARACTERS} characters", "shorten it"
+    for keys, address in _out_of_band(rack):
+        if address not in rack.oob.network:
+            yield keys, f"{address} is not in {rack.oob.network}", "take one of the oob prefix"
     for m, machine in enumerate(rack.machines):
         at: Keys = ("machines", m)
         bmc = machine.bmc
-        if bmc.address not in rack.oob.network:
-            yield (*at, "bmc", "address"), f"{bmc.address} is not in {rack.oob.network}", "take one of the oob prefix"
         if bmc.protocol == "ipmi" and len(bmc.password.get_secret_value()) > IPMI_PASSWORD_BYTES:
             yield (*at, "bmc", "password"), f"IPMI takes {IPMI_PASSWORD_BYTES} characters", "shorten it"
         for d, disk in enumerate(machine.disks):
-            if disk.image is not None and not disk.image.is_file():
-                yield (*at, "disks", d, "image"), f"{disk.image} is no file", "build or import the image first"
-            elif disk.image is not None and disk.image.stat().st_size > disk.gib << 30:
-                yield (*at, "disks", d, "gib"), f"{disk.image} is larger than {disk.gib} GiB", "make the disk larger"
+            yield from _unfit_disk(disk, (*at, "disks", d))
+
+
+def _unfit_disk(disk: Disk, at: Keys) -> Iterator[Fault]:
+    if disk.image is not None and not disk.image.is_file():
+        yield (*at, "image"), f"{disk.image} is no file", "build or import the image first"
+    elif disk.image is not None and disk.image.stat().st_size > disk.gib << 30:
+        yield (*at, "gib"), f"{disk.image} is larger than {disk.gib} GiB", "make the disk larger"
+
+
+def _out_of_band(rack: Rack) -> Iterator[tuple[Keys, IPv4Address]]:
+    for s, switch in enumerate(rack.switches):
+        if switch.management is not None:
+            yield ("switches", s, "management", "address"), switch.management.address
+    yield from ((("machines", m, "bmc", "address"), machine.bmc.address) for m, machine in enumerate(rack.machines))

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TextIO
 
 from drivers.virtual.errors import InTheWay
-from drivers.virtual.qemu import fabric, machines, model, netns, power
+from drivers.virtual.qemu import fabric, logins, machines, model, netns, power
 from drivers.virtual.qemu.board import Board
 from drivers.virtual.qemu.commands import Daemon
 from drivers.virtual.qemu.fabric import SERVER, SWITCHD
 from drivers.virtual.qemu.host import require, require_root
-from drivers.virtual.qemu.layout import MARK, RUN, Layout, bmc_service, lldp_service, racks_named
+from drivers.virtual.qemu.layout import MARK, RUN, Layout, bmc_service, lldp_service, racks_named, sshd_service
 from drivers.virtual.qemu.machines import PORTS
 from drivers.virtual.qemu.texts import write
 from drivers.virtual.rackfile import Document, parse, read
@@ -44,6 +44,7 @@ def up(document: Document, state: Path, say: Progress) -> None:
         for namespace in layout.namespaces:
             netns.create(namespace)
         fabric.build(rack, layout)
+        logins.build(rack, layout)
         _start_time_server(layout)
         say(f"{rack.name}: {len(rack.machines)} machines and their BMCs")
         bmcs = [machines.build(rack, layout, index) for index in range(len(rack.machines))]
@@ -65,8 +66,10 @@ def status(name: str, state: Path) -> RackStatus:
     layout = Layout(name, _marked(Layout(name, state)) or state.resolve())
     rack = parse(read(layout.rack_file), model.Rack) if layout.rack_file.exists() else None
     living = {pid for namespace in layout.namespaces for pid in netns.members(namespace)}
-    lldp = [lldp_service(switch.name) for switch in rack.switches] if rack else []
-    services = {name: _running(layout, name, living) for name in (SERVER, SWITCHD, *lldp, CHRONYD)}
+    switches = rack.switches if rack else ()
+    voices = [lldp_service(switch.name) for switch in switches]
+    doors = [sshd_service(switch.name) for switch in switches if switch.management is not None]
+    services = {name: _running(layout, name, living) for name in (SERVER, SWITCHD, *voices, *doors, CHRONYD)}
     found = tuple(_machine(layout, machine, living) for machine in rack.machines) if rack else ()
     whole = all(pid is not None for pid in services.values())
     return RackStatus(

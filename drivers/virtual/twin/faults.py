@@ -75,9 +75,9 @@ NUMBERED: Mapping[str, Numbered] = MappingProxyType(
             "the write is carried out and answered 409, as though it had been so before", times=1, words=_WRITES
         ),
         "F12": Numbered(
-            "400 UnableToModifyDuringSystemPOST; F12.discover: reads of the host are refused, as not ready in POST",
+            "400 UnableToModifyDuringSystemPOST; in discovery no NIC and no drive is shown until POST is over",
             times=2,
-            words=KINDS[:-1],
+            words=("discover", *_WRITES),
         ),
         "F13": Numbered("202 and a task that runs long", seconds=5, words=_WRITES),
         "F14": Numbered("202 without Location", words=_WRITES),

@@ -59,6 +59,7 @@ class BmcSpec(Model):
     user: str
     password: str | None = Field(default=None, repr=False)
     password_file: BesideTheFile | None = None
+    expired: bool = Field(default=False, description="Its login is good for nothing but setting a new password.")
     sessions: int = Field(default=8, ge=1, description="How many Redfish or RMCP+ sessions it holds at one time.")
     tree: BesideTheFile | None = Field(
         default=None, description="A capture (directory or .tar.xz) to read from; power and boot come from the twin."

@@ -57,6 +57,7 @@ class Machine:
         self.faults = self.manners.faults
         self.quirks = self.manners.quirks
         self.accounts = AccountSlots(self.personality.users, spec.bmc.user, password(spec.bmc))
+        self.accounts.first.must_change = spec.bmc.expired
         self.array = Array(spec.disks, spec.volumes)
         self.disks = self.array.disks
         self.boot_mode = "UEFI" if spec.firmware == "uefi" else "Legacy"
@@ -223,6 +224,12 @@ class Machine:
     def _acted(self) -> None:
         self.power_actions += 1
         self.powered_at = time.monotonic()
+
+    @property
+    def undiscovered(self) -> bool:
+        """Whether F12 has it hide its devices, as long as POST goes on."""
+        posting = self.power is not Power.OFF and self.stage in (Stage.POST, Stage.OFF)
+        return posting and self.manners.on("F12", "discover") is not None
 
     @property
     def post_state(self) -> str:

@@ -52,8 +52,8 @@ class AccountPart:
             return None
         return next((one for one in self._listed() if self._context.tree.key(self._path(one)) == path), None)
 
-    def is_own(self, path: str, account: Account) -> bool:
-        return self._context.tree.key(self._path(account)) == path
+    def place_of(self, account: Account) -> str:
+        return self._context.tree.key(self._path(account))
 
     def _shown(self, account: Account) -> Resource:
         path = self._path(account)

@@ -74,6 +74,8 @@ class HostPart:
             told["@Redfish.Settings"] = {"SettingsObject": {"@odata.id": f"{base['@odata.id']}/Settings"}}
         if "BiosVersion" in base and "BIOS" in self._machine.settings.versions:
             told["BiosVersion"] = self._machine.settings.versions["BIOS"]
+        if self._machine.undiscovered:
+            told["BootProgress"] = {"LastState": "MemoryInitializationStarted"}
         if self._machine.personality.name == "ilo":
             told["Oem"] = {"Hpe": {"PostState": self._machine.post_state, "PowerOnDelay": "Minimum"}}
         shown = merged(base, told)

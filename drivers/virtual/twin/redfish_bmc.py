@@ -114,8 +114,9 @@ class RedfishBmc:
     def _let_in(self, call: Call, path: str) -> None:
         user = self._sessions.user(call)
         account = self._machine.accounts.find(user)
-        if account is not None and account.must_change and not self._parts.is_own_account(path, account):
-            raise Fail(403, "PasswordChangeRequired", "The password has to be changed before anything else.")
+        if account is not None and account.must_change and path != (own := self._parts.place_of(account)):
+            # DSP0266, "Password management": the message's argument is the account.
+            raise Fail(403, "PasswordChangeRequired", f"The password has to be changed at {own} first.", args=(own,))
 
     def _phrased(self, reply: Reply) -> Reply:
         """Quirk 41: an error's shape is anything but the specification's."""

@@ -4,7 +4,7 @@ Source: DSP0266 1.20 sections 7 and 8.6 (error responses), DSP8011 (Base 1.18).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 Resource = dict[str, object]
@@ -39,12 +39,20 @@ class Reply:
 class Fail(Exception):
     """Ends the handling of a call with an error reply."""
 
-    def __init__(self, status: int, message: str, says: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        says: str,
+        headers: Mapping[str, str] | None = None,
+        args: Sequence[str] = (),
+    ) -> None:
         super().__init__(says)
         told: Resource = {
             "@odata.type": "#Message.v1_1_2.Message",
             "MessageId": message if "." in message else f"Base.1.18.{message}",
             "Message": says,
+            **({"MessageArgs": [*args]} if args else {}),
             "Severity": "Critical",
             "MessageSeverity": "Critical",
             "Resolution": "See the service's documentation.",

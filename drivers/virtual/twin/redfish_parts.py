@@ -106,9 +106,9 @@ class Parts:
     def streams(self, path: str) -> bool:
         return self.tree.key(path) == self.context.places.stream
 
-    def is_own_account(self, path: str, account: Account) -> bool:
-        """What may be touched by a user whose password has to be changed."""
-        return self._accounts.is_own(path, account)
+    def place_of(self, account: Account) -> str:
+        """All that may be touched by a user whose password has to be changed."""
+        return self._accounts.place_of(account)
 
     async def _heed(self, fault: Fault | Strike) -> None:
         """Faults that are a state of the service."""

@@ -11,6 +11,7 @@ from drivers.virtual.twin.shape import items, mapping, text
 
 _BROKEN = '{"@odata.id": "/redfish/v1", "Id": "cut", "Name": '
 _ZERO = "00:00:00:00:00:00"
+_DEVICES = ("EthernetInterfaceCollection", "NetworkAdapterCollection", "StorageCollection")
 _EPOCH = "1970-01-01T00:00:42+00:00"
 
 
@@ -73,6 +74,8 @@ class Warp:
         struck = self._context.machine.manners.shape("F26")
         if struck is not None and kind == "EthernetInterface" and path.startswith(self._places.system):
             told = self._without_mac(path, told, struck.word)
+        if kind in _DEVICES and self._context.machine.undiscovered:
+            told = {**told, "Members": [], "Members@odata.count": 0}
         if self._on(53) and kind == "Port":
             told = {**told, "Ethernet": {"AssociatedMACAddresses": [self._first_mac()]}}
         if self._on(54):

@@ -172,3 +172,17 @@ def test_a_power_state_that_is_neither_ends_in_busy_and_nothing_is_sent(ward_of,
         with pytest.raises(Busy):
             driver.turn(PowerState.ON)
     assert ward.machine.writes == []
+
+
+@pytest.mark.slow
+@pytest.mark.fault("F12", "discover")
+def test_what_a_host_has_is_read_when_its_self_test_is_over(ward_of):
+    """Within it, the BMC shows no NIC and no drive."""
+    ward = ward_of("generic")
+    ward.twin.set_fault(ward.machine.name, "F12.discover")
+    ward.twin.do(ward.machine.turn_on)
+    with ward.driver() as driver:
+        told = driver.facts()
+    assert [str(nic.mac) for nic in told.nics] == ["52:54:00:01:01:00"]
+    assert len(told.drives) == 4
+    assert "self-test" not in {finding.code for finding in told.findings}

@@ -56,6 +56,54 @@ def test_memory_is_in_mib_and_falls_back_to_the_modules(lab, facts):
     assert facts().memory_mib == 4096
 
 
+FILLERS = ["0000000000", "N/A", "To Be Filled By O.E.M.", "0123456789", "...", "Not Specified", "xxxxxxxx", "FFFF-FFFF"]
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+def test_a_field_that_its_maker_never_filled_is_unknown(lab, facts, filler):
+    lab.resources[SYSTEM] |= {"SerialNumber": filler, "Model": filler}
+    drive = {"SerialNumber": filler, "CapacityBytes": 1000}
+    lab.resources[f"{SYSTEM}/Storage/1/Drives/0"] = drive
+    storage = {"1": {"Drives": [link(f"{SYSTEM}/Storage/1/Drives/0")]}}
+    lab.resources[SYSTEM]["Storage"] = collection(lab, f"{SYSTEM}/Storage", storage)
+    told = facts()
+    assert (told.identity.serial, told.identity.model) == (None, None)
+    assert [one.serial for one in told.drives] == [None]
+
+
+@pytest.mark.parametrize("serial", ["X0F0", "CN0F", "10000000", "S-1", "7"])
+def test_a_short_or_odd_serial_number_is_none_the_less_one(lab, facts, serial):
+    lab.resources[SYSTEM]["SerialNumber"] = serial
+    assert facts().identity.serial == serial
+
+
+@pytest.mark.parametrize(("members", "count"), [(None, None), ("none", None), ([], 0)])
+def test_accounts_that_are_not_listed_are_unknown_and_not_none(lab, card_of, members, count):
+    accounts = "/redfish/v1/AccountService/Accounts"
+    lab.resources[ROOT]["AccountService"] = link("/redfish/v1/AccountService")
+    lab.resources["/redfish/v1/AccountService"] = {"Accounts": link(accounts)}
+    lab.resources[accounts] = {"Members": members}
+    card = card_of(lab)
+    assert card.accounts.count == count
+    untold = [one.says for one in card.findings if one.path == "/redfish/v1/AccountService"]
+    assert any("accounts" in says for says in untold) == (count is None)
+
+
+def test_what_could_not_be_read_is_not_said_to_be_untold(lab, card_of, new_reply):
+    lab.resources[SYSTEM]["Bios"] = link(f"{SYSTEM}/Bios")
+    lab.next("GET", f"{SYSTEM}/Bios", *[new_reply(500)] * 9)
+    said = {one.code for one in card_of(lab).findings if one.path == f"{SYSTEM}/Bios"}
+    assert said == {"unreadable", "not-read"}
+
+
+def test_a_self_test_without_an_end_is_a_finding_and_what_is_shown_is_told(lab, facts):
+    """As of a host that waits in its set-up screen."""
+    lab.resources[SYSTEM] |= {"PowerState": "On", "BootProgress": {"LastState": "SetupEntered"}}
+    told = facts()
+    assert told.identity.serial == "SN-7"
+    assert "self-test" in codes(told)
+
+
 def test_processors_fall_back_to_the_cpus_that_are_listed(lab, facts):
     lab.resources[SYSTEM]["ProcessorSummary"] = {"Count": None}
     kinds = {"1": {"ProcessorType": "CPU"}, "2": {"ProcessorType": "GPU"}, "3": {"ProcessorType": "CPU"}}

@@ -69,7 +69,7 @@ def card(lab, laid, card_of):
 
 
 def codes(told):
-    return {finding.code for finding in told.findings} - {"not-told", "tls-unverified"}
+    return {finding.code for finding in told.findings} - {"not-told", "not-read", "tls-unverified"}
 
 
 def untold(told):

@@ -63,6 +63,10 @@ def test_a_sound_file_is_read_whole(read):
     assert rack.network("prov").vlan == 100
 
 
+def test_a_nic_may_be_on_no_network_at_first(read):
+    assert read(SOUND.replace(", network: prov}", "}")).machines[0].nics[0].network is None
+
+
 def test_a_password_never_prints(read):
     assert "canary" not in repr(read(SOUND))
 
@@ -73,6 +77,14 @@ def test_a_password_never_prints(read):
         (("firmware: bios", "firmware: bios\n    colour: red"), "12: machines.0.colour: Extra inputs"),
         (("    serial: SN1\n", ""), "9: machines.0.serial: Field required"),
         (("port: swp1,", "port: swp9,"), "15: no switch has a port swp9. there are swp1, swp2"),
+        (
+            ("[swp1, swp2]}", "[swp1], management: {address: 10.9.0.1, user: a, password: b}}"),
+            "5: 10.9.0.1 is not in 10.78.0.0/24",
+        ),
+        (
+            ("[swp1, swp2]}", "[swp1], management: {address: 10.78.0.11, user: a, password: b}}"),
+            "5: address 10.78.0.11 is there 2 times",
+        ),
         (("network: prov}", "network: storage}"), "15: there is no network storage. there are prov"),
         (("10.78.0.11", "10.79.0.11"), "13: 10.79.0.11 is not in 10.78.0.0/24"),
         (("10.78.0.11", "10.78.0.1"), "3: address 10.78.0.1 is there 2 times"),

@@ -30,7 +30,9 @@ kind: qemu
 name: {name}
 oob: 10.78.0.1/24
 switches:
-  - {{name: sw1, ports: [swp1, swp2, swp3]}}
+  - name: sw1
+    ports: [swp1, swp2, swp3]
+    management: {{address: 10.78.0.50, user: tor, password: canary-three}}
 networks:
   - {{name: prov, vlan: 100, provisioner: 10.77.0.1/24, provisioner6: "fd77::1/64"}}
   - {{name: storage, vlan: 200, provisioner: 10.77.2.1/24}}
@@ -54,6 +56,28 @@ machines:
       - {{mac: "52:54:00:00:02:00", port: swp2, network: prov}}
     disks:
       - {{serial: D-TWO, gib: 8}}
+"""
+DRIVE = """
+import sys
+from datetime import timedelta
+from drivers.ability.switch import PortSettings
+from drivers.switch.ovs import Ovs
+from drivers.wire.ssh import Access
+from inventory.address import HostPort
+from inventory.secrets import Secret
+
+class Pins(dict):
+    fingerprint, pin = dict.get, dict.__setitem__
+
+ovs = Ovs.connect(Access(HostPort("10.78.0.50"), "tor", None, password=Secret(sys.stdin.read())), Pins())
+print(ovs.facts().hostname, *sorted(port.name for port in ovs.ports()))
+staged = ovs.stage({"swp2": PortSettings(untagged=200)}, {200: "storage"})
+ovs.commit(staged, timedelta(minutes=2))
+ovs.confirm(staged)
+ovs.save()
+print(ovs.settings(["swp1", "swp2"])["swp2"].untagged, ovs.leftovers())
+ovs.neighbours()
+ovs.close()
 """
 REDFISH = """
 import base64, http.client, json, ssl, sys
@@ -221,6 +245,21 @@ def test_the_switch_names_itself_and_the_port_to_a_machine_that_is_on(ipmi, layo
     frame = _inside(layout.fabric, [sys.executable, "-c", script]).stdout
     assert r"\x05swp3" in frame  # port id, subtype 5: interface name
     assert "sw1" in frame
+
+
+def test_the_switch_is_driven_by_its_own_login_and_by_no_other(layout):
+    told = _inside(layout.provisioner, [sys.executable, "-c", DRIVE], input="canary-three").stdout.splitlines()
+    assert told == ["sw1 swp1 swp2 swp3 up-100 up-200", "200 ()"]
+    tag = _inside(layout.fabric, ["ovs-vsctl", f"--db=unix:{layout.run}/db.sock", "get", "port", "swp2", "tag"]).stdout
+    assert tag.strip() == "200"
+    with pytest.raises(subprocess.CalledProcessError):
+        _inside(layout.provisioner, [sys.executable, "-c", DRIVE], input="canary-wrong")
+
+
+def test_the_switchs_user_is_none_of_the_hosts(layout):
+    assert "tor:" not in Path("/etc/passwd").read_text()
+    assert [line for line in Path("/proc/mounts").read_text().splitlines() if str(layout.run) in line] == []
+    assert "$2b$" not in Path("/etc/shadow").read_text()
 
 
 def test_the_provisioner_tells_the_time_and_leaves_the_clock_alone(layout):

@@ -106,3 +106,34 @@ def test_a_frame_that_is_not_whole_names_no_neighbour(told):
 def test_a_name_with_control_characters_is_cleaned():
     heard = neighbour([[1, "0741"], [2, "0542"], [5, "1b5b33316d7377ff"]])
     assert heard.system == "[31msw\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    ("port", "kind", "shown"),
+    [
+        ("01616c696173", "alias", "alias"),
+        ("02706f7274", "component", "port"),
+        ("03525400770001", "mac", "52:54:00:77:00:01"),
+        ("04010a4d0001", "address", "10.77.0.1"),
+        ("0402" + "fd" + "00" * 14 + "01", "address", "fd00::1"),
+        ("0573777031", "name", "swp1"),
+        ("06636972", "circuit", "cir"),
+        ("0735", "local", "5"),
+        ("0841", None, "A"),
+    ],
+)
+def test_every_port_id_subtype_keeps_its_kind_and_its_value(port, kind, shown):
+    heard = neighbour([[1, "0741"], [2, port]])
+    assert (heard.port_kind, heard.port) == (kind, shown)
+
+
+def test_a_neighbour_that_said_goodbye_is_not_heard():
+    assert neighbour([[1, "0741"], [2, "0542"], [3, "0000"]]) is None
+    assert neighbour([[1, "0741"], [2, "0542"], [3, "0078"]]).ttl_s == 120
+    assert neighbour([[1, "0741"], [2, "0542"], [3, "00"]]).ttl_s is None
+
+
+def test_a_wire_that_nobody_listened_to_is_told_from_a_silent_one():
+    nics = [{"name": name, "mac_address": f"52:54:00:77:00:0{index}"} for index, name in enumerate("abc", 1)]
+    told = Inspection.parse({"inventory": {"interfaces": nics}, "lldp_raw": {"a": [], "b": [[1, "0741"], [2, "0542"]]}})
+    assert [(nic.listened, nic.neighbour is None) for nic in told.nics] == [(True, True), (True, False), (False, True)]

@@ -33,6 +33,16 @@ def test_known_nics_have_their_addresses_and_strangers_none(site):
     assert not [line for line in text if "52:54:00:77:01" in line or "mtu" in line]
 
 
+def test_a_boot_nic_in_a_bond_has_the_bonds_address_and_the_other_member_none(site):
+    told = site.model_dump(mode="json")
+    nics = told["nodes"]["r1-n01"]["nics"]
+    bond = {"name": "bond0", "members": ["eth0", "eth1"], "addresses": nics[0]["addresses"]}
+    told["nodes"]["r1-n01"] |= {"nics": [{**nic, "addresses": []} for nic in nics], "bonds": [bond]}
+    text = configuration(Site.model_validate(told), "eth0", Path("/var/lib/leases")).splitlines()
+    assert "dhcp-host=52:54:00:77:00:01,127.77.0.11,r1-n01" in text
+    assert not [line for line in text if "52:54:00:77:01:01" in line]
+
+
 def test_a_range_for_dhcp_and_a_jumbo_frame_are_told(site):
     wide = changed(site, mtu=9000, ranges=[{"first": "127.77.0.100", "last": "127.77.0.150", "use": "dhcp"}])
     text = configuration(wide, "eth0", Path("/var/lib/leases")).splitlines()
@@ -77,7 +87,32 @@ def test_without_root_it_says_what_to_do(site, store, images, tmp_path):
         pytest.skip("this test is for people who are not root")
     anneal = site.model_copy(update={"provisioning": site.provisioning.model_copy(update={"dhcp": "anneal"})})
     with pytest.raises(CannotServe, match="run as root"):
-        Services(anneal, store, tmp_path / "state", images).__enter__()
+        Services(anneal, store, tmp_path / "state", images, tmp_path).__enter__()
+
+
+NEW_SWITCH = "52:54:00:aa:00:0{}"
+
+
+def new_switch(name, number):
+    """One that boots for the first time, as the site declares it."""
+    return {
+        "name": name,
+        "rack": "r1",
+        "unit": 40 + number,
+        "ports": ["swp1"],
+        "management": {"family": "linux", "address": f"10.77.0.5{number}", "user": "cumulus", "key": "env:KEY"},
+        "first_boot": {
+            "mac": NEW_SWITCH.format(number),
+            "address": f"10.77.0.5{number}",
+            "installer": "nos",
+            "sections": [{"name": "ports", "config": "interfaces"}],
+        },
+    }
+
+
+def text_of(option):
+    """udhcpc gives an option that it does not know in hexadecimal."""
+    return bytes.fromhex(option).decode()
 
 
 SERVER = """
@@ -125,15 +160,15 @@ def ip(*words):
     subprocess.run([IP, *words], check=True)
 
 
-def ask(namespace, mac, room):
-    """What a real DHCP client gets as an iPXE of that MAC: its environment, None where nobody answers."""
+def ask(namespace, mac, room, *words):
+    """What a real DHCP client of that MAC gets: its environment, None where nobody answers."""
     out, script = room / mac, room / "script"
     script.write_text(SCRIPT)
     script.chmod(0o755)
     ip("-n", namespace, "link", "set", "eth0", "down")
     ip("-n", namespace, "link", "set", "eth0", "address", mac, "up")
     client = ["busybox", "udhcpc", "-n", "-q", "-f", "-i", "eth0", "-s", str(script), "-t", "6", "-T", "1"]
-    client += ["-x", "0xaf:01", "-O", "bootfile", "-O", "ntpsrv"]
+    client += ["-O", "bootfile", "-O", "ntpsrv", *words]
     subprocess.run(
         [IP, "netns", "exec", namespace, *client],
         check=False,
@@ -150,12 +185,20 @@ def test_a_real_client_is_given_its_address_and_its_script(site, wire, tmp_path)
     told["provisioning"] |= {"address": "10.77.0.1", "http_port": 8080}
     for name, node in told["nodes"].items():
         node["nics"][0]["addresses"][0]["address"] = f"10.77.0.1{name[-1]}"
+    told["switches"] = {name: new_switch(name, number) for number, name in enumerate(("r1-sw1", "r1-sw2"), 1)}
+    told["switches"]["r1-sw2"]["management"]["family"] = "sonic"
     server = [IP, "netns", "exec", left, sys.executable, "-c", SERVER, json.dumps(told), str(tmp_path)]
     with subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout.readline() == "up\n"
-        lease = ask(right, KNOWN, tmp_path)
+        lease = ask(right, KNOWN, tmp_path, "-x", "0xaf:01")  # as an iPXE
         assert ask(right, STRANGER, tmp_path) is None
+        linux = ask(right, NEW_SWITCH.format(1), tmp_path, "-O", "239", "-O", "114")
+        sonic = ask(right, NEW_SWITCH.format(2), tmp_path)
         rest, _ = running.communicate()
     assert (lease["ip"], lease["router"], lease["ntpsrv"]) == ("10.77.0.11", "10.77.0.1", "10.77.0.1")
     assert lease["boot_file"] == "http://10.77.0.1:8080/boot.ipxe"
-    assert json.loads(rest) == ["dhcp.lease", "dhcp.unknown"]
+    root = "http://10.77.0.1:8080/ztp"
+    assert (linux["ip"], text_of(linux["opt239"])) == ("10.77.0.51", f"{root}/r1-sw1/script")
+    assert text_of(linux["opt114"]) == f"{root}/r1-sw1/installer"
+    assert (sonic["ip"], sonic["bootfile"]) == ("10.77.0.52", f"{root}/r1-sw2/ztp.json")
+    assert json.loads(rest) == ["dhcp.lease", "dhcp.unknown", "dhcp.lease", "dhcp.lease"]

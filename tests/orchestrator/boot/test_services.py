@@ -59,7 +59,7 @@ def test_a_taken_port_is_one_error_and_nothing_stays(site, store, images, tmp_pa
     where = (str(site.provisioning.address), site.provisioning.image_port)
     before = children()
     with socket.create_server(where), pytest.raises(CannotServe, match=r"images.*Address already in use.*ss -ltnp"):
-        Services(site, store, tmp_path / "state", images).__enter__()
+        Services(site, store, tmp_path / "state", images, tmp_path).__enter__()
     assert children() == before
     with socket.create_server((where[0], site.provisioning.http_port)):
         assert children() == before
@@ -67,7 +67,7 @@ def test_a_taken_port_is_one_error_and_nothing_stays(site, store, images, tmp_pa
 
 def test_leaving_leaves_no_process_and_no_socket(site, store, images, tmp_path):
     before = children()
-    with Services(site, store, tmp_path / "state", images):
+    with Services(site, store, tmp_path / "state", images, tmp_path):
         assert len(children()) == len(before) + 2
     assert children() == before
     for port in (site.provisioning.http_port, site.provisioning.https_port, site.provisioning.image_port):

@@ -3,10 +3,11 @@
 import itertools
 import os
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
-from drivers.errors import Denied
+from drivers.errors import Denied, PasswordExpired
 from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.twin import Twin
 from inventory.model import Node
@@ -15,6 +16,8 @@ from orchestrator.bmcs import Bmcs
 from orchestrator.passwords import Passwords
 from orchestrator.pins import PinTable
 from orchestrator.sessionbook import SessionTable
+from orchestrator.steps.bmc import login
+from orchestrator.steps.bmc_logins import renew
 
 FIRST, MADE = "first-password", "Made-here_1aB2cD"
 COUNT = itertools.count(1)
@@ -125,6 +128,50 @@ def test_without_the_inventorys_secret_a_bmc_with_a_password_of_its_own_is_still
     monkeypatch.delenv("FIRST")
     with bench.bmcs.open(bench.node) as machine:
         assert machine.identify().serial == "SN-1"
+
+
+@pytest.fixture
+def world(bench):
+    """What a step that only logs in needs of it."""
+    return SimpleNamespace(bmcs=bench.bmcs)
+
+
+@pytest.fixture
+def entry(bench, job):
+    """The role at the door of a BMC whose login is good for nothing but a new password."""
+    bench.twin.machine("n1").accounts.first.must_change = True
+    job.node, job.role, job.inputs = bench.node, "bmc-access", {"renews": True}
+    job.note = lambda _: None
+    return job
+
+
+def test_a_login_that_has_expired_is_renewed_and_then_holds(bench, world, entry):
+    assert not login(world, entry).holds
+    renew(world, entry)
+    assert login(world, entry).holds
+    kept = bench.passwords.current("n1")
+    assert kept is not None
+    assert bench.twin.machine("n1").accounts.first.password == kept.login.password.reveal() != FIRST
+
+
+@pytest.mark.parametrize("proposed", [True, False])
+def test_a_renewal_that_was_cut_off_is_done_with_the_same_password(bench, world, entry, proposed):
+    """Cut off before the BMC was told, and after it was told and before that was counted on."""
+    bench.propose()
+    if not proposed:
+        bench.bmcs.renew(bench.node, Login("admin", Secret(FIRST)), Secret(MADE))
+        assert login(world, entry).holds
+    else:
+        renew(world, entry)
+    assert bench.passwords.current("n1").login == Login("admin", Secret(MADE))
+    assert login(world, entry).holds
+
+
+def test_without_leave_nothing_is_renewed_and_the_error_says_how_to_give_it(bench, world, entry):
+    entry.inputs = {"renews": False}
+    with pytest.raises(PasswordExpired, match=r"bmc\.expired: rotate"):
+        login(world, entry)
+    assert bench.twin.machine("n1").accounts.first.password == FIRST
 
 
 def test_every_session_is_given_back(bench):

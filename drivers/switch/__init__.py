@@ -1,0 +1,1 @@
+"""Switches: one file per family behind the protocol of `drivers/ability/switch.py`."""
