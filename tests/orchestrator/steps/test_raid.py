@@ -17,7 +17,6 @@ from drivers.virtual.twin.twin import Twin
 from inventory.model import Node
 from inventory.profile import Profile
 from inventory.secrets import Vaults
-from orchestrator.ansible import Playbooks
 from orchestrator.bmcs import Bmcs
 from orchestrator.controllers import Clearing, ModeChange
 from orchestrator.errors import StepFailed
@@ -123,9 +122,21 @@ def bench_of(site, store, images, services, tmp_path, monkeypatch, diary):
             }
         )  # fmt: skip
         bmcs = Bmcs(Vaults(tmp_path), PinTable(store), SessionTable(store), Passwords(tmp_path / "secrets"))
-        playbooks = Playbooks(tmp_path, services.key.private, tmp_path)
         nothing = MappingProxyType({})
-        world = World(site, store, bmcs, images, services, playbooks, lambda _: nothing, lambda _: nothing)
+        world = World(
+            site=site,
+            store=store,
+            bmcs=bmcs,
+            images=images,
+            services=services,
+            playbooks=None,
+            standing=lambda _: nothing,
+            on_node=lambda _: nothing,
+            under_way=lambda _: nothing,
+            look_again=list,
+            switches=None,
+            witnesses=None,
+        )
         profile = Profile.model_validate({"name": "p", "raid": dict(wanted)}).raid
         inputs = profile.model_dump(mode="json")
         made.append(Bench(twin, world, diary(node, "raid-configured", inputs)))
