@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UNIT := tests/test_house.py tests/inventory tests/drivers tests/orchestrator tests/cli
 
-.PHONY: demo test check journey-rack bench lock packages clean
+.PHONY: demo test check journey-rack journey-network bench lock packages clean
 
 demo: $(READY)
 	@PATH="$(abspath $(BIN)):$$PATH" sh inventory/examples/demo/run.sh
@@ -20,7 +20,10 @@ check: $(READY)
 	@$(BIN)/pytest -q -m "not qemu and not slow" -n 2 --dist loadfile $(UNIT)
 
 journey-rack: $(READY) packages
-	@$(BIN)/pytest -q -m qemu tests/journeys
+	@$(BIN)/pytest -q -m qemu tests/journeys/test_qemu_rack.py
+
+journey-network: $(READY) packages
+	@$(BIN)/pytest -q -m qemu tests/journeys/test_qemu_network.py
 
 bench: $(READY)
 	@for one in benchmarks/*.py; do $(BIN)/python -P "$$one" || exit 1; done

@@ -21,6 +21,7 @@ GROUPS = MappingProxyType(
         "driver": "BMCs by their address, without an inventory.",
         "switch": "Switches by their address, without an inventory.",
         "node": "Single machines: power, facts, quarantine.",
+        "network": "Addresses that were given out, and who reaches whom.",
         "cables": "Declared cables against what is plugged: verdicts and work orders.",
     }
 )

@@ -10,6 +10,7 @@ from cli.site import open_site
 if TYPE_CHECKING:
     from orchestrator.annealer import Annealer
     from orchestrator.record import Record
+    from orchestrator.store import Store
 
 StateDirectory = Annotated[
     Path | None,
@@ -26,6 +27,13 @@ def open_record(site: Path, state: Path | None) -> "Record":
     from orchestrator.record import Record
 
     return Record(open_site(site), (state or site / ".anneal").resolve())
+
+
+def open_store(site: Path, state: Path | None) -> "Store":
+    """The record's database alone, whatever the site asks for."""
+    from orchestrator.record import store_in
+
+    return store_in((state or site / ".anneal").resolve())
 
 
 def open_works(site: Path, state: Path | None) -> "Annealer":

@@ -1,4 +1,4 @@
-"""What an installed machine says of itself over SSH. Observes only; changes nothing.
+"""What an installed machine says of itself over SSH. Observes only, but for what `network` says.
 
 Commands and their texts: iproute2 `ip -json`, iputils `ping`, chrony `chronyc -c` (chronyc(1)), os-release(5).
 """
@@ -6,47 +6,26 @@ Commands and their texts: iproute2 `ip -json`, iputils `ping`, chrony `chronyc -
 import re
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv6Address
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-from pydantic import BaseModel, IPvAnyAddress, TypeAdapter, ValidationError
-
-from drivers import host_wires
+from drivers import host_links, host_probe, host_wires
 from drivers.ability.switch import Neighbour
 from drivers.errors import Garbled
+from drivers.host_links import Address, Link, Route, Rule
+from drivers.host_network import NetworkTrial
+from drivers.host_probe import Ask, Told
 from drivers.host_wires import Wire
 from drivers.wire.ssh import Access, Ran, Ssh
-from inventory.address import Mac
-
-Address = IPv4Address | IPv6Address
 
 _ANSWER = timedelta(seconds=20)  # a busy machine under emulation takes seconds to start a process
 _APART = 0.2  # seconds between echo requests: the least that ping(8) lets a user have
 _REPLY = 1  # seconds for an echo to come back; a rack is far under a millisecond wide
 _HEADERS = {4: 28, 6: 48}  # bytes of IP and ICMP headers: RFC 791 3.1, RFC 792; RFC 8200 3, RFC 4443 2.1
 _LOCAL_CLOCK = "7F7F0101"  # chrony's reference id of its own local clock
-
-
-@dataclass(frozen=True)
-class HostAddress:
-    """One address of one interface. `mtu` in bytes of an IP packet; `up`: enabled, and its link has a carrier."""
-
-    interface: str
-    mac: Mac | None
-    address: Address
-    prefixlen: int
-    mtu: int
-    up: bool
-
-
-@dataclass(frozen=True)
-class DefaultRoute:
-    gateway: Address | None
-    interface: str
 
 
 @dataclass(frozen=True)
@@ -76,13 +55,15 @@ class Ping:
 
 @dataclass(frozen=True)
 class Clock:
-    """chronyd's view. `offset_ms` is how far the clock is ahead of its source; None where it follows none."""
+    """chronyd's view. `offset_ms` is how far the clock is ahead of its source; None where it follows none. `sources`:
+    each that is heard, and how far the clock is ahead of it in ms."""
 
     offset_ms: float | None
     source: str | None
     synchronised: bool
     stratum: int | None
     says: str
+    sources: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,37 +72,6 @@ class Apart:
 
     ms: float
     uncertainty_ms: float
-
-
-class _InterfaceAddress(BaseModel):
-    """An element of `addr_info` in `ip -j addr`."""
-
-    local: IPvAnyAddress
-    prefixlen: int
-
-
-class _Interface(BaseModel):
-    """An element of `ip -j addr`. `address` is no MAC on tunnels, and all zeros on the loopback."""
-
-    ifname: str
-    mtu: int
-    flags: tuple[str, ...] = ()
-    address: str = ""
-    addr_info: tuple[_InterfaceAddress, ...] = ()
-
-
-class _Route(BaseModel):
-    """An element of `ip -j route`."""
-
-    dst: str
-    dev: str
-    gateway: IPvAnyAddress | None = None
-    metric: int = 0
-
-
-_Told = TypeVar("_Told", _Interface, _Route)
-_INTERFACES = TypeAdapter(tuple[_Interface, ...])
-_ROUTES = TypeAdapter(tuple[_Route, ...])
 
 
 class Host:
@@ -160,16 +110,25 @@ class Host:
         except ValueError as error:
             raise Garbled(self._shell.who, f"/etc/os-release: {error}", "look at the file") from error
 
-    def addresses(self) -> tuple[HostAddress, ...]:
-        """Every address of every interface, IPv4 and IPv6, loopback included."""
-        interfaces = self._parsed(_INTERFACES, ("ip", "-j", "addr"))
-        return tuple(address for interface in interfaces for address in _addresses(interface))
+    def links(self) -> tuple[Link, ...]:
+        """Every interface with its addresses, the loopback included."""
+        return host_links.links(self._shell)
 
-    def default_routes(self) -> tuple[DefaultRoute, ...]:
-        """IPv4 routes to everywhere, the kernel's preferred one first."""
-        routes = self._parsed(_ROUTES, ("ip", "-j", "route"))
-        chosen = sorted((route for route in routes if route.dst == "default"), key=lambda route: route.metric)
-        return tuple(DefaultRoute(route.gateway, route.dev) for route in chosen)
+    def routes(self, version: int) -> tuple[Route, ...]:
+        """Of IPv4 or IPv6, in every table."""
+        return host_links.routes(self._shell, version)
+
+    def rules(self, version: int) -> tuple[Rule, ...]:
+        return host_links.rules(self._shell, version)
+
+    @property
+    def network(self) -> NetworkTrial:
+        """Its network files: the one thing here that changes the machine."""
+        return NetworkTrial(self._shell)
+
+    def probe(self, ask: Ask, script: str) -> Told | None:
+        """What it finds of its networks when it looks itself; None where it has no Python."""
+        return host_probe.probe(self._shell, ask, script)
 
     def wires(self, names: Sequence[str]) -> tuple[Wire, ...]:
         """Carrier and speed of those interfaces that are there."""
@@ -221,25 +180,6 @@ class Host:
             raise Garbled(self._shell.who, said, "run it there by hand")
         return ran.out
 
-    def _parsed(self, shape: TypeAdapter[tuple[_Told, ...]], argv: Sequence[str]) -> tuple[_Told, ...]:
-        try:
-            return shape.validate_json(self._told(*argv))
-        except ValidationError as error:
-            raise Garbled(self._shell.who, f"`{shlex.join(argv)}` gave no such JSON", "look at its version") from error
-
-
-def _addresses(told: _Interface) -> Iterator[HostAddress]:
-    up = {"UP", "LOWER_UP"} <= set(told.flags)
-    for each in told.addr_info:
-        yield HostAddress(told.ifname, _mac(told.address), each.local, each.prefixlen, told.mtu, up)
-
-
-def _mac(text: str) -> Mac | None:
-    try:
-        return Mac(text)
-    except ValueError:
-        return None
-
 
 def _ping_command(echo: Echo) -> tuple[str, ...]:
     payload = echo.packet - _HEADERS[echo.target.version]
@@ -265,13 +205,13 @@ def _ping_says(echo: Echo, ran: Ran, received: int) -> str:
 def _clock(tracking: Sequence[str], sources: Sequence[Sequence[str]]) -> Clock:
     """From the columns of chronyc(1) `tracking` and `sources` with -c."""
     followed = next((row[2] for row in sources if row[1] == "*"), None)
+    heard = {row[2]: 1000 * float(row[7]) for row in sources if int(row[5], 8)}
     if tracking[13] == "Not synchronised" or tracking[0] == _LOCAL_CLOCK or followed is None:
-        heard = [row[2] for row in sources if int(row[5], 8)]
         says = f"follows no source; heard from: {', '.join(heard) or 'nobody'}"
         return Clock(None, None, synchronised=False, stratum=None, says=says)
     ahead = -1000 * float(tracking[4])
     says = f"{ahead:+.3f} ms against {followed}, stratum {tracking[2]}"
-    return Clock(ahead, followed, synchronised=True, stratum=int(tracking[2]), says=says)
+    return Clock(ahead, followed, synchronised=True, stratum=int(tracking[2]), says=says, sources=heard)
 
 
 def _last_line(text: str) -> str:

@@ -1,6 +1,7 @@
 """MAC and IP addresses, names, cable ends and endpoints as value types. The only import of netaddr."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Self
@@ -45,6 +46,17 @@ def _ip(value: object) -> Ip:
         raise ValueError(
             f"{value!r} is no IP address; write it as 10.77.0.11 or fd00:77::11, without a prefix"
         ) from error
+
+
+AUTO = IPv4Address(0)  # stands for an address that is yet to be given out; no host can have it (RFC 1122 3.2.1.3)
+
+
+def _address(value: object) -> Ip:
+    return AUTO if value == "auto" else _ip(value)
+
+
+def _address_text(value: Ip) -> str:
+    return "auto" if value == AUTO else str(value)
 
 
 def _prefix(value: object) -> Prefix:
@@ -138,6 +150,12 @@ MacField = Annotated[
 IpField = Annotated[
     Ip, PlainValidator(_ip), PlainSerializer(str), WithJsonSchema({"type": "string", "examples": ["10.77.0.11"]})
 ]
+AddressField = Annotated[
+    Ip,
+    PlainValidator(_address),
+    PlainSerializer(_address_text),
+    WithJsonSchema({"type": "string", "examples": ["10.77.0.11", "auto"]}),
+]
 PrefixField = Annotated[
     Prefix,
     PlainValidator(_prefix),
@@ -171,3 +189,12 @@ def spread(text: str, most: int = 65536) -> list[str]:
     if found.size > most:
         raise ValueError(f"{text!r} holds {found.size} addresses, {most} at most can be asked in one go; narrow it")
     return [str(one) for one in (found if dash else found.iter_hosts())]
+
+
+def free(spans: Iterable[tuple[Ip, Ip]], taken: Iterable[Ip]) -> Iterator[Ip]:
+    """The addresses of spans, ends included, that nobody has, the lowest first."""
+    left = netaddr.IPSet()
+    for first, last in spans:
+        left.update(netaddr.IPRange(str(first), str(last)))
+    left -= netaddr.IPSet([str(one) for one in taken])
+    return (ip_address(str(one)) for block in sorted(left.iter_cidrs()) for one in block)

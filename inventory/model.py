@@ -20,7 +20,7 @@ from inventory.address import (
     Resolver,
 )
 from inventory.form import Model
-from inventory.network import Address, Bond, Network, Nic
+from inventory.network import Address, Bond, Bridge, Network, Nic
 from inventory.profile import Profile
 from inventory.quantity import Speed
 from inventory.secrets import SecretRefField
@@ -85,6 +85,7 @@ class Node(Model):
     bmc: Bmc
     nics: tuple[Nic, ...] = Field(min_length=1)
     bonds: tuple[Bond, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
     groups: tuple[Name, ...] = Field(min_length=1, description="Role groups: what is to become of it.")
     image: Name
     boot_mode: Literal["bios", "uefi"] = "uefi"
@@ -99,9 +100,32 @@ class Node(Model):
     def bond_of(self, nic: Nic) -> Bond | None:
         return next((bond for bond in self.bonds if nic.name in bond.members), None)
 
+    @property
+    def interfaces(self) -> tuple[Nic | Bond | Bridge, ...]:
+        """All that may have addresses."""
+        return (*self.nics, *self.bonds, *self.bridges)
+
+    @property
+    def ports(self) -> tuple[Nic | Bond, ...]:
+        """What frames leave by: bonds, and NICs that are in none."""
+        return (*(nic for nic in self.nics if self.bond_of(nic) is None), *self.bonds)
+
+    def bridges_of(self, interface: str) -> tuple[Bridge, ...]:
+        """What a bond, or a NIC that is in none, is a member of."""
+        return tuple(bridge for bridge in self.bridges if interface in bridge.members)
+
     def addresses_at(self, nic: Nic) -> tuple[Address, ...]:
         """Of the interface that it is, or is a part of."""
-        return (self.bond_of(nic) or nic).addresses
+        own = self.bond_of(nic) or nic
+        bridged = [(bridge, one) for bridge in self.bridges_of(own.name) for one in bridge.addresses]
+        return (*own.addresses, *(one.model_copy(update={"tagged": bridge.tagged}) for bridge, one in bridged))
+
+    def networks_at(self, nic: Nic) -> Mapping[str, bool]:
+        """All that its wire carries, with an address of the node or without: each network, and whether it is tagged."""
+        own = self.bond_of(nic) or nic
+        return {bridge.network: bridge.tagged for bridge in self.bridges_of(own.name)} | {
+            one.network: one.tagged for one in self.addresses_at(nic)
+        }
 
 
 class Rack(Model):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, StrictBool, StrictInt
 
-from inventory.address import Ip, IpField, MacField, Name, PrefixField
+from inventory.address import AUTO, AddressField, Ip, IpField, MacField, Name, PrefixField
 from inventory.form import Model
 
 INTERFACE = "^[a-zA-Z0-9._-]{1,15}$"  # IFNAMSIZ less its NUL, linux/if.h
@@ -24,8 +24,16 @@ class Range(Model):
         return address.version == self.first.version and int(self.first) <= int(address) <= int(self.last)
 
 
+class Route(Model):
+    """A way to somewhere else, from every node that is on a network."""
+
+    to: PrefixField
+    via: IpField | None = Field(default=None, description="The next router; the network's gateway without it.")
+    metric: StrictInt | None = Field(default=None, ge=1, le=4294967294, description="The lowest is taken.")
+
+
 class Network(Model):
-    """One layer-2 network and its prefix."""
+    """One layer-2 network and its prefix. IPv4 and IPv6 of one wire are two networks with one VLAN id."""
 
     name: Name
     prefix: PrefixField
@@ -35,16 +43,33 @@ class Network(Model):
     gateway: IpField | None = None
     mtu: StrictInt = Field(default=1500, ge=1280, le=9216, description="Bytes of an IP packet.")
     ranges: tuple[Range, ...] = ()
+    default_route: StrictBool | None = Field(
+        default=None,
+        description="Its gateway is the nodes' way to everywhere; where no network of a node says so, the provisioning "
+        "network's is.",
+    )
+    routes: tuple[Route, ...] = ()
+    table: StrictInt | None = Field(
+        default=None,
+        ge=1,
+        le=252,
+        description="A routing table of its own: what is sent from an address here leaves by the gateway here.",
+    )
 
 
 class Address(Model):
     """An address of an interface on a network."""
 
     network: Name
-    address: IpField
+    address: AddressField = Field(description="auto: one of the network's static ranges, given out by Anneal.")
     tagged: StrictBool = Field(
         default=False, description="Frames bear the network's VLAN id; else it is the interface's untagged network."
     )
+
+    @property
+    def auto(self) -> bool:
+        """Asked for, and not given yet."""
+        return self.address == AUTO
 
 
 class Nic(Model):
@@ -63,4 +88,20 @@ class Bond(Model):
     name: str = Field(pattern=INTERFACE)
     members: tuple[str, ...] = Field(min_length=1, description="Names of NICs.")
     mode: Literal["lacp", "active-backup"] = "lacp"
+    rate: Literal["fast", "slow"] = Field(
+        default="fast", description="How often the switch is to send LACPDUs: each second, or each 30 (802.1AX 6.4)."
+    )
+    hash: Literal["layer2", "layer2+3", "layer3+4"] = Field(
+        default="layer3+4", description="What of a frame says which member bears it."
+    )
     addresses: tuple[Address, ...] = ()
+
+
+class Bridge(Model):
+    """Interfaces on one network that are one interface, for what runs on the node: virtual machines, containers."""
+
+    name: str = Field(pattern=INTERFACE)
+    members: tuple[str, ...] = Field(min_length=1, description="Names of bonds, and of NICs that are in none.")
+    network: Name
+    tagged: StrictBool = Field(default=False, description="Members bear it with its VLAN id, the bridge without.")
+    addresses: tuple[Address, ...] = Field(default=(), description="Of the node, on this network or its other family.")

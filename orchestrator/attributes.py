@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from inventory import interfaces as links
 from inventory.model import Node, Site
 from inventory.network import Nic
 from inventory.profile import Profile
@@ -32,7 +33,7 @@ def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[s
         "cables": [cable for nic in node.nics if (cable := _cable(site, node, nic)) is not None],
         "ports": {phase.value: as_json(intents(site, node, phase)) for phase in (Phase.PROVISION, Phase.READY)},
         "switches": list({switch.name: _switch(switch) for _, _, switch in driven(site, node)}.values()),
-        "interfaces": [_interface(site, nic) for nic in node.nics if nic.addresses],
+        "interfaces": links.as_json(links.interfaces(site, node)),
     }
 
 
@@ -57,14 +58,8 @@ def inputs_of(role: Role, tree: Mapping[str, JsonValue], given: Mapping[str, obj
 
 def home_address(site: Site, node: Node) -> str | None:
     """The node's address on the provisioning network, where the installed OS answers."""
-    network = site.provisioning.network
-    return next((str(a.address) for nic in node.nics for a in node.addresses_at(nic) if a.network == network), None)
-
-
-def beyond_nics(node: Node) -> list[str]:
-    """What it declares of its interfaces that `interfaces` does not hold: bonds, and networks by a tag."""
-    tagged = sorted({one.network for nic in node.nics for one in nic.addresses if one.tagged})
-    return [f"bond {one.name}" for one in node.bonds] + [f"network {name} tagged" for name in tagged]
+    found = links.home(site, node)
+    return str(found) if found is not None else None
 
 
 def value_at(tree: Mapping[str, JsonValue], path: str) -> JsonValue:
@@ -111,17 +106,3 @@ def _cable(site: Site, node: Node, nic: Nic) -> dict[str, JsonValue] | None:
 def _switch(switch: Switch) -> JsonValue:
     told: JsonValue = switch.model_dump(mode="json", include={"name", "serial", "management"})
     return told
-
-
-def _interface(site: Site, nic: Nic) -> dict[str, JsonValue]:
-    networks = [site.networks[one.network] for one in nic.addresses]
-    gateway = next((n.gateway for n in networks if n.gateway and n.name == site.provisioning.network), None)
-    return {
-        "name": nic.name,
-        "mac": str(nic.mac),
-        "mtu": min(network.mtu for network in networks),
-        "addresses": [f"{a.address}/{n.prefix.prefixlen}" for a, n in zip(nic.addresses, networks, strict=True)],
-        "networks": [network.name for network in networks],
-        "near": [str(network.gateway) for network in networks if network.gateway],
-        "gateway": str(gateway) if gateway else None,
-    }

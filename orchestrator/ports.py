@@ -135,7 +135,7 @@ def intents(site: Site, node: Node, phase: Phase, tenancy: Tenancy | None = None
             boots=_boots(node, nic),
             settings=_settings(site, node, nic, phase, networks),
         )
-        vlans = {_vlan(network): network.name for network, _ in networks}
+        vlans = {_vlan(network): _vlan_name(site, network) for network, _ in networks}
         found[switch.name] = found.get(switch.name, SwitchIntent()).joined(SwitchIntent({port: one}, vlans))
     return found
 
@@ -196,7 +196,7 @@ class _Carried:
             case Phase.PROVISION:
                 named = [Membership(self.site.provisioning.network)] if _boots(self.node, nic) else []
             case Phase.READY:
-                named = [Membership(one.network, one.tagged) for one in self.node.addresses_at(nic)]
+                named = [Membership(name, tagged) for name, tagged in self.node.networks_at(nic).items()]
             case Phase.TENANT:
                 named = list(self.tenancy.get(_interface(self.node, nic), ()))
             case Phase.QUARANTINE:
@@ -207,7 +207,7 @@ class _Carried:
 def _settings(site: Site, node: Node, nic: Nic, phase: Phase, networks: Sequence[tuple[Network, bool]]) -> PortSettings:
     """MTU and LAG are the same in all phases, so that a change of phase changes VLANs alone and no link goes down."""
     number = lag_number(site, node, nic)
-    known = [site.networks[one.network].mtu for one in node.addresses_at(nic)]
+    known = [site.networks[name].mtu for name in node.networks_at(nic)]
     known += [site.networks[site.provisioning.network].mtu] if _boots(node, nic) else []
     return PortSettings(
         enabled=bool(networks) or phase is not Phase.QUARANTINE,
@@ -233,6 +233,11 @@ def _vlan(network: Network) -> int:
     if network.vlan is None:
         raise Impossible(f"network {network.name} has no vlan, and is to be put on a switch port. Give it one")
     return network.vlan
+
+
+def _vlan_name(site: Site, network: Network) -> str:
+    """Of the networks of one VLAN (one for each family) the first's, whoever is on which."""
+    return next(one.name for one in site.networks.values() if one.vlan == network.vlan)
 
 
 def _checked(site: Site, node: Node, tenancy: Tenancy) -> Tenancy:

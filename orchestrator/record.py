@@ -9,9 +9,8 @@ from pydantic import TypeAdapter
 
 from drivers import catalog
 from inventory.load import Loaded
-from orchestrator import disks
+from orchestrator import disks, ipam
 from orchestrator.agent.client import Agents
-from orchestrator.attributes import beyond_nics
 from orchestrator.binding import Bound, Key, bind
 from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.phonehome import PhoneHomes
@@ -33,15 +32,20 @@ WATCHED = 20  # of a large record, watching takes at most one part in so many of
 Watch = Callable[[tuple[RoleStatus, ...]], None]
 
 
+def store_in(state: Path) -> Store:
+    """The store of a state directory, both made where they are not there."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (state / ".gitignore").write_text("*\n")  # it may stand within the site's git, and holds keys and tokens
+    return Store(f"sqlite:///{state / 'anneal.db'}")
+
+
 class Record:
     """`state` is where record, keys and plans are kept (mode 0700)."""
 
     def __init__(self, loaded: Loaded, state: Path) -> None:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (state / ".gitignore").write_text("*\n")  # it may stand within the site's git, and holds keys and tokens
-        self.site = loaded.site
         self.roles = read_roles()
-        self.store = Store(f"sqlite:///{state / 'anneal.db'}")
+        self.store = store_in(state)
+        self.site = ipam.settle(self.store, loaded.site)
         self.choices: Mapping[str, Choice] = self.profiles()
         self.bound: Mapping[Key, Bound] = bind(self.site, self.roles, self.choices)
         self.state = state
@@ -157,12 +161,7 @@ class Record:
 
 
 def _lacks(one: Bound) -> Iterator[str]:
-    """What cannot be done for the role, on the host or by its BMC's protocol: said by the plan, and not in the middle
-    of the night."""
-    if "interfaces" in {wanted.source for wanted in one.role.inputs.values()} and (bare := beyond_nics(one.node)):
-        what = f"{one.role.role} does not set up {' and '.join(bare)} on hosts yet, and could not prove it"
-        remedy = "Give the NICs their addresses without a tag, or take the role out of its groups"
-        yield f"{one.node.name}: {what}. {remedy}"
+    """What cannot be done for the role by its BMC's protocol: said by the plan, and not in the middle of the night."""
     protocol = one.node.bmc.protocol
     missing = [ability for ability in one.role.abilities if ability not in catalog.offers(catalog.DRIVERS[protocol])]
     if missing:

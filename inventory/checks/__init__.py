@@ -7,6 +7,7 @@ from inventory.checks.bonding import bonding
 from inventory.checks.cabling import cabling
 from inventory.checks.first_boot import first_boot
 from inventory.checks.identity import identity
+from inventory.checks.interfaces import host_interfaces
 from inventory.checks.profiles import profiles
 from inventory.checks.racking import racking
 from inventory.checks.references import references
@@ -20,6 +21,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     racking,
     addressing,
     bonding,
+    host_interfaces,
     cabling,
     switching,
     profiles,

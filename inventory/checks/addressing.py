@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from inventory.address import Ip, Prefix
 from inventory.draft import Claim, Draft, clashes
 from inventory.errors import Place, Problem
-from inventory.network import Network
+from inventory.network import Bond, Bridge, Network, Nic
 from inventory.switch import Switch
 
 
@@ -32,7 +32,8 @@ class _Span:
 
 
 def addressing(draft: Draft) -> Iterator[Problem]:
-    yield from clashes("VLAN", _vlans(draft), "give each network its own VLAN id")
+    for version in (4, 6):  # one wire may have a network of each
+        yield from clashes("VLAN", _vlans(draft, version), "give each network its own VLAN id")
     yield from _overlaps(_prefixes(draft), "give each network its own prefix")
     for name, network in draft.networks.items():
         yield from _network(draft, name, network)
@@ -44,9 +45,9 @@ def addressing(draft: Draft) -> Iterator[Problem]:
     yield from _unbootable(draft)
 
 
-def _vlans(draft: Draft) -> Iterator[Claim]:
+def _vlans(draft: Draft, version: int) -> Iterator[Claim]:
     for name, network in draft.networks.items():
-        if network.vlan is not None:
+        if network.vlan is not None and network.prefix.version == version:
             yield Claim(str(network.vlan), f"network {name}", draft.place("networks", name, "vlan"))
 
 
@@ -97,15 +98,19 @@ def _served(draft: Draft) -> Iterator[_Use]:
 
 
 def _worn(draft: Draft) -> Iterator[_Use]:
+    """Declared addresses; those to be given out are fitting by the way they are chosen."""
     for name, node in draft.nodes.items():
-        for at, nic in enumerate(node.nics):
-            for index, address in enumerate(nic.addresses):
-                place = draft.place("nodes", name, "nics", at, "addresses", index, "address")
-                yield _Use(address.address, address.network, f"{name}:{nic.name}", place)
-        for at, bond in enumerate(node.bonds):
-            for index, address in enumerate(bond.addresses):
-                place = draft.place("nodes", name, "bonds", at, "addresses", index, "address")
-                yield _Use(address.address, address.network, f"{name}:{bond.name}", place)
+        sections: tuple[tuple[str, tuple[Nic | Bond | Bridge, ...]], ...] = (
+            ("nics", node.nics),
+            ("bonds", node.bonds),
+            ("bridges", node.bridges),
+        )
+        for section, interfaces in sections:
+            for at, interface in enumerate(interfaces):
+                for index, one in enumerate(interface.addresses):
+                    place = draft.place("nodes", name, section, at, "addresses", index, "address")
+                    if not one.auto:
+                        yield _Use(one.address, one.network, f"{name}:{interface.name}", place)
 
 
 def _first_boots(draft: Draft) -> Iterator[_Use]:

@@ -6,7 +6,7 @@ from inventory.document import Step
 from inventory.draft import Draft
 from inventory.errors import Problem
 from inventory.model import Node
-from inventory.network import Bond, Nic
+from inventory.network import Bond, Bridge, Nic
 from inventory.wording import one_of
 
 
@@ -43,12 +43,18 @@ def roles(draft: Draft, known: frozenset[str]) -> Iterator[Problem]:
 
 
 def _networks(draft: Draft, node: Node) -> Iterator[Problem]:
-    sections: tuple[tuple[str, tuple[Nic | Bond, ...]], ...] = (("nics", node.nics), ("bonds", node.bonds))
+    sections: tuple[tuple[str, tuple[Nic | Bond | Bridge, ...]], ...] = (
+        ("nics", node.nics),
+        ("bonds", node.bonds),
+        ("bridges", node.bridges),
+    )
     for section, interfaces in sections:
         for at, interface in enumerate(interfaces):
             for index, address in enumerate(interface.addresses):
                 path = ("nodes", node.name, section, at, "addresses", index, "network")
                 yield from _unknown(draft, "network", address.network, path)
+    for at, bridge in enumerate(node.bridges):
+        yield from _unknown(draft, "network", bridge.network, ("nodes", node.name, "bridges", at, "network"))
 
 
 def _image(draft: Draft, kind: str, name: str, path: tuple[Step, ...]) -> Iterator[Problem]:

@@ -152,7 +152,7 @@ def _port(draft: Draft, node: Node, nic: Nic, cable: _Cable | None) -> Iterator[
 
 def _carried(draft: Draft, node: Node, nic: Nic) -> list[str]:
     """The networks of a NIC's port, in any phase."""
-    carried = [one.network for one in node.addresses_at(nic)]
+    carried = list(node.networks_at(nic))
     if draft.provisioning is not None and nic == node.boot_nic:
         carried.append(draft.provisioning.network)
     return list(dict.fromkeys(carried))

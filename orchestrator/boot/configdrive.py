@@ -10,13 +10,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
-from ipaddress import IPv4Address
 
 import pycdlib
 from pydantic import JsonValue
 
+from inventory.interfaces import At, Interface, lone
 from inventory.model import Node, Site
-from inventory.network import Address, Nic
 from orchestrator.boot.render import render
 
 USER = "anneal"
@@ -56,16 +55,14 @@ def meta_data(site: Site, node: Node, greeting: Greeting) -> dict[str, JsonValue
 
 
 def network_data(site: Site, node: Node) -> dict[str, JsonValue]:
-    """Every declared address; the default route goes by the provisioning network's gateway. NICs are known by MAC."""
-    links: list[JsonValue] = []
-    networks: list[JsonValue] = []
-    for nic in node.nics:
-        if nic.addresses:
-            links.append(_link(site, nic))
-        networks += [_network(site, nic, number, address) for number, address in enumerate(nic.addresses)]
+    """For the first start: what NICs by themselves can have, known by their MACs; the boot NIC stands in for its bond.
+
+    VLANs, bonds and bridges come later, on trial (role host-network).
+    """
+    found = lone(site, node)
     return {
-        "links": links,
-        "networks": networks,
+        "links": [_link(one) for one in found],
+        "networks": [_network(one, number, address) for one in found for number, address in enumerate(one.addresses)],
         "services": [{"type": "dns", "address": server} for server in site.dns],
     }
 
@@ -85,30 +82,31 @@ def user_data(site: Site, node: Node, greeting: Greeting) -> str:
     )
 
 
-def _link(site: Site, nic: Nic) -> JsonValue:
+def _link(one: Interface) -> JsonValue:
     return {
-        "id": nic.name,
-        "name": nic.name,
+        "id": one.name,
+        "name": one.name,
         "type": "phy",
-        "ethernet_mac_address": str(nic.mac),
-        "mtu": min(site.networks[one.network].mtu for one in nic.addresses),
+        "ethernet_mac_address": str(one.mac),
+        "mtu": one.mtu,
     }
 
 
-def _network(site: Site, nic: Nic, number: int, one: Address) -> JsonValue:
-    network = site.networks[one.network]
-    version = "ipv4" if isinstance(one.address, IPv4Address) else "ipv6"
-    routes: list[JsonValue] = []
-    if network.gateway is not None and network.name == site.provisioning.network:
-        anywhere = ("0.0.0.0", "0.0.0.0") if version == "ipv4" else ("::", "::")
-        routes = [{"network": anywhere[0], "netmask": anywhere[1], "gateway": str(network.gateway)}]
+def _network(one: Interface, number: int, address: At) -> JsonValue:
+    version = address.address.version
+    ways = [way for way in one.routes if way.default and way.table is None and way.via == address.gateway]
+    routes: list[JsonValue] = [
+        {"network": str(way.to.network_address), "netmask": str(way.to.netmask), "gateway": str(way.via)}
+        for way in ways
+        if way.to.version == version
+    ]
     return {
-        "id": f"{nic.name}-{number}",
-        "network_id": network.name,
-        "link": nic.name,
-        "type": version,
-        "ip_address": str(one.address),
-        "netmask": str(network.prefix.netmask),
+        "id": f"{one.name}-{number}",
+        "network_id": address.network,
+        "link": one.name,
+        "type": f"ipv{version}",
+        "ip_address": str(address.address),
+        "netmask": str(address.prefix.netmask),
         "routes": routes,
     }
 

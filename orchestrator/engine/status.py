@@ -53,10 +53,16 @@ def inputs(store: Store, nodes: Collection[str]) -> Mapping[VertexKey, Mapping[s
 
 def newest(store: Store, role: str, nodes: Collection[str]) -> dict[str, Mapping[str, JsonValue]]:
     """By node, the value of what was last proven of a role, however old."""
+    return {node: value for node, (_, value) in newest_seen(store, role, nodes).items()}
+
+
+def newest_seen(store: Store, role: str, nodes: Collection[str]) -> dict[str, tuple[datetime, Mapping[str, JsonValue]]]:
+    """The same with when it was seen."""
     last = select(func.max(EVIDENCE.c.id)).where(EVIDENCE.c.role == role).group_by(EVIDENCE.c.node)
     with store.engine.connect() as connection:
-        asked = select(EVIDENCE.c.node, EVIDENCE.c.value).where(EVIDENCE.c.id.in_(last))
-        return {row.node: row.value for row in connection.execute(asked) if row.node in nodes}
+        asked = select(EVIDENCE.c.node, EVIDENCE.c.at, EVIDENCE.c.value).where(EVIDENCE.c.id.in_(last))
+        rows = [row for row in connection.execute(asked) if row.node in nodes]
+    return {row.node: (datetime.fromtimestamp(row.at, UTC), row.value) for row in rows}
 
 
 def states_of(store: Store, role: str) -> Mapping[str, str]:

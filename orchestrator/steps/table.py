@@ -15,11 +15,13 @@ from orchestrator.steps import (
     cables,
     firmware,
     host,
+    host_network,
     install,
     netboot,
     ports,
     raid,
     ramdisk,
+    reach,
     staged,
 )
 from orchestrator.steps.world import World
@@ -44,7 +46,7 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
         ("agent", "disks"): ramdisk.disks,
         ("agent", "phone-home"): install.phone_home,
         ("driver", "host.login"): host.login,
-        ("driver", "host.reach"): host.reach,
+        ("driver", "host.reach"): reach.reach,
         ("driver", "host.clock"): host.clock,
     }
 )
@@ -55,6 +57,7 @@ ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
         ("driver", "staged.bring"): staged.bring,
         ("driver", "raid.make"): raid.make,
         ("driver", "ports.bring"): ports.bring,
+        ("driver", "host.network"): host_network.bring,
         ("netboot", "agent"): ports.guarded(netboot.ensure_agent),
         ("netboot", "look-again"): ports.guarded(cables.look_again),
         ("agent", "erase-metadata"): ramdisk.erase_metadata,

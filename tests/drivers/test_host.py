@@ -189,8 +189,9 @@ def test_the_loopback_is_among_the_addresses(access):
     if not Path("/usr/sbin/ip").exists() and not Path("/sbin/ip").exists():
         pytest.skip("iproute2 is not installed")
     with Host.open(access) as host:
-        loopback = [found for found in host.addresses() if str(found.address) == "127.0.0.1"]
-    assert [(found.interface, found.mac, found.prefixlen, found.up) for found in loopback] == [("lo", None, 8, True)]
+        (loopback,) = [link for link in host.links() if link.name == "lo"]
+    assert (loopback.mac, loopback.up, loopback.master) == (None, True, None)
+    assert "127.0.0.1/8" in map(str, loopback.addresses)
 
 
 ADDR = (
@@ -209,32 +210,47 @@ ADDR = (
 
 def test_an_address_knows_its_interface_mac_mtu_and_carrier(scripted):
     with scripted(ip=(ADDR, "", 0)) as host:
-        told = {str(found.address): found for found in host.addresses()}
-    good, dark = told["10.99.1.1"], told["fe80::c8b1:9dff:feb1:3c9"]
-    assert (good.interface, good.mac, good.prefixlen, good.mtu, good.up) == ("v0", "e6:80:a7:93:4c:96", 24, 1400, True)
-    assert (dark.interface, dark.up) == ("v1", False)
+        told = {link.name: link for link in host.links()}
+    good, dark = told["v0"], told["v1"]
+    assert (good.mac, list(map(str, good.addresses)), good.mtu, good.up) == (
+        "e6:80:a7:93:4c:96", ["10.99.1.1/24"], 1400, True
+    )  # fmt: skip
+    assert (list(map(str, dark.addresses)), dark.up) == (["fe80::c8b1:9dff:feb1:3c9/64"], False)
 
 
-def test_the_default_route_of_least_metric_comes_first(scripted):
+def test_a_route_knows_its_table_its_way_and_what_it_narrows(scripted):
     routes = (
         '[{"dst":"default","gateway":"10.0.0.254","dev":"v1","protocol":"dhcp","metric":1024,"flags":[]},'
-        '{"dst":"default","gateway":"10.99.1.254","dev":"v0","flags":[]},'
+        '{"dst":"10.96.0.0/12","gateway":"10.99.1.254","dev":"v0","table":"208","metrics":[{"mtu":1400}],"flags":[]},'
+        '{"type":"blackhole","dst":"10.1.0.0/16","flags":[]},'
         '{"dst":"10.99.1.0/24","dev":"v0","protocol":"kernel","scope":"link","prefsrc":"10.99.1.1","flags":[]}]'
     )
     with scripted(ip=(routes, "", 0)) as host:
-        found = [(str(route.gateway), route.interface) for route in host.default_routes()]
-    assert found == [("10.99.1.254", "v0"), ("10.0.0.254", "v1")]
+        found = [(one.to, str(one.via), one.interface, one.table, one.metric, one.mtu) for one in host.routes(4)]
+    assert found == [
+        ("default", "10.0.0.254", "v1", 254, 1024, None),
+        ("10.96.0.0/12", "10.99.1.254", "v0", 208, 0, 1400),
+        ("10.1.0.0/16", "None", "", 254, 0, None),
+        ("10.99.1.0/24", "None", "v0", 254, 0, None),
+    ]
+
+
+def test_a_rule_knows_whom_it_is_for_and_its_table(scripted):
+    rules = '[{"priority":0,"src":"all","table":"local"},{"priority":1208,"src":"10.99.1.1","table":"208"}]'
+    with scripted(ip=(rules, "", 0)) as host:
+        found = [(one.source, one.table, one.priority) for one in host.rules(4)]
+    assert found == [("all", 255, 0), ("10.99.1.1", 208, 1208)]
 
 
 def test_json_of_another_shape_is_garbled(scripted):
-    with scripted(ip=('[{"dst":"default"}]', "", 0)) as host, pytest.raises(Garbled, match="no such JSON"):
-        host.default_routes()
+    with scripted(ip=('[{"dst":[]}]', "", 0)) as host, pytest.raises(Garbled, match="no such JSON"):
+        host.routes(4)
 
 
 def test_a_failing_command_is_garbled_with_its_own_words(scripted):
     said = 'Object "addr" is unknown, try "ip help".\n'
     with scripted(ip=("", said, 255)) as host, pytest.raises(Garbled, match='ended with 255: Object "addr" is unknown'):
-        host.addresses()
+        host.links()
 
 
 CAME_BACK = """PING 10.99.1.1 (10.99.1.1) 1372(1400) bytes of data.
@@ -321,6 +337,7 @@ def test_a_clock_that_follows_a_source_tells_how_far_it_is_ahead(chrony):
     with chrony(TRACKING, SOURCES) as host:
         clock = host.clock()
     assert (clock.offset_ms, clock.source, clock.synchronised, clock.stratum) == (1.5, "127.0.0.1", True, 9)
+    assert clock.sources == {"127.0.0.1": pytest.approx(0.000211)}
 
 
 def test_a_clock_without_a_chosen_source_is_not_synchronised_and_says_whom_it_heard(chrony):

@@ -3,18 +3,21 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from drivers.virtual.twin import stand_in
 
 ANNEAL = Path(sys.executable).with_name("anneal")
 EXAMPLES = Path(__file__).resolve().parents[2] / "inventory" / "examples"
+QEMU = ("qemu-system-x86_64", "ovs-vswitchd", "ipmi_sim", "dnsmasq", "lldpd", "chronyd", "mmdebstrap", "mcopy")
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,16 @@ class Command:
         return subprocess.run(
             [*prefix, str(ANNEAL), *words],
             cwd=self.directory,
-            env=os.environ | dict(self.environment),
+            env=self.whole_environment,
             capture_output=True,
             text=True,
             timeout=within,
             check=False,
         )
+
+    @property
+    def whole_environment(self) -> Mapping[str, str]:
+        return os.environ | dict(self.environment)
 
     def told(self, *words: str, within: float = 120) -> list[dict]:
         """The rows that it prints as JSON, whatever its exit code says of them."""
@@ -82,3 +89,50 @@ def anneal_on(anneal_in: Callable[..., Command], store: Path) -> Callable[[], Co
         return replace(anneal, environment={**anneal.environment, **paths})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def qemu_images(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The real ramdisk and the real Debian, built once for each recipe."""
+    if os.geteuid() != 0:
+        pytest.skip("the QEMU rack needs root")
+    missing = [name for name in QEMU if not any((Path(d) / name).exists() for d in ("/usr/bin", "/usr/sbin", "/bin"))]
+    if missing:
+        pytest.skip(f"not installed (debian-packages.txt): {', '.join(missing)}")
+    anneal = Command(tmp_path_factory.mktemp("images"))
+    for what in ("ramdisk", "os"):
+        built = anneal("image", "build", what, "--kernel", "cloud", within=35 * 60)
+        assert built.returncode == 0, built.stderr
+
+
+@pytest.fixture
+def qemu_rack(
+    qemu_images: None, anneal_in: Callable[..., Command]
+) -> Iterator[Callable[[str, str], tuple[Command, Command]]]:
+    """A site of its own, a copy of an example's, with its rack brought up from one of the example's rack files and
+    taken down whatever happens: the command on the host, and in the provisioner's namespace."""
+    host = anneal_in()
+    site = host.directory / "site"
+    host = replace(host, environment={"ANNEAL_SITE": str(site), "ANNEAL_STATE": str(host.directory / "state")})
+
+    def up(example: str, file: str) -> tuple[Command, Command]:
+        shutil.copytree(EXAMPLES / example / "site", site)
+        (site / "secrets").mkdir(mode=0o700)
+        told = yaml.safe_load((EXAMPLES / example / file).read_text())
+        logins = {one["name"]: one["bmc"] for one in told["machines"]}
+        logins |= {one["name"]: one["management"] for one in told["switches"] if "management" in one}
+        for name, login in logins.items():
+            (site / "secrets" / name).write_text(f"{login['password']}\n")
+        brought = host("rack", "up", str(EXAMPLES / example / file))
+        assert brought.returncode == 0, brought.stderr
+        (status,) = host.told("rack", "status")
+        return host, replace(host, inside=status["namespaces"]["provisioner"])
+
+    before = _namespaces()
+    yield up
+    assert host("rack", "down").returncode == 0
+    assert _namespaces() == before
+
+
+def _namespaces() -> str:
+    return subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout

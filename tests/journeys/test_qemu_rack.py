@@ -3,63 +3,21 @@
 r1-n01 is a BIOS by IPMI, r1-n02 a UEFI by Redfish, r1-n03 a BIOS by Redfish.
 """
 
-import os
-import shutil
-import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.journeys.conftest import EXAMPLES, Command
+from tests.journeys.conftest import Command
 
 pytestmark = pytest.mark.qemu
 
 NODES = ("r1-n01", "r1-n02", "r1-n03")
 WAIT = 35 * 60.0
-NEEDED = ("qemu-system-x86_64", "ovs-vswitchd", "ipmi_sim", "dnsmasq", "lldpd", "chronyd", "mmdebstrap", "mcopy")
-
-
-@pytest.fixture(scope="module")
-def images(anneal_in):
-    """The real ramdisk and the real Debian, built once for each recipe."""
-    if os.geteuid() != 0:
-        pytest.skip("the QEMU rack needs root")
-    missing = [name for name in NEEDED if not any((Path(d) / name).exists() for d in ("/usr/bin", "/usr/sbin", "/bin"))]
-    if missing:
-        pytest.skip(f"not installed (debian-packages.txt): {', '.join(missing)}")
-    anneal = anneal_in()
-    for what in ("ramdisk", "os"):
-        built = anneal("image", "build", what, "--kernel", "cloud", within=WAIT)
-        assert built.returncode == 0, built.stderr
 
 
 @pytest.fixture
-def rack(images, anneal_in):
-    """A site of its own with its rack brought up from one of the rack files, taken down whatever happens."""
-    host = anneal_in()
-    site = host.directory / "site"
-    shutil.copytree(EXAMPLES / "journey" / "site", site)
-    secrets = site / "secrets"
-    secrets.mkdir(mode=0o700)
-    for name in NODES:
-        (secrets / name).write_text(f"{name}-secret\n")
-    host = replace(host, environment={"ANNEAL_SITE": str(site), "ANNEAL_STATE": str(host.directory / "state")})
-
-    def up(file: str) -> tuple[Command, Command]:
-        brought = host("rack", "up", str(EXAMPLES / "journey" / file))
-        assert brought.returncode == 0, brought.stderr
-        (status,) = host.told("rack", "status")
-        return host, replace(host, inside=status["namespaces"]["provisioner"])
-
-    before = _namespaces()
-    yield up
-    assert host("rack", "down").returncode == 0
-    assert _namespaces() == before
-
-
-def _namespaces() -> str:
-    return subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+def rack(qemu_rack):
+    return lambda file: qemu_rack("journey", file)
 
 
 def test_three_blank_machines_become_network_ready_and_follow_a_change(rack):
@@ -83,18 +41,6 @@ def test_three_blank_machines_become_network_ready_and_follow_a_change(rack):
     evidence = [e for e in anneal.told("events", "--since", "15m") if e["kind"] == "role.acting"]
     assert {(e["node"], e["role"]) for e in evidence[-3:]} == {(name, "host-network") for name in NODES}
     assert {name: _boot_id(anneal, name) for name in NODES} == boots
-
-
-def test_a_miscabled_rack_stops_before_the_install_and_names_both_cables(rack):
-    _, anneal = rack("rack-miscabled.yaml")
-    done = anneal("ready", "r1-n01", "r1-n02", "--wait", "--within", "20m", within=WAIT)
-    assert done.returncode == 1, done.stdout + done.stderr
-    why = anneal("why", "r1-n01").stdout
-    assert "r1-n01:eth1" in why
-    assert "r1-n02:eth1" in why
-    states = {(row["node"], row["role"]): row["state"] for row in anneal.told("status", "--roles")}
-    assert states["r1-n01", "cabling"] == "error"
-    assert states["r1-n01", "os-install"] == "blocked"
 
 
 def _boot_id(anneal: Command, node: str) -> object:

@@ -4,7 +4,6 @@ import subprocess
 import pytest
 
 from inventory.load import load
-from orchestrator.errors import Impossible
 from orchestrator.record import Record
 
 
@@ -20,27 +19,6 @@ def test_keys_and_tokens_never_get_into_the_sites_git(record, site_directory):
     )
     assert told.stdout == "?? site.yaml\n"
     assert stat.S_IMODE(record.state.stat().st_mode) == 0o700
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        (
-            ", addresses: [{network: storage, address: 10.77.2.11}]}\n",
-            "}\n    bonds: [{name: bond0, members: [eth1], addresses: [{network: storage, address: 10.77.2.11}]}]\n",
-            "host-network does not set up bond bond0",
-        ),
-        ("address: 10.77.2.11}", "address: 10.77.2.11, tagged: true}", "does not set up network storage tagged"),
-    ],
-)
-def test_what_hosts_are_not_set_up_for_is_refused_by_the_plan(site_directory, old, new, said):
-    """Else a node would be network-ready with an address that nobody gave it."""
-    path = site_directory / "site.yaml"
-    path.write_text(path.read_text().replace(old, new))
-    spoiled = Record(load(site_directory), site_directory / ".anneal")
-    with pytest.raises(Impossible, match=f"n1: .*{said}"):
-        spoiled.plan(["n1"])
-    assert spoiled.plan(["n2"]).steps
 
 
 def test_a_saved_plan_reads_back_the_same(record):

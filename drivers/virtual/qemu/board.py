@@ -12,6 +12,7 @@ VENDOR = "Anneal"
 MODEL = "Virtual"
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+SPEED = 10_000  # Mbit/s, as every NIC says of itself
 ABSENT = -1  # QEMU's bootindex of a device that the firmware is not to try
 
 
@@ -31,8 +32,10 @@ class Drive:
 
 @dataclass(frozen=True)
 class Port:
+    """A NIC; without a tap no cable is plugged."""
+
     mac: str
-    tap: str
+    tap: str | None
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,10 @@ class Board:
 
     def _nic(self, index: int, port: Port, place: Mapping[str, int]) -> list[str]:
         # Without vnet_hdr=off the userspace switch passes on partial checksums and guests' TCP hangs.
-        backend = f"tap,id=net{index},ifname={port.tap},script=no,downscript=no,vnet_hdr=off"
-        device = f"virtio-net-pci,id=nic{index},netdev=net{index},mac={port.mac}"
+        tap = f"tap,id=net{index},ifname={port.tap},script=no,downscript=no,vnet_hdr=off"
+        backend = tap if port.tap is not None else f"hubport,id=net{index},hubid={index}"
+        # Without speed and duplex Linux takes a NIC for one that cannot be aggregated (802.1AX 6.4.2.3).
+        device = f"virtio-net-pci,id=nic{index},netdev=net{index},mac={port.mac},speed={SPEED},duplex=full"
         # An empty romfile leaves UEFI its own PXE, and keeps BIOS from booting by any but the first.
         rom = ",romfile=" if self.firmware == "uefi" or index > 0 else ""
         return ["-netdev", backend, "-device", device + rom + _bootindex(place, f"nic{index}")]

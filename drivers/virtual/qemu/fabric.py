@@ -58,7 +58,7 @@ def _start_vswitch(layout: Layout) -> None:
 def _add_ports(rack: Rack, layout: Layout) -> None:
     """A port without a cable, or whose NIC is on no network yet, is up and carries nothing."""
     nics = [nic for machine in rack.machines for nic in machine.nics]
-    vlans = {nic.port: rack.network(nic.network).vlan for nic in nics if nic.network is not None}
+    vlans = {nic.port: rack.network(nic.network).vlan for nic in nics if nic.port and nic.network}
     ports = [port for switch in rack.switches for port in switch.ports]
     for port in ports:
         run(["ip", "-n", layout.fabric, "tuntap", "add", port, "mode", "tap"])

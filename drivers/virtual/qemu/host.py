@@ -22,6 +22,7 @@ _PACKAGES: Mapping[str, str] = MappingProxyType(
         "ovsdb-server": "openvswitch-common",
         "lldpd": "lldpd",
         "chronyd": "chrony",
+        "dnsmasq": "dnsmasq-base",
     }
 )
 _IPMI_PACKAGES: Mapping[str, str] = MappingProxyType({"ipmi_sim": "openipmi", "sdrcomp": "openipmi"})

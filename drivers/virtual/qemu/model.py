@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID, uuid5
@@ -41,6 +41,9 @@ Port = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,13}[0-9]$")]
 Serial = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,20}$")]
 
 
+_HostName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+
+
 class Bmc(Model):
     """The machine's management controller, on the out-of-band network, at its protocol's standard port."""
 
@@ -52,7 +55,9 @@ class Bmc(Model):
 
 class Nic(Model):
     mac: MacField
-    port: Port = Field(description="The switch port at the other end of its cable.")
+    port: Port | None = Field(
+        default=None, description="The switch port at the other end of its cable; none: no cable is plugged."
+    )
     network: Name | None = Field(
         default=None, description="The network whose VLAN is untagged on that port at first; without it, in none."
     )
@@ -98,7 +103,7 @@ class Switch(Model):
 
 
 class Network(Model):
-    """A VLAN, with the address that the provisioner has on it; that address is its gateway and time server."""
+    """A VLAN, with the address that the provisioner has on it: its gateway, time server and resolver."""
 
     name: Name
     vlan: int = Field(ge=1, le=4094)
@@ -113,6 +118,9 @@ class Rack(Model):
     switches: tuple[Switch, ...] = Field(min_length=1)
     networks: tuple[Network, ...] = Field(min_length=1)
     machines: tuple[Machine, ...] = Field(min_length=1)
+    names: dict[_HostName, IPv4Address | IPv6Address] = Field(
+        default={}, description="What the rack's resolver knows, both ways; of every other name it says there is none."
+    )
 
     def network(self, name: str) -> Network:
         return next(network for network in self.networks if network.name == name)
@@ -148,9 +156,9 @@ def _repeated(rack: Rack) -> Iterator[Fault]:
         named.append(("name", machine.name, (*at, "name")))
         named.append(("serial", machine.serial, (*at, "serial")))
         named.append(("address", str(machine.bmc.address), (*at, "bmc", "address")))
-        for i, nic in enumerate(machine.nics):
-            named.append(("MAC", nic.mac, (*at, "nics", i, "mac")))
-            named.append(("cable to port", nic.port, (*at, "nics", i, "port")))
+        nics = [(nic, (*at, "nics", i)) for i, nic in enumerate(machine.nics)]
+        named += [("MAC", nic.mac, (*place, "mac")) for nic, place in nics]
+        named += [("cable to port", nic.port, (*place, "port")) for nic, place in nics if nic.port is not None]
         named += [("disk serial", disk.serial, (*at, "disks", d, "serial")) for d, disk in enumerate(machine.disks)]
     counts = Counter((what, value) for what, value, _ in named)
     for what, value, keys in named:
@@ -164,7 +172,7 @@ def _dangling(rack: Rack) -> Iterator[Fault]:
     for m, machine in enumerate(rack.machines):
         for i, nic in enumerate(machine.nics):
             at: Keys = ("machines", m, "nics", i)
-            if nic.port not in ports:
+            if nic.port is not None and nic.port not in ports:
                 yield (*at, "port"), f"no switch has a port {nic.port}", f"there are {', '.join(sorted(ports))}"
             if nic.network is not None and nic.network not in networks:
                 there = ", ".join(sorted(networks))

@@ -96,8 +96,13 @@ def _tell(board: Board, command: str) -> None:
 def _start(board: Board) -> None:
     boot = _take(board)
     run(board.argv(boot))
-    if boot is not Boot.DISK:
-        with Qmp(board.monitor) as qmp:
+    bare = [f"net{index}" for index, port in enumerate(board.ports) if port.tap is None]
+    if boot is Boot.DISK and not bare:
+        return
+    with Qmp(board.monitor) as qmp:
+        for backend in bare:
+            qmp.ask("set_link", {"name": backend, "up": False})
+        if boot is not Boot.DISK:
             _arrange(qmp, board, Boot.DISK)
 
 

@@ -22,8 +22,8 @@ from drivers.virtual.qemu.texts import write
 from drivers.virtual.rackfile import Document, parse, read
 from drivers.virtual.status import MachineStatus, RackStatus
 
-NTP = 123
-CHRONYD = "chronyd"
+NTP, DNS = 123, 53
+CHRONYD, RESOLVER = "chronyd", "dnsmasq"
 Progress = Callable[[str], None]
 
 
@@ -46,6 +46,7 @@ def up(document: Document, state: Path, say: Progress) -> None:
         fabric.build(rack, layout)
         logins.build(rack, layout)
         _start_time_server(layout)
+        _start_resolver(rack, layout)
         say(f"{rack.name}: {len(rack.machines)} machines and their BMCs")
         bmcs = [machines.build(rack, layout, index) for index in range(len(rack.machines))]
         for machine, bmc in zip(rack.machines, bmcs, strict=True):
@@ -69,7 +70,7 @@ def status(name: str, state: Path) -> RackStatus:
     switches = rack.switches if rack else ()
     voices = [lldp_service(switch.name) for switch in switches]
     doors = [sshd_service(switch.name) for switch in switches if switch.management is not None]
-    services = {name: _running(layout, name, living) for name in (SERVER, SWITCHD, *voices, *doors, CHRONYD)}
+    services = {name: _running(layout, name, living) for name in (SERVER, SWITCHD, *voices, *doors, CHRONYD, RESOLVER)}
     found = tuple(_machine(layout, machine, living) for machine in rack.machines) if rack else ()
     whole = all(pid is not None for pid in services.values())
     return RackStatus(
@@ -120,6 +121,14 @@ def _start_time_server(layout: Layout) -> None:
     daemon = Daemon(layout, layout.provisioner, CHRONYD, ["chronyd", "-x", "-d", "-f", str(settings)])
     anywhere = IPv4Address(0)
     daemon.await_that(lambda: netns.listens(daemon.pid, socket.SOCK_DGRAM, anywhere, NTP))
+
+
+def _start_resolver(rack: model.Rack, layout: Layout) -> None:
+    settings = layout.run / "dnsmasq.conf"
+    addresses = [one.ip for network in rack.networks for one in (network.provisioner, network.provisioner6) if one]
+    write("dnsmasq.conf.j2", settings, run=layout.run, addresses=addresses, names=rack.names)
+    daemon = Daemon(layout, layout.provisioner, RESOLVER, ["dnsmasq", f"--conf-file={settings}"])
+    daemon.await_that(lambda: netns.listens(daemon.pid, socket.SOCK_DGRAM, rack.networks[0].provisioner.ip, DNS))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address, ip_interface
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 
 from drivers.virtual.twin.running import Running
 from drivers.virtual.twin.shell_result import Done
@@ -26,7 +26,8 @@ async def ip(running: Running, arguments: list[str]) -> Done:
         case "addr" | "address" | "a" | "link" | "l":
             told: list[object] = [link for link in _links(running) if device in (None, link["ifname"])]
         case "route" | "r":
-            told = [route for route in _routes(running) if device in (None, route["dev"])]
+            version = 6 if "-6" in arguments else 4
+            told = [route for route in _routes(running, version) if device in (None, route["dev"])]
         case other:
             return Done("", f'Object "{other}" is unknown, try "ip help".\n', 1)
     if device is not None and not told and words[0][0] != "r":
@@ -78,13 +79,16 @@ def _address(port: Port, address: object) -> dict[str, object]:
     }
 
 
-def _routes(running: Running) -> Iterator[dict[str, object]]:
+def _routes(running: Running, version: int) -> Iterator[dict[str, object]]:
+    metric: dict[str, object] = {"metric": 1024} if version == 6 else {}  # IP6_RT_PRIO_USER, linux/ipv6_route.h
     for port in running.ports:
         for destination, gateway in port.routes:
-            yield {"dst": destination, "gateway": gateway, "dev": port.name, "protocol": "static", "flags": []}
+            if ip_address(gateway).version == version:
+                way = {"dst": destination, "gateway": gateway, "dev": port.name, "protocol": "static", "flags": []}
+                yield {**way, **metric}
     for port in running.ports:
         for address in port.addresses:
-            if isinstance(address, IPv4Interface):
+            if address.version == version:
                 yield {
                     "dst": str(address.network),
                     "dev": port.name,

@@ -50,6 +50,12 @@ def test_a_netboot_tries_the_first_nic_and_then_the_disks():
     assert _bootable(BOARD, Boot.PXE) == {"nic0": 1, "disk0": 2, "disk1": 3}
 
 
+def test_a_nic_without_a_cable_is_there_and_is_wired_to_nothing():
+    bare = replace(BOARD, ports=(*BOARD.ports, Port("52:54:00:00:00:03", None)))
+    assert [told.partition(",")[0] for told in _options(bare, "-netdev")] == ["tap", "tap", "hubport"]
+    assert len([told for told in _options(bare, "-device") if "netdev=" in told]) == 3
+
+
 @pytest.mark.parametrize("boot", Boot)
 def test_the_order_for_a_reset_is_that_of_a_start(boot):
     order = {device: place for device, place in BOARD.order(boot).items() if place != ABSENT}

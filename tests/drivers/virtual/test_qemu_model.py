@@ -8,7 +8,7 @@ from drivers.virtual import rackfile
 from drivers.virtual.qemu import model
 from inventory.errors import BadInventory
 
-JOURNEY = Path(__file__).parents[3] / "inventory" / "examples" / "journey"
+NETWORK = Path(__file__).parents[3] / "inventory" / "examples" / "network"
 SOUND = """\
 kind: qemu
 name: lab
@@ -136,10 +136,14 @@ def test_a_machine_keeps_its_uuid_and_shares_it_with_nobody(read):
     assert len({first.machines[0].uuid("lab"), first.machines[0].uuid("den"), other.machines[0].uuid("lab")}) == 3
 
 
-def test_the_miscabled_journey_differs_in_the_two_cables_of_eth1_alone():
-    right, wrong = (model.read(rackfile.read(JOURNEY / f"{name}.yaml")) for name in ("rack", "rack-miscabled"))
+def test_the_miscabled_rack_differs_in_a_swapped_pair_and_a_missing_cable_alone():
+    right, wrong = (model.read(rackfile.read(NETWORK / f"{name}.yaml")) for name in ("rack", "rack-miscabled"))
     ends = [{nic.mac: nic.port for machine in rack.machines for nic in machine.nics} for rack in (right, wrong)]
     moved = {mac: (ends[0][mac], ends[1][mac]) for mac in ends[0] if ends[0][mac] != ends[1][mac]}
-    assert moved == {"52:54:00:77:01:01": ("swp4", "swp5"), "52:54:00:77:02:01": ("swp5", "swp4")}
+    assert moved == {
+        "52:54:00:78:01:02": ("swp3", "swp5"),
+        "52:54:00:78:02:01": ("swp5", "swp3"),
+        "52:54:00:78:02:02": ("swp6", None),
+    }
     bare = [rack.model_copy(update={"machines": ()}) for rack in (right, wrong)]
     assert bare[0] == bare[1]

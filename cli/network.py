@@ -1,0 +1,82 @@
+"""`anneal network`: addresses that were given out, and who reaches whom."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.exits import Exit
+from cli.output import Format, Output, emit
+from cli.site import SiteDirectory, count, open_site
+from cli.targets import Targets, chosen_nodes
+from cli.works import StateDirectory, open_record, open_store
+
+app = typer.Typer(no_args_is_help=True, help="Addresses that were given out, and who reaches whom.")
+
+_ADDRESSES = ("network", "address", "node", "since", "held")
+_MATRIX = ("network", "from", "to", "packet_bytes", "whole", "rtt_ms", "at")
+
+
+@app.command()
+def addresses(
+    site: SiteDirectory = Path(),
+    state: StateDirectory = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show which address Anneal gave to which node, and since when."""
+    from inventory.given import asks
+    from orchestrator import ipam
+
+    store = open_store(site, state)
+    asking = {(one.network, one.node) for one in asks(open_site(site).site)}
+    rows = [
+        {
+            "network": one.network,
+            "address": str(one.address),
+            "node": one.node,
+            "since": one.at.isoformat(timespec="seconds"),
+            "held": "asked for" if (one.network, one.node) in asking else "asked for no more",
+        }
+        for one in ipam.leases(store)
+    ]
+    emit(rows, _ADDRESSES, output)
+
+
+@app.command()
+def release(
+    node: Annotated[str, typer.Argument(help="A node that asks for no address any more, or is gone.")],
+    site: SiteDirectory = Path(),
+    state: StateDirectory = None,
+) -> None:
+    """Give a node's addresses back to their ranges: its machine is known to use them no more."""
+    from orchestrator import ipam
+
+    freed = ipam.release(open_store(site, state), open_site(site).site, node)
+    for one in freed:
+        typer.echo(f"{one.address} of network {one.network} is free again")
+    typer.echo(f"{count(len(freed), 'address')} of {node} given back")
+
+
+@app.command(name="matrix")
+def show_matrix(
+    targets: Targets = None,
+    site: SiteDirectory = Path(),
+    state: StateDirectory = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show who reaches whom on which network, with packets of which size: as last proven. `anneal verify` looks again.
+
+    Exit 5 where a way was lost.
+    """
+    from orchestrator.engine.status import newest_seen
+    from orchestrator.network.matrix import matrix
+
+    record = open_record(site, state)
+    ways = matrix(newest_seen(record.store, "host-network", chosen_nodes(record, targets)))
+    rows = [
+        {**way.measured.model_dump(mode="json", by_alias=True), "at": way.at.isoformat(timespec="seconds")}
+        for way in ways
+    ]
+    emit(rows, _MATRIX, output)
+    if not all(way.measured.whole for way in ways):
+        raise typer.Exit(Exit.NOT_READY)
