@@ -142,13 +142,19 @@ class _Session:
         channel.exec_command(command)
 
     def feed(self, text: str, deadline: float) -> None:
-        """All of its standard input. What it prints meanwhile must fit the window (RFC 4254 5.2)."""
+        """All of its standard input. What it prints meanwhile must fit the window (RFC 4254 5.2).
+
+        A command that ends before it has read all of it says by its exit what that was about.
+        """
         self._channel.settimeout(_left(deadline))
         try:
             self._channel.sendall(text.encode())
+            self._channel.shutdown_write()
         except TimeoutError as error:
             raise self._late() from error
-        self._channel.shutdown_write()
+        except OSError:
+            if not self._channel.closed:
+                raise
 
     def finish(self, deadline: float) -> Ran:
         with selectors.DefaultSelector() as readable:

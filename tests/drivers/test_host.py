@@ -60,6 +60,12 @@ def test_a_command_tells_its_exit_and_both_streams_apart(access):
     assert (ran.exit, ran.out, ran.err) == (3, "out\n", "err\n")
 
 
+def test_a_command_that_ends_before_it_has_read_its_input_tells_its_exit(access):
+    with Ssh.open(access, SOON) as shell:
+        ran = shell.run(["sh", "-c", "echo no such thing >&2; exit 127"], SOON, "x" * 8_000_000)
+    assert (ran.exit, ran.err) == (127, "no such thing\n")
+
+
 def test_words_reach_the_command_as_they_are(access):
     odd = "a b;'$HOME'\"`id`*"
     with Ssh.open(access, SOON) as shell:

@@ -53,7 +53,8 @@ def fill(directory):
     raid = [{"name": "os", "type": "RAID1", "drives": {"count": 2}}]
     firmware = [package(directory / "site", *one) for one in PACKAGES.items()]
     site["profiles"] = {kind: {**EVERYWHERE, "bios": bios[kind], "raid": raid, "firmware": firmware} for kind in bios}
-    site["profiles"]["ilo"] |= {"raid": [], "firmware": firmware[:1]}
+    exact = {key: value for key, value in firmware[0].items() if key != "min"} | {"exact": PACKAGES["BMC"]}
+    site["profiles"]["ilo"] |= {"raid": [], "firmware": [exact]}
     (directory / "site" / "site.yaml").write_text(yaml.safe_dump(site, sort_keys=False))
 
 
