@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.host_links import Link, Route, Rule
+from drivers.host_network import Standing
 from inventory.address import Prefix
 from inventory.interfaces import Interface, Way
 
@@ -108,3 +109,12 @@ def _is(way: Way, interface: str, route: Route) -> bool:
 def _spelled(prefix: Prefix) -> str:
     """As iproute2 writes it: one address without a length."""
     return str(prefix.network_address) if prefix.prefixlen == prefix.max_prefixlen else str(prefix)
+
+
+def unsettled(standing: Standing, digest: str) -> Iterator[str]:
+    """What would not last, and what links do not show: resolvers, say. `digest` is of the set that is wanted; where no
+    set was ever kept, the system is as its first start made it."""
+    if standing.trial is not None:
+        yield f"its network is on trial for {int(standing.left.total_seconds())} s yet, and then goes back"
+    elif standing.kept not in (None, digest):
+        yield "the network files that it keeps are not those that are wanted now"

@@ -13,8 +13,9 @@ from drivers.errors import DriverError
 from drivers.host import Echo, Host, Ping
 from inventory.interfaces import Interface, from_json, home, interfaces
 from inventory.model import Node
-from orchestrator.network.found import Found, families, faults
+from orchestrator.network.found import Found, families, faults, unsettled
 from orchestrator.network.proof import Expected, Proof
+from orchestrator.network.wanted import network_set, script
 from orchestrator.ports import driven, in_full
 from orchestrator.steps.world import World
 from orchestrator.work import Job, Observation
@@ -45,10 +46,14 @@ def reach(world: World, job: Job) -> Observation:
     Peers are the nodes of the rack that answer SSH; each end sends its own direction. A peer that is not proven itself
     is asked too, but its silence counts against it, not against this node.
     """
-    own = from_json(job.inputs["interfaces"])
+    own, digest = from_json(job.inputs["interfaces"]), network_set(job.inputs).digest
     peers = _peers(world, job.node)
     with world.host(job.node) as host:
-        wrong = [*faults(own, _found(host, own)), *_switch_faults(world, job.node)]
+        wrong = [
+            *unsettled(host.network.standing(script()), digest),
+            *faults(own, _found(host, own)),
+            *_switch_faults(world, job.node),
+        ]
         if wrong:
             return Observation(holds=False, says="; ".join(wrong), witness=f"ssh {job.node.name}")
         ways = [way for one in own for way in _to_gateways(job.node.name, one)]

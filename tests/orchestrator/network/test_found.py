@@ -1,14 +1,16 @@
 """What a kernel has beside what is wanted of it."""
 
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_address, ip_interface
 
 import pytest
 
 from drivers.host_links import Link, Member, Route, Rule
+from drivers.host_network import Standing
 from inventory.address import Mac
 from inventory.interfaces import interfaces
-from orchestrator.network.found import Found, families, faults
+from orchestrator.network.found import Found, families, faults, unsettled
 
 BUNDLED = Member(up=True, bundled=True, aggregator=1)
 
@@ -116,3 +118,19 @@ def test_routes_and_rules_of_a_table_are_looked_for(wanted, sound):
         "bond0.200 has no route to 10.96.0.0/12 by 10.77.2.1 in table 200",
         "what bond0.200 sends from 10.77.2.11 does not ask table 200",
     ]
+
+
+@pytest.mark.parametrize(
+    ("trial", "kept", "says"),
+    [
+        ("aa", None, "on trial for 90 s yet"),
+        ("aa", "aa", "on trial for 90 s yet"),
+        (None, "bb", "not those that are wanted now"),
+        (None, "aa", None),
+        (None, None, None),
+    ],
+)
+def test_what_is_on_trial_or_kept_for_another_plan_does_not_count_as_brought_about(trial, kept, says):
+    """A crash between trying and keeping leaves a network that looks right until its timer ends."""
+    told = list(unsettled(Standing(trial, timedelta(seconds=90), kept), "aa"))
+    assert (says is None and told == []) or (says is not None and len(told) == 1 and says in told[0])
