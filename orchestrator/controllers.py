@@ -1,11 +1,11 @@
 """What RAID controllers are to be before volumes are made: their mode, and whose configuration lies on their drives
-(pure). A mode is changed first, then foreign configurations are cleared, then comes the layout of volumes."""
+(pure). That comes before the layout of volumes. What cannot be brought about is found out before anything is lost."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from drivers.ability.storage import Controller, Volume
+from drivers.ability.storage import Controller, Volume, passes_through
 from drivers.facts import Drive
 from inventory.profile import RaidController
 from orchestrator.plan import DiskContent
@@ -54,7 +54,13 @@ def setup(wanted: Sequence[RaidController], controllers: Sequence[Controller]) -
     ruled = [(one, entry) for one in controllers if (entry := _entry(wanted, one)) is not None]
     changing = [(one, entry.mode) for one, entry in ruled if entry.mode is not None and one.is_in(entry.mode) is False]
     foreign = [one for one, entry in ruled if entry.foreign == "clear" and one.foreign]
-    lacking = (*_unfound(wanted, controllers), *_unnamed(foreign))
+    lacking = (
+        *_unfound(wanted, controllers),
+        *_unset(changing),
+        *_kept(changing, foreign),
+        *_untold(wanted, controllers),
+        *_unclearable(foreign),
+    )
     if lacking:
         return Setup(lacking=lacking)
     return Setup(
@@ -145,7 +151,31 @@ def _unfound(wanted: Sequence[RaidController], controllers: Sequence[Controller]
             yield f"{', '.join(map(called, here))} tells no mode, and {entry.mode} is wanted"
 
 
-def _unnamed(foreign: Sequence[Controller]) -> Iterator[str]:
+def _unset(changing: Sequence[tuple[Controller, str]]) -> Iterator[str]:
+    for one, mode in changing:
+        if not one.sets_mode:
+            yield f"{called(one)} is in {one.mode} mode, and its BMC offers no way to make that {mode}: use its set-up"
+
+
+def _kept(changing: Sequence[tuple[Controller, str]], cleared: Sequence[Controller]) -> Iterator[str]:
+    for one, mode in changing:
+        if one.foreign and one not in cleared and passes_through(mode):
+            on = ", ".join(foreign_on(one)) or "its drives"
+            what = f"the foreign configuration of {called(one)} on {on}"
+            yield f"{mode} mode would lose {what}: import or clear that first"
+
+
+def _untold(wanted: Sequence[RaidController], controllers: Sequence[Controller]) -> Iterator[str]:
+    """Entries of which no controller tells what lies on its drives: that none is foreign could not be shown."""
+    for entry in (one for one in wanted if one.foreign == "clear"):
+        here = [one for one in controllers if fits(entry.controller, one) and one.drives]
+        if here and all(len(one.unstated) == len(one.drives) for one in here):
+            yield f"{', '.join(map(called, here))} does not tell of foreign configurations, and they were to be cleared"
+
+
+def _unclearable(foreign: Sequence[Controller]) -> Iterator[str]:
     for one in foreign:
+        if not one.clears_foreign:
+            yield f"the BMC of {called(one)} offers no way to clear a foreign configuration: use its own set-up"
         if len(foreign_on(one)) < len(one.foreign):
             yield f"a drive of {called(one)} that holds a foreign configuration tells no serial number"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from drivers.ability.storage import Controller, Volume, VolumeWanted
+from drivers.ability.storage import Controller, Volume, VolumeWanted, passes_through
 from drivers.facts import Drive
 from inventory.profile import RaidVolume
 from orchestrator import disks
@@ -69,12 +69,17 @@ def stake(plan: Layout, controllers: Sequence[Controller], before: Setup = NOTHI
 
 
 def contents(plan: Layout, controllers: Sequence[Controller], before: Setup = NOTHING) -> tuple[DiskContent, ...]:
-    """Volumes, and drives that are in none; those of a foreign configuration are told with that."""
+    """Volumes, and drives that are in none; those of a foreign configuration are told with that.
+
+    A controller that is to pass its drives through no more takes them from a host that may have written to each.
+    """
     drives = {_place(path): drive for controller in controllers for path, drive in controller.drives}
     gone = {_place(path) for volume in plan.doomed for path in volume.drives}
     cleared = {one.controller for one in before.clearings}
     gone |= {_place(path) for one in controllers if one.path in cleared for path in one.foreign}
-    loose = sorted({_place(path) for one in plan.made for path in one.drives} - gone)
+    taken = {one.controller for one in before.modes if not passes_through(one.mode)}
+    shown = {_place(path) for one in controllers if one.path in taken and one.passes_through for path, _ in one.drives}
+    loose = sorted(({_place(path) for one in plan.made for path in one.drives} | shown) - gone)
     return (
         *(DiskContent(v.id, v.bytes or 0, _holds(v, drives), empty=False, kind="volume") for v in plan.doomed),
         *(DiskContent(_serial(path, drives), _bytes(drives.get(path)), _UNKNOWN, empty=False) for path in loose),

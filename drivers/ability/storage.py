@@ -36,6 +36,8 @@ class Controller:
 
     `withheld`: paths of drives of which no volume can be made as they are, and why; not those that are in a volume.
     Among them `foreign`, on which another controller's configuration lies, and `unconverted`, not given to RAID.
+    `unstated`: paths of drives of which it does not tell whether they are among these. `sets_mode` and
+    `clears_foreign`: whether the BMC offers a way to do so.
     """
 
     path: str
@@ -48,15 +50,22 @@ class Controller:
     withheld: tuple[tuple[str, str], ...] = ()
     foreign: tuple[str, ...] = ()
     unconverted: tuple[str, ...] = ()
+    unstated: tuple[str, ...] = ()
+    sets_mode: bool = False
+    clears_foreign: bool = False
 
     @property
     def passes_through(self) -> bool:
         """By its mode it shows its drives to the host as they are, and takes no volume."""
-        return self.mode is not None and "hba" in self.mode.casefold()
+        return self.mode is not None and passes_through(self.mode)
 
     def is_in(self, mode: str) -> bool | None:
         """None where it does not tell its mode. Vendors spell one mode in several ways."""
         return None if self.mode is None else _plain(self.mode) == _plain(mode)
+
+
+def passes_through(mode: str) -> bool:
+    return "hba" in mode.casefold()
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,8 @@ class RaidSetup(Protocol):
     """What a controller is, before volumes: its mode, and what another controller left on its drives."""
 
     def set_controller_mode(self, controller: str, mode: str) -> Handle:
-        """Staged for the host's next reset. `Refused` while it has volumes: those are deleted first, by themselves."""
+        """Staged for the host's next reset. `Refused` while it has volumes, or foreign configurations that a mode which
+        passes drives through would lose: those go first, each by itself."""
 
     def clear_foreign(self, controller: str, serials: Sequence[str]) -> Handle:
         """Destroys what another controller wrote on its drives. `IdentityChanged` where it lies on others than these,

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from drivers.ability.progress import Handle
-from drivers.ability.storage import Controller
+from drivers.ability.storage import Controller, passes_through
 from drivers.errors import NotApplied, Refused, Unsupported
+from drivers.redfish.fitness import in_state
+from drivers.redfish.foreign import FOREIGN
 from drivers.redfish.host import Host
 from drivers.redfish.once import Once, holds_already
 from drivers.redfish.queue import queue_of
@@ -51,6 +53,10 @@ def with_mode(tree: Tree, sub: Subsystem, controller: Controller) -> Controller:
     if controller.mode is not None:
         return controller
     return replace(controller, mode=mode_in(_holders(tree, sub.storage)))
+
+
+def settable(tree: Tree, sub: Subsystem) -> bool:
+    return any(True for _ in _places(tree, sub))
 
 
 class ModeChange:
@@ -102,6 +108,10 @@ class ModeChange:
         if volumes:
             what = f"{path} has volumes, which another mode may lose: {', '.join(volumes)}"
             raise Refused(who, what, "nothing was sent; delete those first, each with its consent")
+        foreign = [drive.path for drive in in_state(sub, FOREIGN)] if passes_through(self._mode) else []
+        if foreign:
+            what = f"{path} has a foreign configuration on {', '.join(foreign)}, which {self._mode} mode would lose"
+            raise Refused(who, what, "nothing was sent; import or clear it first")
 
     def _under_way(self, what: str) -> Handle | None:
         """It is staged already, as a run of ours that died may have left it. None where no job takes it up."""

@@ -83,6 +83,11 @@ def raid_state(drive: Resource) -> str | None:
     return next((word for place in oem(drive) if (word := place.text("RaidStatus"))), None)
 
 
+def unstated(sub: Subsystem) -> tuple[Resource, ...]:
+    """Its drives of which the vendor says nothing, or that nothing is known yet."""
+    return tuple(one for one in sub.drives if (raid_state(one) or "unknown").casefold() == "unknown")
+
+
 def in_state(sub: Subsystem, state: str) -> tuple[Resource, ...]:
     """Its drives of which the vendor says so, spelt in any way."""
     return tuple(one for one in sub.drives if (raid_state(one) or "").casefold().replace("-", "") == state)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from drivers.ability.progress import Handle
 from drivers.errors import Busy, IdentityChanged, Unsupported
 from drivers.redfish.drive_mode import targets
-from drivers.redfish.fitness import in_state
+from drivers.redfish.fitness import in_state, unstated
 from drivers.redfish.host import Host
 from drivers.redfish.once import Once, holds_already
 from drivers.redfish.resource import Resource
@@ -38,7 +38,7 @@ class Clearing:
         what = f"clear the foreign configuration of {path}"
         if not self._left(sub):
             return holds_already(what)
-        target = next((found for name in _NAMES for found in targets(tree, system, sub, name)), None)
+        target = way_to_clear(tree, system, sub)
         if target is None:
             remedy = "clear it in the controller's own set-up, or by its vendor's tools"
             raise Unsupported(self._session.who, f"{path} has no action to clear a foreign configuration", remedy)
@@ -54,6 +54,10 @@ class Clearing:
         if untold:
             what = f"{sub.storage.path} does not tell of the drives {', '.join(untold)}"
             raise Busy(self._session.who, what, "turn the host on, and look again when POST is over")
+        unknown = sorted(self._serials & {drive.text("SerialNumber") for drive in unstated(sub)})
+        if unknown:
+            what = f"{sub.storage.path} does not tell the state of the drives {', '.join(unknown)}"
+            raise Busy(self._session.who, what, "nothing was sent; look again when POST is over")
         foreign = [(drive.text("SerialNumber"), drive.path) for drive in in_state(sub, FOREIGN)]
         strange = [serial or path for serial, path in foreign if serial not in self._serials]
         if strange:
@@ -67,6 +71,10 @@ class Clearing:
         sub = subsystem(tree, storage)
         self._rest.sure(tree)
         return not self._left(sub)
+
+
+def way_to_clear(tree: Tree, system: Resource, sub: Subsystem) -> str | None:
+    return next((found for name in _NAMES for found in targets(tree, system, sub, name)), None)
 
 
 def _body(target: str, sub: Subsystem) -> Json:

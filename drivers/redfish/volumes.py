@@ -14,10 +14,10 @@ from drivers.ability.progress import Handle
 from drivers.ability.storage import Controller, Volume, VolumeWanted, made
 from drivers.errors import Busy, IdentityChanged, Refused, Unsupported
 from drivers.redfish.apply_time import APPLY, LATER, apply_time, times_of
-from drivers.redfish.controller_mode import ModeChange, with_mode
+from drivers.redfish.controller_mode import ModeChange, settable, with_mode
 from drivers.redfish.drive_mode import Conversion
-from drivers.redfish.fitness import in_state, unfit, withheld
-from drivers.redfish.foreign import FOREIGN, Clearing
+from drivers.redfish.fitness import in_state, unfit, unstated, withheld
+from drivers.redfish.foreign import FOREIGN, Clearing, way_to_clear
 from drivers.redfish.host import Host
 from drivers.redfish.once import Once, holds_already
 from drivers.redfish.resource import Resource
@@ -43,13 +43,13 @@ class RedfishRaid:
 
     def storage(self) -> tuple[Controller, ...]:
         tree, system = self._rest.tree()
-        found = controllers(tree, system)
-        self._rest.sure(tree)
         own = {one.path: subsystem(tree, one) for one in tree.members(system.link("Storage")) if one.body}
-        return tuple(
-            _with_states(with_mode(tree, own[one.path], one), own[one.path]) if one.path in own else one
-            for one in found
+        found = tuple(
+            _with_ways(tree, system, own[one.path], one) if one.path in own else one
+            for one in controllers(tree, system)
         )
+        self._rest.sure(tree)
+        return found
 
     def create(self, wanted: VolumeWanted) -> Handle:
         """Sent once in the form that the BMC takes: what it refuses it has not made."""
@@ -204,12 +204,16 @@ class RedfishRaid:
             raise Busy(self._session.who, what, "turn the host on, and look again when POST is over")
 
 
-def _with_states(controller: Controller, sub: Subsystem) -> Controller:
+def _with_ways(tree: Tree, system: Resource, sub: Subsystem, controller: Controller) -> Controller:
+    """With its mode, what its drives are in, and which of that can be changed."""
     return replace(
-        controller,
+        with_mode(tree, sub, controller),
+        sets_mode=settable(tree, sub),
+        clears_foreign=way_to_clear(tree, system, sub) is not None,
         withheld=tuple(withheld(sub)),
         foreign=tuple(drive.path for drive in in_state(sub, FOREIGN)),
         unconverted=tuple(drive.path for drive in in_state(sub, "nonraid")),
+        unstated=tuple(drive.path for drive in unstated(sub)),
     )
 
 

@@ -1,8 +1,9 @@
 """RAID controllers and their volumes, as the profile asks: one operation at a time, and nothing destroyed unasked.
 
 What stands in the way is named at the gate: a volume by its id and its drives, a foreign configuration by its drives; a
-consent to whatever may be there covers neither. A controller's mode comes first, then foreign configurations, then
-volumes, each operation sent, followed and read back before the next (quirks 74, 75, 78).
+consent to whatever may be there covers neither. A controller's mode comes first, then foreign configurations (the other
+way round where the mode passes drives through), then volumes, each operation sent, followed and read back before the
+next (quirks 74, 75, 78).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from drivers.ability.machine import Machine
 from drivers.ability.progress import Handle, Phase, handle_from
-from drivers.ability.storage import Controller, Volume, VolumeWanted
+from drivers.ability.storage import Controller, Volume, VolumeWanted, passes_through
 from drivers.errors import Transient
 from inventory.profile import RaidController, RaidVolume
 from orchestrator import controllers, volumes
@@ -95,13 +96,16 @@ def make(world: World, job: Job) -> Park | None:
 
 
 def _writes(decided: _Decided, who: str) -> Iterator[Write]:
+    """What a mode that passes drives through would lose is cleared before it; in such a mode nothing can be."""
+    first = {one.controller for one in decided.modes if passes_through(one.mode)}
+    yield from (clearing(one, who) for one in decided.clearings if one.controller in first)
     yield from (deletion(one, who) for one in decided.lost)
     yield from (mode_change(one, who) for one in decided.modes)
-    yield from (clearing(one, who) for one in decided.clearings)
+    yield from (clearing(one, who) for one in decided.clearings if one.controller not in first)
     yield from (deletion(one, who) for one in decided.doomed)
     for one in decided.made:
         if one.controller in decided.ruled:
-            yield conversion(one)
+            yield conversion(one, who)
         yield creation(one)
 
 

@@ -57,6 +57,9 @@ def clearing(clear: Clearing, who: str) -> Write:
         untold = [serial for serial in clear.serials if serial not in present]
         if untold:
             raise _silent(who, f"the drives {', '.join(untold)} are not told of")
+        unknown = [serial for serial in clear.serials if present[serial] in one.unstated]
+        if unknown:
+            raise _silent(who, f"whether a foreign configuration lies on {', '.join(unknown)} is not told")
         return not {present[serial] for serial in clear.serials} & set(one.foreign)
 
     def send(machine: Machine, job: Job) -> Handle:
@@ -65,10 +68,13 @@ def clearing(clear: Clearing, who: str) -> Write:
     return Write(f"clear the foreign configuration of {_last(clear.controller)}", send, seen)
 
 
-def conversion(wanted: VolumeWanted) -> Write:
+def conversion(wanted: VolumeWanted, who: str) -> Write:
     """Of the drives that a volume is made of, as far as they are not given to RAID: a change of mode may leave so."""
 
     def seen(told: tuple[Controller, ...]) -> bool:
+        untold = set(wanted.drives) - {path for one in told for path, _ in one.drives}
+        if untold:
+            raise _silent(who, f"the drives {', '.join(sorted(untold))} are not told of")
         return not {path for one in told for path in one.unconverted} & set(wanted.drives)
 
     def send(machine: Machine, job: Job) -> Handle:

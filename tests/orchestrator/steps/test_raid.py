@@ -9,8 +9,9 @@ from types import MappingProxyType
 
 import pytest
 
-from drivers.ability.storage import Controller, Volume
-from drivers.errors import Busy, IdentityChanged
+from drivers.ability.storage import Controller, Volume, VolumeWanted
+from drivers.errors import Busy, IdentityChanged, Refused
+from drivers.facts import Drive
 from drivers.virtual.twin.disk import Content
 from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.twin import Twin
@@ -24,7 +25,7 @@ from orchestrator.passwords import Passwords
 from orchestrator.pins import PinTable
 from orchestrator.sessionbook import SessionTable
 from orchestrator.steps import raid
-from orchestrator.steps.raid_writes import clearing, deletion, mode_change
+from orchestrator.steps.raid_writes import clearing, conversion, deletion, mode_change
 from orchestrator.steps.world import World
 from orchestrator.work import Cleared, Park
 
@@ -217,6 +218,8 @@ def test_a_gate_of_which_nothing_was_kept_lets_nothing_through(full):
 
 
 SILENT = (Controller("/c/0", "PERC", None, (), ()),)
+DRIVE = ("/d/1", Drive("Disk 1", 10, "SSD", "SAS", "S1"))
+STARTING = (Controller("/c/0", "PERC", "RAID", (DRIVE,), (), unstated=("/d/1",)),)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +230,8 @@ SILENT = (Controller("/c/0", "PERC", None, (), ()),)
         (mode_change(ModeChange("/c/0", "RAID"), "bmc"), ()),
         (clearing(Clearing("/c/0", ("S1",)), "bmc"), SILENT),
         (clearing(Clearing("/c/0", ("S1",)), "bmc"), ()),
+        (clearing(Clearing("/c/0", ("S1",)), "bmc"), STARTING),
+        (conversion(VolumeWanted("/c/0", ("/d/1",), "RAID0"), "bmc"), SILENT),
     ],
 )
 def test_nothing_is_done_while_its_controller_tells_of_nothing(write, told):
@@ -322,6 +327,38 @@ def test_a_foreign_configuration_is_named_and_cleared_once_and_its_drives_make_t
     assert bench.erased == ["clear a foreign configuration"]
     assert bench.sent == ["clear foreign configuration of RAID.Integrated.1-1", "create RAID1 of S0, S1"]
     assert raid.configured(bench.world, bench.job).holds
+
+
+def test_a_mode_that_would_lose_a_foreign_configuration_is_not_set_while_that_is_kept(bench_of):
+    bench = bench_of([disk(0, foreign=True), disk(1)], wanted={"controllers": [{"mode": "HBA"}]})
+    with pytest.raises(
+        StepFailed, match=r"HBA mode would lose the foreign configuration of \S+ on S0: import or clear"
+    ):
+        bench.pass_gate()
+    with bench.world.bmcs.open(bench.job.node) as machine:
+        (controller,) = machine.storage()
+        with pytest.raises(Refused, match="import or clear it first"):
+            machine.set_controller_mode(controller.path, "HBA")
+    assert (bench.sent, bench.array.mode) == ([], "RAID")
+
+
+def test_what_a_mode_would_lose_is_cleared_before_it(bench_of):
+    bench = bench_of([disk(0, foreign=True)], wanted={"controllers": [{"mode": "HBA", "foreign": "clear"}]})
+    assert bench.pass_gate().named
+    bench.run()
+    assert bench.sent == ["clear foreign configuration of RAID.Integrated.1-1", "controller mode HBA"]
+    assert raid.configured(bench.world, bench.job).holds
+
+
+def test_what_a_host_may_have_written_counts_as_data_where_its_drives_are_taken_from_it(bench_of):
+    bench = bench_of([disk(0), disk(1)], wanted={"controllers": [TO_RAID]}, quirks=[75])
+    stake = bench.pass_gate()
+    assert not stake.empty
+    assert all(f"disk {serial}: not known: counts as data" in stake.says for serial in ("S0", "S1"))
+    bench.job.gate = None
+    with pytest.raises(StepFailed, match="not what passed its gate"):
+        bench.run()
+    assert (bench.sent, bench.array.mode) == ([], "HBA")
 
 
 def test_a_foreign_configuration_that_nobody_asked_to_clear_stays_and_is_said(bench_of):
