@@ -6,12 +6,13 @@ The figures hold for both processes on one host: Anneal itself, and beside it th
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -22,6 +23,7 @@ from drivers.virtual.twin.fleet import PASSWORD_VARIABLE, fleet
 PASSWORD = "benchmark"  # noqa: S105  nobody's
 FLEETS = ((100, 5), (1000, 50))  # machines, racks
 ROLES = 13
+_STOP_SECONDS = 20.0
 ANNEAL = Path(sys.executable).with_name("anneal")
 
 
@@ -42,8 +44,8 @@ class Figures:
 
     def __init__(self, argv: list[str], environment: dict[str, str]) -> None:
         begun = time.perf_counter()
-        child = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
+        with _child(argv, environment) as child:
+            _, status, usage = os.wait4(child.pid, 0)
         self.seconds = time.perf_counter() - begun
         self.processor = usage.ru_utime + usage.ru_stime
         self.mebibytes = usage.ru_maxrss / 1024
@@ -69,11 +71,26 @@ def _rack(directory: Path, machines: int, racks: int) -> Iterator[dict[str, str]
     environment[PASSWORD_VARIABLE] = PASSWORD
     _images(directory / "images", environment)
     state = ["--state", str(directory / "rack")]
-    _run(["rack", "up", str(rack), *state], environment)
     try:
+        _run(["rack", "up", str(rack), *state], environment)
         yield environment
     finally:
         _run(["rack", "down", str(rack), *state], environment)
+
+
+@contextmanager
+def _child(argv: list[str], environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Where we are stopped so is it, and takes its own with it; killed where it takes too long over that."""
+    child = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield child
+    except BaseException:
+        child.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(_STOP_SECONDS)
+        child.kill()
+        child.wait()
+        raise
 
 
 def _images(directory: Path, environment: dict[str, str]) -> None:
@@ -89,7 +106,9 @@ def _images(directory: Path, environment: dict[str, str]) -> None:
 
 
 def _run(words: list[str], environment: dict[str, str]) -> None:
-    subprocess.run([str(ANNEAL), *words], env=environment, check=True, capture_output=True)
+    with _child([str(ANNEAL), *words], environment) as child:
+        if child.wait():
+            raise SystemExit(f"anneal {' '.join(words[:2])} ended with {child.returncode}")
 
 
 def tell(name: str, figure: float, unit: str) -> None:
@@ -97,5 +116,6 @@ def tell(name: str, figure: float, unit: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     for machines, racks in FLEETS:
         measure(machines, racks)
