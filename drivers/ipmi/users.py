@@ -27,7 +27,6 @@ _SIZES = MappingProxyType({0: 0, SURE: 0, LONGEST: 0x80})  # 22.30: bit 7 beside
 _OTHER_PASSWORD, _OTHER_SIZE = 0x80, 0x81
 _CHANNELS = (0x0E, 1, 2, 8)  # quirk 102: "this one" first, which some refuse
 _FIRST = 2  # slot 1 is the anonymous user's
-_BEYOND = 3  # slots refused one after the other: there are no more
 _MOST = 63  # 22.27: a user number has six bits
 _LAN_LOGIN = 0x80 | 0x20 | 0x10  # change what follows: link authentication and IPMI messaging on
 _NOBODY = 0x0F
@@ -135,19 +134,11 @@ class IpmiUsers:
         )
 
     def _slots(self, channel: int) -> Iterator[_Slot]:
-        """Each that can be read. Some BMCs refuse one in the middle, others promise more slots than they have."""
+        """Each that can be read; some BMCs promise more slots than they have, others refuse one between two users."""
         most = self._wire.ask(_APP, _GET_ACCESS, channel, 1, least=4)[0] & 0x3F
-        refused = 0
-        for number in range(1, min(most or _MOST, _MOST) + 1):
-            try:
-                slot = self._slot(channel, number)
-            except (Refused, Unsupported):
-                refused += 1
-                if refused == _BEYOND:
-                    return
-                continue
-            refused = 0
-            yield slot
+        for number in range(1, (most or _MOST) + 1):
+            with contextlib.suppress(Refused, Unsupported):
+                yield self._slot(channel, number)
 
     def _slot(self, channel: int, number: int) -> _Slot:
         access = self._wire.ask(_APP, _GET_ACCESS, channel, number, least=4)

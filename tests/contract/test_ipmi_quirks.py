@@ -373,6 +373,29 @@ def test_a_user_that_is_there_keeps_its_slot_and_its_name_is_not_set_again(bmc):
     machine.close()
 
 
+def test_users_beyond_a_slot_that_is_refused_are_read_and_no_slot_past_its_own_number_is_asked(bmc):
+    bmc.users.names[5] = b"beyond"
+    answer, asked = bmc.users.get_access, []
+
+    def refusing(data):
+        asked.append(data[1])
+        return (0xC9, b"") if data[1] in {3, 4} else answer(data)
+
+    bmc.users.get_access = refusing
+    machine = enter(bmc)
+    assert [(one.place, one.user) for one in machine.accounts()] == [("2", "admin"), ("5", "beyond")]
+    assert max(asked) == 5
+    machine.close()
+
+
+def test_a_slot_that_is_refused_is_not_taken_for_a_free_one(bmc):
+    answer = bmc.users.get_access
+    bmc.users.get_access = lambda data: (0xC9, b"") if data[1] == 3 else answer(data)
+    machine = enter(bmc)
+    assert machine.add_account("anneal", Secret(NEW)).place == "4"
+    machine.close()
+
+
 def test_where_every_slot_is_taken_nothing_is_written(bmc):
     bmc.users.names.update({number: b"user%d" % number for number in (1, 3, 4, 5)})
     machine = enter(bmc)
