@@ -18,6 +18,7 @@ import pytest
 
 from drivers.errors import Busy, Denied, Garbled, IdentityChanged, Unreachable
 from drivers.host import Echo, Host
+from drivers.host_network import Standing
 from drivers.wire.ssh import OUTPUT_BOUND, Access, Ssh
 from inventory.address import HostPort
 
@@ -368,3 +369,38 @@ def test_a_silent_chronyd_is_an_answer_and_not_an_error(chrony):
 def test_words_that_are_no_tracking_are_garbled(chrony):
     with chrony("hello\n", SOURCES) as host, pytest.raises(Garbled, match="'hello'"):
         host.clock()
+
+
+TRIES = "#!/bin/sh\n# what a machine tries its network by\n"
+
+
+@pytest.mark.parametrize(
+    ("told", "standing"),
+    [
+        ("trial none 0 kept none\n", Standing(None, timedelta(), None)),
+        ("trial 0a1b 90 kept none\n", Standing("0a1b", timedelta(seconds=90), None)),
+        ("trial 0a1b -2 kept 9f8e\n", Standing("0a1b", timedelta(seconds=-2), "9f8e")),
+    ],
+)
+def test_what_is_on_trial_and_what_is_kept_is_the_machines_own_word(scripted, told, standing):
+    with scripted(cat=(TRIES, "", 0), sudo=(told, "", 0)) as host:
+        assert host.network.standing(TRIES) == standing
+
+
+@pytest.mark.parametrize("there", ["", TRIES + "# of another version\n"])
+def test_a_machine_without_our_script_is_not_asked_what_it_tries(scripted, there, tmp_path):
+    with scripted(cat=(there, "", 0 if there else 1), sudo=("trial 0a1b 90 kept none\n", "", 0)) as host:
+        assert host.network.standing(TRIES) == Standing(None, timedelta(), None)
+    assert "state" not in (tmp_path / "asked").read_text()
+
+
+@pytest.mark.parametrize("told", ["", "trial 0a1b soon kept none\n", "trial none 0\n"])
+def test_a_word_about_the_trial_that_cannot_be_read_is_garbled_and_not_taken_for_none(scripted, told):
+    with scripted(cat=(TRIES, "", 0), sudo=(told, "", 0)) as host, pytest.raises(Garbled, match="state` answered"):
+        host.network.standing(TRIES)
+
+
+def test_a_trial_that_may_not_be_asked_about_tells_what_sudo_said(scripted):
+    sudo = ("", "sudo: a password is required\n", 1)
+    with scripted(cat=(TRIES, "", 0), sudo=sudo) as host, pytest.raises(Garbled, match="a password is required"):
+        host.network.standing(TRIES)
