@@ -46,6 +46,9 @@ class FirmwareUpdate(Protocol):
     def components(self) -> tuple[Component, ...]:
         """All of them, or `Busy` or `Unreachable`: never those alone that could be read just now."""
 
+    def updates_under_way(self) -> tuple[Handle, ...]:
+        """The jobs of updates that are not over, whoever began them; `Busy` where they cannot be read."""
+
     def update_methods(self) -> tuple[UpdateMethod, ...]:
         """What the UpdateService offers, the preferred first."""
 

@@ -161,6 +161,9 @@ class Redfish:
     def components(self) -> tuple[Component, ...]:
         return self._firmware.components()
 
+    def updates_under_way(self) -> tuple[Handle, ...]:
+        return self._firmware.under_way()
+
     def update_methods(self) -> tuple[UpdateMethod, ...]:
         return self._firmware.methods()
 

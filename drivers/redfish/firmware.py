@@ -19,7 +19,7 @@ from drivers.errors import Busy, Faltered, Refused, Transient, UnknownOutcome, U
 from drivers.redfish.host import Host
 from drivers.redfish.job import Looked, begun
 from drivers.redfish.push import Order, Sent, by_form, by_push, by_uri, ways_of
-from drivers.redfish.queue import Waiting, refuse_while
+from drivers.redfish.queue import Waiting, queue_of, refuse_while
 from drivers.redfish.resource import Resource
 from drivers.redfish.session import RedfishSession
 from drivers.redfish.storage import oem
@@ -48,6 +48,9 @@ class RedfishFirmware:
             # A BMC that restarts shows part of it or none: nothing may be concluded from what is missing.
             raise tree.passing[0]
         return found
+
+    def under_way(self) -> tuple[Handle, ...]:
+        return tuple(one.handle for one in queue_of(self._host, None).waiting if one.about == "update")
 
     def methods(self) -> tuple[UpdateMethod, ...]:
         """None where there is no UpdateService."""

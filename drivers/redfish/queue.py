@@ -15,7 +15,7 @@ from drivers.redfish.job import FRESH, Looked, is_job, judged, looked
 from drivers.redfish.resource import Resource
 from drivers.redfish.tree import Tree
 
-About = Literal["bios", "raid", "other"]
+About = Literal["bios", "raid", "update", "other"]
 _OPEN = frozenset({Phase.SCHEDULED, Phase.RUNNING})
 _UPDATES = ("update", "firmware")  # a job that replaces the BIOS is not one that sets it up
 
@@ -66,7 +66,7 @@ def _waiting(tree: Tree, places: tuple[str, ...], settings: str | None) -> Itera
             seen.add(name)
             about = _about(job, settings)
             # Met now: where it reads 404 from here on, it is gone.
-            handle = Handle(_what(job), job.path, datetime.now(UTC) - FRESH, needs_reset=about != "other")
+            handle = Handle(_what(job), job.path, datetime.now(UTC) - FRESH, needs_reset=about in ("bios", "raid"))
             yield Waiting(handle, phase, about, _target(job))
 
 
@@ -84,8 +84,8 @@ def _about(job: Resource, settings: str | None) -> About:
         return "bios"
     kinds = [job.text("JobType"), *(job.text("Oem", vendor, "JobType") for vendor in job.inner("Oem").body)]
     words = (next((kind for kind in kinds if kind), None) or job.text("Name") or "").casefold()
-    if any(word in words for word in _UPDATES):
-        return "other"
+    if any(word in words for word in _UPDATES) or "updateservice" in (target or "").casefold():
+        return "update"
     if "bios" in words:
         return "bios"
     return "raid" if "raid" in words or "storage" in words else "other"

@@ -1,6 +1,7 @@
 """Firmware: what a baseline asks for and the BMC's inventory does not show, brought in order and read back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -12,6 +13,7 @@ from inventory.profile import FirmwareWanted
 from orchestrator.errors import OutcomeUnknown, StepFailed
 from orchestrator.reboots import FIRMWARE
 from orchestrator.steps.ability import firmware
+from orchestrator.steps.netboot import again
 from orchestrator.steps.piece import Inputs, Kind, Pack, Piece
 from orchestrator.steps.world import World
 from orchestrator.versions import falls_short, is_unclear
@@ -46,6 +48,11 @@ def _lacks(machine: Machine, job: Job, inputs: Inputs) -> Mapping[Piece, str]:
 
 
 def _stage(machine: Machine, job: Job, inputs: Inputs, piece: Piece, pack: Pack) -> Handle:
+    """Where its job is there already, a try that was cut off had sent it: that is followed, and nothing is sent."""
+    taken = _taken(machine, job, piece)
+    if taken is not None:
+        return taken
+    job.once(_before(piece), lambda: [one.path for one in firmware(machine, job).updates_under_way()], again)
     item = _item(inputs, piece)
     present = _present(machine, job)
     if is_unclear(item, present):
@@ -58,7 +65,9 @@ def _stage(machine: Machine, job: Job, inputs: Inputs, piece: Piece, pack: Pack)
 
 
 def _unsent(machine: Machine, job: Job, inputs: Inputs, piece: Piece) -> bool:
-    """A file whose sending was cut off is not sent again before the version tells (fault matrix F3, F35)."""
+    """A file whose sending was cut off is not sent again before a job or the version tells (fault matrix F3, F35)."""
+    if not job.done(_before(piece)) or _taken(machine, job, piece) is not None:
+        return True
     why = falls_short(_item(inputs, piece), _present(machine, job))
     if why is None:
         return False
@@ -67,6 +76,20 @@ def _unsent(machine: Machine, job: Job, inputs: Inputs, piece: Piece) -> bool:
         f"a firmware file was being sent when Anneal stopped, and {why}",
         "see in the BMC's jobs whether it is at work; when it is not, plan the node again",
     )
+
+
+def _before(piece: Piece) -> str:
+    return f"{piece}: updates before it"
+
+
+def _taken(machine: Machine, job: Job, piece: Piece) -> Handle | None:
+    """The job that a try of this piece had begun: the one that was not there before it."""
+    if not job.done(_before(piece)):
+        return None
+    before = job.once(_before(piece), list, again)
+    known = before if isinstance(before, list) else []
+    new = [one for one in firmware(machine, job).updates_under_way() if one.path not in known]
+    return replace(new[0], needs_reset=True) if len(new) == 1 else None
 
 
 def _item(inputs: Inputs, piece: Piece) -> FirmwareWanted:
