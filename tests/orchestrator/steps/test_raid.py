@@ -379,13 +379,19 @@ def test_a_consent_to_a_foreign_configuration_covers_no_further_drive(bench_of):
 
 
 def test_one_more_drive_at_the_moment_of_writing_stops_it(bench_of):
-    bench = bench_of([disk(0, foreign=True), disk(1)], wanted={"controllers": [CLEAR]})
+    both = [{"mode": "RAID", "foreign": "clear"}]
+    bench = bench_of([disk(0, foreign=True), disk(1)], wanted={"controllers": both}, quirks=[75])
     bench.pass_gate()
-    raid._decided(bench.world, bench.job)
+    for _ in range(100):
+        if bench.array.mode == "RAID":
+            break
+        bench.step()
+        threading.Event().wait(0.05)
     bench.do(lambda: bench.array.foreign.add("S1"))
     with pytest.raises(IdentityChanged, match="a foreign configuration lies on S1 as well"):
         bench.run()
     assert bench.array.foreign == {"S0", "S1"}
+    assert bench.erased == []
 
 
 EVERYTHING = {"controllers": [{"mode": "RAID", "foreign": "clear"}], "volumes": [OS]}
