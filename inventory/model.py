@@ -4,17 +4,21 @@ Models are frozen and refuse unknown keys; what only holds between models (an ad
 nowhere) is checked where a site is put together.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
+from ipaddress import IPv4Address
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, StrictInt
+from pydantic import Field, JsonValue, StrictBool, StrictInt, model_validator
 
 from inventory.address import (
     Endpoint,
     EndpointField,
     Host,
+    HostPort,
     HostPortField,
+    Ip,
     IpField,
     Name,
     Resolver,
@@ -30,6 +34,9 @@ PortNumber = Annotated[StrictInt, Field(ge=1, le=65535)]
 
 
 KernelWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,:=/@+-]{0,199}$")]
+
+
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 class Image(Model):
@@ -48,6 +55,39 @@ class Image(Model):
     )
 
 
+class BmcNetwork(Model):
+    """What a BMC is to have on its own network. The address itself is `bmc.address`: there it is to be found."""
+
+    prefix: StrictInt | None = Field(
+        default=None, ge=1, le=32, description="Its address is static, with a prefix of so many bits."
+    )
+    gateway: IpField | None = Field(default=None, description="Beside a prefix; as it is where it is not given.")
+    dhcp: StrictBool = Field(default=False, description="It has its address by DHCP.")
+    met_at: HostPortField | None = Field(
+        default=None, description="Where it answers before it has its address; it is moved from there."
+    )
+    hostname: str | None = Field(
+        default=None,
+        pattern=r"^([A-Za-z0-9-]|\{node\}){1,63}$",
+        description="Its name without a domain; {node} stands for the node's.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "BmcNetwork":
+        if self.dhcp and self.prefix is not None:
+            raise ValueError("its address is told twice; write either prefix: or dhcp: true")
+        if self.gateway is not None and self.prefix is None:
+            raise ValueError("a gateway goes with a static address; write its prefix: too")
+        if self.met_at is not None and not self.moves:
+            raise ValueError("it is to be moved and nothing says how; write prefix: or dhcp: true beside met_at:")
+        return self
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is said how it gets its address."""
+        return self.dhcp or self.prefix is not None
+
+
 class Bmc(Model):
     """How a machine's management controller is reached."""
 
@@ -63,6 +103,28 @@ class Bmc(Model):
     expired: Literal["rotate", "stop"] = Field(
         default="stop", description="rotate: a BMC that wants a new password before all else gets one of its own."
     )
+    network: BmcNetwork | None = None
+
+    @model_validator(mode="after")
+    def _settable(self) -> "Bmc":
+        if self.network is not None and self.protocol != "redfish":
+            raise ValueError("its network is set by redfish alone; leave network: out, or reach it by redfish")
+        if self.network is not None and self.network.prefix is not None:
+            self._check_static(self.network.gateway)
+        return self
+
+    def _check_static(self, gateway: Ip | None) -> None:
+        for what, text in (("address", self.address.host), ("gateway", str(gateway) if gateway else None)):
+            try:
+                IPv4Address(text or "0.0.0.1")
+            except ValueError as error:
+                raise ValueError(f"its static {what} must be an IPv4 address") from error
+
+    @property
+    def places(self) -> tuple[HostPort, ...]:
+        """Where it may answer: where it is to be, and where it is met before that."""
+        met_at = self.network.met_at if self.network is not None else None
+        return (self.address,) if met_at is None or met_at == self.address else (self.address, met_at)
 
 
 class RootDisk(Model):
@@ -92,6 +154,20 @@ class Node(Model):
     root_disk: RootDisk | None = Field(
         default=None, description="Without it: the only disk; more than one is then an error."
     )
+
+    @model_validator(mode="after")
+    def _bmc_has_a_name(self) -> "Node":
+        name = self.bmc_hostname
+        if name is not None and not _LABEL.fullmatch(name):
+            raise ValueError(
+                f"the name of its BMC would be {name!r}: letters, digits and hyphens, 63 at most (RFC 1123)"
+            )
+        return self
+
+    @property
+    def bmc_hostname(self) -> str | None:
+        pattern = self.bmc.network.hostname if self.bmc.network is not None else None
+        return pattern.replace("{node}", self.name) if pattern is not None else None
 
     @property
     def boot_nic(self) -> Nic:

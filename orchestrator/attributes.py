@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from inventory import interfaces as links
 from inventory.model import Node, Site
 from inventory.network import Nic
-from inventory.profile import Profile
+from inventory.profile import BmcWanted, Profile
 from inventory.switch import Switch
 from orchestrator.errors import Impossible
 from orchestrator.ports import Phase, as_json, driven, intents
@@ -76,13 +76,15 @@ def _rotates(profile: Profile | None) -> bool:
 def _hardware(node: Node, profile: Profile | None) -> dict[str, JsonValue]:
     """What the profile sets of hardware, without what it leaves alone. `Impossible` where the node contradicts it."""
     if profile is None:
-        return {}
+        return {"bmc": BmcWanted().model_dump(mode="json")} if node.bmc.network is not None else {}
     if profile.boot is not None and profile.boot.mode not in (None, node.boot_mode):
         raise Impossible(
             f"{node.name}: its profile {profile.name} boots by {profile.boot.mode}, the node by {node.boot_mode}. "
             "Give both the same, or leave mode out of the profile"
         )
     told = profile.model_dump(mode="json", include={"bmc", "boot", "bios", "firmware", "raid"})
+    if node.bmc.network is not None and not told["bmc"]:
+        told["bmc"] = BmcWanted().model_dump(mode="json")
     if profile.boot is not None:
         told["boot"] |= {"mode": node.boot_mode}
     return {key: value for key, value in told.items() if value}

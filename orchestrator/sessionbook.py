@@ -10,6 +10,8 @@ from drivers.sessions import LeftOpen
 from orchestrator.processes import gone, here
 from orchestrator.store import Store, now
 
+_NOBODY = ""
+
 
 class OpenSession(SQLModel, table=True):
     """`owner` is HOST:PID:BEGAN of the process that opened it; `location` is None until the BMC has answered."""
@@ -47,19 +49,31 @@ class SessionTable:
             if found is not None:
                 session.delete(found)
 
+    def disown(self, address: str) -> None:
+        """What we have open there can no longer be closed there: it counts as left by a process that is gone."""
+        with self._write() as session:
+            rows = session.exec(select(OpenSession).where(OpenSession.address == address)).all()
+            for row in rows:
+                if row.owner == self._owner:
+                    row.owner = _NOBODY
+
     def left(self, address: str) -> tuple[LeftOpen, ...]:
         with Session(self._store.engine) as session:
             rows = session.exec(select(OpenSession).where(OpenSession.address == address)).all()
-            dead = [row for row in rows if gone(row.owner)]
+            dead = [row for row in rows if _left(row)]
             return tuple(LeftOpen(row.id or 0, row.location, datetime.fromtimestamp(row.asked, UTC)) for row in dead)
 
     def addresses(self) -> frozenset[str]:
         """BMCs at which a process that is gone had sessions open."""
         with Session(self._store.engine) as session:
-            return frozenset(row.address for row in session.exec(select(OpenSession)) if gone(row.owner))
+            return frozenset(row.address for row in session.exec(select(OpenSession)) if _left(row))
 
     @contextmanager
     def _write(self) -> Iterator[Session]:
         with self._store.begin() as connection, Session(connection) as session:
             yield session
             session.flush()
+
+
+def _left(row: OpenSession) -> bool:
+    return row.owner == _NOBODY or gone(row.owner)

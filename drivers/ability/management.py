@@ -76,6 +76,9 @@ class BmcNetwork(Protocol):
     def set_ipmi(self, *, enabled: bool) -> None:
         """IPMI over LAN. Return once it reads back. `Unsupported` where the BMC does not tell whether it is on."""
 
+    def has_address(self, wanted: Static | Dhcp) -> bool:
+        """Whether it holds, on the interface that we speak to. Reads only."""
+
     def set_address(self, wanted: Static | Dhcp) -> Handle | None:
         """On the interface that we speak to, and no other. None where it holds at the address that we speak to.
 

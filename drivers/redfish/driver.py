@@ -200,6 +200,9 @@ class Redfish:
     def set_ipmi(self, *, enabled: bool) -> None:
         self._network.set_ipmi(enabled=enabled)
 
+    def has_address(self, wanted: Static | Dhcp) -> bool:
+        return self._network.has_address(wanted)
+
     def set_address(self, wanted: Static | Dhcp) -> Handle | None:
         return self._network.set_address(wanted)
 

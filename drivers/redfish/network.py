@@ -64,6 +64,10 @@ class RedfishNetwork:
         change: Json = {"IPMI": {"ProtocolEnabled": enabled}}
         self._hold(protocols.path, change, lambda told: told.flag("IPMI", "ProtocolEnabled") is enabled)
 
+    def has_address(self, wanted: Static | Dhcp) -> bool:
+        nic = self._own()
+        return _standing(nic, wanted) is _Standing.IN_FORCE and self._speaks_to(nic, wanted)
+
     def set_address(self, wanted: Static | Dhcp) -> Handle | None:
         wrong = _wrong(wanted) if isinstance(wanted, Static) else None
         if wrong:

@@ -48,4 +48,6 @@ def _macs(draft: Draft) -> Iterator[Claim]:
 
 def _bmcs(draft: Draft) -> Iterator[Claim]:
     for name, node in draft.nodes.items():
-        yield Claim(endpoint_of(node.bmc), name, draft.place("nodes", name, "bmc", "address"))
+        for place in node.bmc.places:
+            claimed = node.bmc.model_copy(update={"address": place})
+            yield Claim(endpoint_of(claimed), name, draft.place("nodes", name, "bmc", "address"))

@@ -11,6 +11,7 @@ from drivers.ability.management import BmcState, same_servers
 from drivers.facts import Identity
 from inventory.profile import BmcWanted
 from orchestrator.steps.ability import accounts, management, network
+from orchestrator.steps.bmc_address import address_faults, settle
 from orchestrator.steps.bmc_logins import Pair, Strangers, factory_logins, move_to, rotate, shut_out, strangers
 from orchestrator.steps.world import World
 from orchestrator.store import now
@@ -36,12 +37,13 @@ def configured(world: World, job: Job) -> Observation:
     Refusals are tried for last, once all else holds: each counts towards a lock-out.
     """
     wanted = BmcWanted.model_validate(job.inputs["bmc"])
-    with world.bmcs.open(job.node) as machine:
+    with world.bmcs.met(job.node) as (where, machine):
         told = _read(machine, job, wanted)
+        faults = list(address_faults(job, where, machine))
     login = world.bmcs.login(job.node)
     kept = world.bmcs.passwords.current(job.node.name)
     pin = world.bmcs.pins.fingerprint(str(job.node.bmc.address))
-    faults = [*login_faults(wanted, login.user, own=kept is not None), *state_faults(wanted, told)]
+    faults += [*login_faults(wanted, login.user, own=kept is not None), *state_faults(wanted, told)]
     if job.node.bmc.protocol == "redfish" and job.node.bmc.tls == "pin" and pin is None:
         faults.append("its certificate is not pinned")
     others = None
@@ -59,6 +61,7 @@ def configured(world: World, job: Job) -> Observation:
         "ntp_servers": list(told.state.ntp_servers or ()) if told.state else None,
         "clock_apart_s": _apart(told),
         "ipmi_enabled": told.state.ipmi_enabled if told.state else None,
+        "address": str(where),
     }
     says = "; ".join(faults) or f"{login.user} is let in{_also(wanted, others)}"
     witness = f"logins at {job.node.bmc.protocol} {job.node.bmc.address}, and our own clock"
@@ -97,7 +100,11 @@ def state_faults(wanted: BmcWanted, told: Told) -> Iterator[str]:
 
 
 def configure(world: World, job: Job) -> Park | None:
-    """Time servers first, for certificates and jobs go by its clock (quirk 47); then our password, then the others'."""
+    """Where it is first: what comes after is written there. Time servers before certificates and jobs, which go by its
+    clock (quirk 47); then our password, then the others'."""
+    moving = settle(world, job)
+    if moving is not None:
+        return moving
     wanted = BmcWanted.model_validate(job.inputs["bmc"])
     with world.bmcs.open(job.node) as machine:
         told = _read(machine, job, wanted)

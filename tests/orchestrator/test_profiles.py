@@ -1,12 +1,16 @@
 """Which profile a node gets, told apart by every kind of term; and what is planned before that is known."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from inventory.load import load
+from inventory.model import Bmc
 from inventory.profile import Profile
 from orchestrator.binding import bind
 from orchestrator.engine import evidence
 from orchestrator.errors import Impossible
+from orchestrator.plan import Standing, World, make_plan
 from orchestrator.profiles import Hardware, Verdict, choose, choose_all, hardware_of
 from orchestrator.record import Record
 from orchestrator.roles import read_roles
@@ -142,6 +146,22 @@ def test_settings_come_into_the_graph_before_the_first_boot_and_only_what_is_set
     assert ("n1", "bmc-configured") in bound["n1", "bios-configured"].needs
     assert ("n1", "managed") in bound["n1", "bmc-configured"].needs
     assert {("n1", "bios-configured"), ("n1", "bmc-configured")} <= set(bound["n1", "agent-inspect"].needs)
+
+
+def test_a_network_of_its_bmc_brings_the_role_that_sets_it_without_any_profile_and_the_plan_shows_it(lab):
+    def with_network(**network):
+        node = lab.nodes["n1"]
+        bmc = Bmc.model_validate({**node.bmc.model_dump(mode="json"), "protocol": "redfish", "network": network})
+        return lab.model_copy(update={"nodes": {**lab.nodes, "n1": node.model_copy(update={"bmc": bmc})}})
+
+    assert ("n1", "bmc-configured") not in bind(lab, read_roles())
+    then = bind(with_network(hostname="old"), read_roles())["n1", "bmc-configured"]
+    present = bind(with_network(hostname="new"), read_roles())
+    standing = {("n1", "bmc-configured"): Standing("active", then.digest, inputs=then.inputs)}
+    plan = make_plan(World("lab", present, standing, {}), {"n1"}, datetime.now(UTC))
+    [says] = [step.says for step in plan.steps if step.role == "bmc-configured"]
+    assert "network is now" in says
+    assert '"hostname": "new"' in says
 
 
 def test_an_edited_setting_makes_its_role_due_and_no_other(lab):

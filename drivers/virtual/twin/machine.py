@@ -77,6 +77,7 @@ class Machine:
         self._lives: list[asyncio.Task[None]] = []
         self._heeds: list[Heed] = []
         self._restarting: list[Restarting] = []
+        self._moving: list[Callable[[], None]] = []
         self._posts: list[Callable[[bool], None]] = []
         self._restart: asyncio.Task[None] | None = None
         self._count()
@@ -251,6 +252,14 @@ class Machine:
 
     def heed_restart(self, change: Restarting) -> None:
         self._restarting.append(change)
+
+    def heed_move(self, change: Callable[[], None]) -> None:
+        self._moving.append(change)
+
+    def move_bmc(self) -> None:
+        """It is to be at `settings.bmc_host` from now on."""
+        for change in self._moving:
+            change()
 
     def restart_bmc(self, down: float, *, after: float = 0.0, relapse: float = 0.0) -> None:
         """Take the BMC away for so many real seconds; with `relapse` it comes back, and goes and comes once more."""

@@ -4,6 +4,7 @@ Source: DSP0268, Manager, ManagerNetworkProtocol, LogService.
 """
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 
 from drivers.virtual.twin.part import Change, Context, Write, writable, wrong_type
 from drivers.virtual.twin.redfish_messages import Call, Fail, Reply, Resource, read_object
@@ -33,10 +34,15 @@ class ManagerPart:
             return {**base, "DateTime": self.clock().isoformat(timespec="seconds"), "DateTimeLocalOffset": "+00:00"}
         if base is not None and path in self._settings.manager:
             patched = self._settings.manager[path]
-            return merged(base, patched if isinstance(patched, dict) else {})
+            return self._in_force(merged(base, patched if isinstance(patched, dict) else {}))
         if path in self._places.logs and base is not None:
             return self._entries(base)
         return self._entry(path) or base
+
+    def _in_force(self, shown: Resource) -> Resource:
+        """An interface whose static address is the one that it was moved to tells it among those that it has."""
+        entry = next((one for one in _static(shown) if one.get("Address") == self._settings.bmc_at), None)
+        return shown if entry is None else {**shown, "IPv4Addresses": [{**entry, "AddressOrigin": "Static"}]}
 
     def clock(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self._settings.clock_offset)
@@ -111,8 +117,19 @@ class ManagerPart:
 
         def effect() -> None:
             self._settings.manager[path] = merged(kept, told)
+            if path != self._places.protocols:
+                self._move(told)
 
         return Change(f"manager {', '.join(sorted(told))}", effect, reply=lambda: Reply(200))
+
+    def _move(self, told: Resource) -> None:
+        """A static address of the loopback is taken at once; by an iLO when it restarts. Others are only kept."""
+        host = next((str(one.get("Address")) for one in _static(told)), "")
+        if not _loopback(host) or host == (self._settings.bmc_host or self._machine.spec.bmc.address.host):
+            return
+        self._settings.bmc_host = host
+        if self._machine.personality.name != "ilo":
+            self._machine.move_bmc()
 
     def _reset(self, call: Call) -> Change:
         told = read_object(call.body)
@@ -134,6 +151,19 @@ class ManagerPart:
             self._machine.restart_bmc(self._context.soon(_DOWN, 0.3), after=0.1)
 
         return Change("Manager.ResetToDefaults", effect)
+
+
+def _static(told: Resource) -> list[Resource]:
+    """The entries of a change of an interface, or of the interface, that give it an address of its own."""
+    found = [*items(told, "IPv4StaticAddresses"), *items(told, "IPv4Addresses")]
+    return [one for one in found if isinstance(one, dict) and one.get("AddressOrigin", "Static") == "Static"]
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return IPv4Address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _shown(entry: Entry, collection: str) -> Resource:

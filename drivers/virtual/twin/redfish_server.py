@@ -25,6 +25,7 @@ from drivers.virtual.twin.redfish_parts import Parts
 
 _STANDARD = {"OData-Version": "4.0", "Cache-Control": "no-cache"}
 _READING = ("GET", "HEAD")
+_REPLY_SECONDS = 0.1
 _HELD, _HELD_AT_LEAST = timedelta(seconds=70), timedelta(seconds=2)  # quirk 43
 
 
@@ -43,6 +44,7 @@ class RedfishServer:
         self._refuser: asyncio.Server | None = None
         machine.heed(self.heed)
         machine.heed_restart(self._restarting)
+        machine.heed_move(self._move)
 
     async def open(self) -> None:
         """Safe to call twice; an unreachable BMC stays shut."""
@@ -70,10 +72,33 @@ class RedfishServer:
 
     async def _restarting(self, up: bool) -> None:  # noqa: FBT001  a hook of Machine.heed_restart
         if up:
+            self._go()
             await self.open()
         else:
             self._machine.work.forget(all_of_it=not self._machine.personality.firmware.jobs)
             await self.shut()
+
+    def _move(self) -> None:
+        """From its address to the one that it was told, once its reply is out."""
+
+        async def move() -> None:
+            await asyncio.sleep(_REPLY_SECONDS)
+            await self.shut()
+            before = self._endpoint
+            self._go()
+            try:
+                await self.open()
+            except OSError as error:
+                self._machine.note(f"The BMC cannot be at {self._endpoint[0]}: {error}")
+                self._endpoint = before
+                await self.open()
+
+        self._opening = asyncio.ensure_future(move())
+
+    def _go(self) -> None:
+        settings = self._machine.settings
+        settings.bmc_at = settings.bmc_host
+        self._endpoint = (settings.bmc_at or self._machine.spec.bmc.address.host, self._endpoint[1])
 
     async def _refuse(self, fault: Strike) -> None:
         """F1: reset so many connections before TLS, or listen to nobody for so many seconds; then be as before."""

@@ -48,5 +48,7 @@ class Settings:
     def reset_manager(self) -> None:
         """The BMC's own settings as they left the factory."""
         self.manager: dict[str, object] = {}  # path to what was patched there
+        self.bmc_host: str | None = None  # where it was told to be, in its own words; None: as the twin file says
+        self.bmc_at: str | None = None  # where it came to be by that
         self.clock_offset = 0.0  # seconds that the BMC's clock is ahead of ours
         self.subscriptions: dict[str, dict[str, object]] = {}
