@@ -34,7 +34,7 @@ class Trust:
     """How a certificate is judged: by CAs (`ca` or, where None, the system's), or by its pin.
 
     `book` remembers open sessions through a crash; without it a crash leaves them to the BMC's idle timeout. `suites`
-    live as long as this does.
+    live as long as this does. `old_tls`: versions before 1.2 will do (quirk 38).
     """
 
     pins: Pins
@@ -42,3 +42,4 @@ class Trust:
     ca: Path | None = None
     book: SessionBook | None = None
     suites: Suites = field(default_factory=Suites, compare=False)
+    old_tls: bool = False

@@ -100,6 +100,9 @@ class Bmc(Model):
         description="pin: trust the certificate first met and no other. verify: by the system's CAs or `ca`.",
     )
     ca: str | None = Field(default=None, description="A PEM file, from the site's directory, that `verify` trusts.")
+    old_tls: StrictBool = Field(
+        default=False, description="Take TLS older than 1.2, and its ciphers; for BMCs that know no better."
+    )
     expired: Literal["rotate", "stop"] = Field(
         default="stop", description="rotate: a BMC that wants a new password before all else gets one of its own."
     )

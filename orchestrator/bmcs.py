@@ -57,7 +57,7 @@ class Bmcs:
     def taken(self, node: Node) -> bool:
         """Whether somebody answers at the address that a BMC has yet to get. Nothing is sent."""
         try:
-            fingerprint(node.bmc.address, Patience().connect)
+            fingerprint(node.bmc.address, Patience().connect, old=node.bmc.old_tls)
         except Unreachable:
             return False
         return True
@@ -92,7 +92,7 @@ class Bmcs:
         one = len(node.bmc.places) == 1
         pins = self.pins if one else OnePin(node.bmc, self.pins)
         book = self.book if one else OneBook(node.bmc, self.book)
-        return Trust(pins, node.bmc.tls == "verify", ca, book, self.suites)
+        return Trust(pins, node.bmc.tls == "verify", ca, book, self.suites, node.bmc.old_tls)
 
     def _connected(self, node: Node, login: Login) -> tuple[HostPort, Machine]:
         return find(node.bmc, self.pins, lambda bmc: catalog.connect(bmc, login, self._trust(node), node.serial))

@@ -118,7 +118,7 @@ class RedfishCertificate:
 
     def _shown(self) -> str | None:
         try:
-            return fingerprint(self._address, self._patience.connect)
+            return fingerprint(self._address, self._patience.connect, old=self._session.old_tls)
         except Transient:
             return None
 

@@ -48,6 +48,7 @@ class RedfishSession:
     def __init__(self, wire: Https, login: Login, booked: Booked, patience: Patience) -> None:
         self.who = wire.who
         self.address = wire.address
+        self.old_tls = wire.old_tls
         self.user = login.user
         self.root = Resource(ROOT, {})
         self.account: str | None = None

@@ -71,8 +71,9 @@ class Https:
         self.who = str(address)
         self.address = address
         self._patience = patience
-        self._pin = None if trust.verify else pinned(address, trust.pins, patience.connect)
-        context = by_fingerprint() if self._pin else self._vouched(trust)
+        self.old_tls = trust.old_tls
+        self._pin = None if trust.verify else pinned(address, trust.pins, patience.connect, old=trust.old_tls)
+        context = by_fingerprint(old=trust.old_tls) if self._pin else self._vouched(trust)
         self._origin = OneOrigin(address, context, self._pin, patience)
         self._zips = False
         self._client = HttpClient(
@@ -189,7 +190,7 @@ class Https:
         return UnknownOutcome(self.who, f"{doing} was sent and no answer came ({_cause(error)})", "read it back first")
 
     def _strange(self) -> DriverError:
-        shown = fingerprint(self.address, self._patience.connect)
+        shown = fingerprint(self.address, self._patience.connect, old=self.old_tls)
         if self._pin is None:
             what = f"its certificate (SHA-256 {shown}) is not vouched for by the CAs that this site trusts"
             remedy = "install a certificate of your CA, or set tls: pin. Nothing was sent"
@@ -200,7 +201,7 @@ class Https:
 
     def _vouched(self, trust: Trust) -> ssl.SSLContext:
         try:
-            return by_authorities(trust.ca)
+            return by_authorities(trust.ca, old=trust.old_tls)
         except OSError as error:
             what = f"the CAs that it is to be judged by cannot be read ({error})"
             raise IdentityChanged(self.who, what, "name a PEM file that can. Nothing was sent") from error

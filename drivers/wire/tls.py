@@ -42,23 +42,23 @@ class Timed(ssl.SSLSocket):
         return count
 
 
-def pinned(address: HostPort, pins: Pins, within: timedelta) -> str:
+def pinned(address: HostPort, pins: Pins, within: timedelta, *, old: bool = False) -> str:
     """The SHA-256 fingerprint (hex, of the DER form) that this BMC must show: its pin, or else what it shows now."""
     who = str(address)
     known = pins.fingerprint(who)
     if known is None:
-        known = fingerprint(address, within)
+        known = fingerprint(address, within, old=old)
         pins.pin(who, known)
     return known
 
 
-def fingerprint(address: HostPort, within: timedelta) -> str:
-    """Shake hands, send nothing, and fingerprint the certificate. `Unreachable`."""
+def fingerprint(address: HostPort, within: timedelta, *, old: bool = False) -> str:
+    """Shake hands, send nothing, and fingerprint the certificate. `Unreachable`. `old` as in `by_fingerprint`."""
     target = (address.host, address.port or HTTPS_PORT)
     try:
         with (
             socket.create_connection(target, timeout=within.total_seconds()) as plain,
-            by_fingerprint().wrap_socket(plain, server_hostname=address.host) as tls,
+            by_fingerprint(old=old).wrap_socket(plain, server_hostname=address.host) as tls,
         ):
             shown = tls.getpeercert(binary_form=True)
     except (OSError, UnicodeError) as error:
@@ -66,29 +66,38 @@ def fingerprint(address: HostPort, within: timedelta) -> str:
     return hashlib.sha256(shown or b"").hexdigest()
 
 
-@lru_cache(maxsize=1)
-def by_fingerprint() -> ssl.SSLContext:
-    """Judges nothing: for who looks at the fingerprint before anything is sent. Loads no CAs, which takes 20 ms."""
+@lru_cache(maxsize=2)
+def by_fingerprint(*, old: bool = False) -> ssl.SSLContext:
+    """Judges nothing: for who looks at the fingerprint before anything is sent. Loads no CAs, which takes 20 ms.
+
+    `old`: takes TLS 1.0 and 1.1 too, and the ciphers and keys of their time (quirk 38).
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.sslsocket_class = Timed
-    return context
+    return _aged(context) if old else context
 
 
-def by_authorities(ca: Path | None) -> ssl.SSLContext:
+def by_authorities(ca: Path | None, *, old: bool = False) -> ssl.SSLContext:
     """Wants a certificate that `ca`, or one of the system's CAs, vouches for. `OSError` where `ca` cannot be read."""
     system = ssl.get_default_verify_paths()
     place = ca or Path(system.cafile or system.capath or "/etc/ssl/certs")
-    return _authorities(place, place.stat().st_mtime_ns)
+    return _authorities(place, place.stat().st_mtime_ns, old=old)
 
 
 @lru_cache(maxsize=4)
-def _authorities(place: Path, _changed_ns: int) -> ssl.SSLContext:
+def _authorities(place: Path, _changed_ns: int, *, old: bool) -> ssl.SSLContext:
     """Shared by all BMCs that it judges: to load the CAs of a system takes 20 ms."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(**{"capath" if place.is_dir() else "cafile": str(place)})
     context.sslsocket_class = Timed
+    return _aged(context) if old else context
+
+
+def _aged(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # openssl-ciphers(1): SHA-1 in TLS 1.0 and 1.1 needs level 0
     return context
 
 

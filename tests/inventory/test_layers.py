@@ -102,6 +102,7 @@ def test_the_keys_of_a_node_are_its_single_values_and_plain_lists(lab):
         "bmc.ca",
         "bmc.expired",
         "bmc.network",
+        "bmc.old_tls",
         "bmc.password",
         "bmc.protocol",
         "bmc.tls",

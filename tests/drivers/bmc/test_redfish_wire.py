@@ -1,5 +1,7 @@
 """What a BMC may do on the wire, and what it does to us."""
 
+import ssl
+
 import pytest
 
 from drivers.errors import Busy, Garbled, Unreachable
@@ -140,3 +142,16 @@ def test_no_write_goes_out_without_a_body(lab, machine, quick):
     assert wire.send("POST", "/redfish/v1/nowhere", {}).status == 401
     wire.close()
     assert lab.sent("POST", "/redfish/v1/nowhere")[0].body == b"{}"
+
+
+@pytest.mark.quirk(38)
+def test_a_bmc_with_old_tls_alone_is_refused_unless_it_is_said_to_be_one_and_then_it_is_a_finding(lab):
+    lab.context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        lab.context.maximum_version = ssl.TLSVersion.TLSv1_1
+    lab.context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.raises(Unreachable, match="TLS"):
+        lab.connect()
+    machine = lab.connect(trust=Trust(lab, old_tls=True))
+    assert "old-tls" in {finding.code for finding in machine.facts().findings}
+    machine.close()
