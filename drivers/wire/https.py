@@ -32,6 +32,7 @@ Json = Mapping[str, JsonValue]
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 _LONGEST_PATH = 4096
+_ROOTED = "redfish/v1/"
 _SAFE = "!#$%&'()*+,/:;=?@[]~"  # what is not to be quoted again (RFC 3986 2.2)
 
 # At DEBUG the library logs the headers of each request and answer, session tokens among them.
@@ -207,12 +208,17 @@ class Https:
             raise IdentityChanged(self.who, what, "name a PEM file that can. Nothing was sent") from error
 
     def _local(self, method: Method, path: str) -> str:
-        """A link as it was given, without the fragment; of an absolute one, what follows the host. `Garbled`."""
+        """A link as it was given, without the fragment; of an absolute one, what follows the host. `Garbled`.
+
+        One that lacks no more than its first slash is given it: DSP0266 wants a path from the root.
+        """
         try:
             parts = urlsplit(path)
         except ValueError:
             parts = urlsplit("")
         local = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        if not parts.netloc and local.startswith(_ROOTED):
+            local = f"/{local}"
         if not (local.startswith("/") and local.isprintable() and len(local) <= _LONGEST_PATH):
             raise Garbled(self.who, f"{method} {plain(path)!r}: that is no path", "update its firmware")
         return local if local.isascii() and " " not in local else quote(local, safe=_SAFE)

@@ -155,3 +155,13 @@ def test_a_bmc_with_old_tls_alone_is_refused_unless_it_is_said_to_be_one_and_the
     machine = lab.connect(trust=Trust(lab, old_tls=True))
     assert "old-tls" in {finding.code for finding in machine.facts().findings}
     machine.close()
+
+
+def test_a_link_without_its_first_slash_is_followed_and_any_other_relative_one_is_none(lab):
+    lab.resources["/redfish/v1/Systems"]["Members"] = [{"@odata.id": SYSTEM.removeprefix("/")}]
+    machine = lab.connect()
+    assert machine.power() is PowerState.OFF
+    machine.close()
+    lab.resources["/redfish/v1/Systems"]["Members"] = [{"@odata.id": "Systems/1"}]
+    with pytest.raises(Garbled, match="that is no path"):
+        lab.connect().power()
