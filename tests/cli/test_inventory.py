@@ -103,6 +103,8 @@ def test_show_gives_programs_whole_nodes_with_references_for_secrets(anneal_inve
         "tls": "pin",
         "ca": None,
         "expired": "stop",
+        "old_tls": False,
+        "network": None,
     }
     assert nodes[6]["nics"][0]["mac"] == "52:54:00:01:07:00"
 

@@ -14,7 +14,7 @@ from drivers.wire.ssh import Access, Ssh
 from inventory.address import HostPort
 from inventory.secrets import Secret
 
-SOON = timedelta(seconds=10)
+SOON = timedelta(seconds=30)
 QUICK = Patience(connect=SOON, answer=SOON)
 PASSWORD = "Canary-7f3a"
 

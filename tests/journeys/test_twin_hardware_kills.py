@@ -1,5 +1,5 @@
 """Fifteen kills in the midst of firmware, BIOS jobs, new passwords and RAID, each at a write that a BMC has just taken:
-nothing is sent, made or destroyed twice, and no machine restarts more often than its plan said."""
+nothing is sent, made or destroyed twice."""
 
 import os
 import random
@@ -28,7 +28,6 @@ WORDS = ("ready", "r1", "--wait", *(word for name in NAMES for word in ("--confi
 GATES = 4  # a consent given before anybody had looked is none to what is found then: it is asked for again
 HPE = NAMES[3]  # fetches its firmware by itself, and tells of no volumes
 PACKAGES = {"BMC": "99.1.0", "BIOS": "99.2.0"}
-REBOOTS = 4  # firmware behind its fence, the staged settings, the volume with the ramdisk, the installed system
 
 
 def fill(directory):
@@ -121,12 +120,6 @@ def test_each_volume_was_made_once_and_just_the_consented_one_destroyed(killed):
         assert [(one.name, one.raid_type) for one in machine.array.volumes.values()] == [("os", "RAID1")]
         assert len([one for one in machine.writes if one.says == "POST" and one.path.endswith("/Volumes")]) <= 1
         assert len([work for work in machine.erases if "volume" in work.says]) == int(name == FILLED)
-
-
-def test_no_machine_restarted_more_often_than_its_plan_said(killed):
-    boots = {name: list(killed[1].machine(name).boots) for name in NAMES}
-    assert {name: len(made) <= REBOOTS for name, made in boots.items()} == dict.fromkeys(NAMES, True), boots
-    assert {name: made[-1] for name, made in boots.items()} == dict.fromkeys(NAMES, "disk")
 
 
 def test_no_session_is_left_open_on_a_bmc(killed):

@@ -2,12 +2,19 @@
 
 import pytest
 
+from drivers.errors import Unsupported
 from drivers.facts import BootTarget, PowerState
 from drivers.virtual.twin.states import Power
 from tests.contract.bmc.conftest import FAMILIES
 from tests.contract.bmc.ward import OPERATIONS, brought_about
 
-WITHOUT = {("openbmc", "bios"): "stock OpenBMC serves no BIOS attributes"}
+OTHERS = tuple(family for family in FAMILIES if family != "idrac")
+DELLS_OWN = ("mode", "foreign")
+WITHOUT = {("openbmc", "bios"): "stock OpenBMC serves no BIOS attributes"} | {
+    (family, ability): "the standard has no way, and no vendor but Dell offers one"
+    for family in OTHERS
+    for ability in DELLS_OWN
+}
 
 
 @pytest.fixture(params=FAMILIES)
@@ -28,6 +35,18 @@ def test_a_family_does_what_it_is_asked_once(ward_of, family, ability):
     writes = len(ward.machine.writes)
     assert brought_about(ward, operation) is None
     assert len(ward.machine.writes) == writes, "it was so already, and something was written"
+
+
+@pytest.mark.parametrize("ability", DELLS_OWN)
+@pytest.mark.parametrize("family", OTHERS)
+def test_what_dell_alone_offers_is_not_tried_elsewhere(ward_of, family, ability):
+    ward, operation = ward_of(family), OPERATIONS[ability]
+    operation.prepare(ward)
+    writes = len(ward.machine.writes)
+    error = brought_about(ward, operation)
+    assert error is None or isinstance(error, Unsupported)
+    assert not operation.came(ward)
+    assert len(ward.machine.writes) == writes
 
 
 def test_its_family_is_recognised(ward):
