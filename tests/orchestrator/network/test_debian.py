@@ -59,7 +59,7 @@ def keep(debian, wanted):
         host.network.keep(wanted.digest)
 
 
-def await_that(met, what, seconds=90):
+def await_that(met, what, seconds=240):
     ends = time.monotonic() + seconds
     while True:
         try:
