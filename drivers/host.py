@@ -56,7 +56,7 @@ class Ping:
 @dataclass(frozen=True)
 class Clock:
     """chronyd's view. `offset_ms` is how far the clock is ahead of its source; None where it follows none. `sources`:
-    each that is heard, and how far the clock is ahead of it in ms."""
+    each that is heard, by the name or address that it was declared by, and how far the clock is ahead of it in ms."""
 
     offset_ms: float | None
     source: str | None
@@ -150,7 +150,7 @@ class Host:
     def clock(self) -> Clock:
         """A chronyd that is absent, silent or still choosing is an answer too: not synchronised."""
         tracking, sources = self._shell.run_all(
-            [("chronyc", "-n", "-c", topic) for topic in ("tracking", "sources")], _ANSWER
+            [("chronyc", "-N", "-c", topic) for topic in ("tracking", "sources")], _ANSWER
         )
         if tracking.exit or sources.exit:
             said = _last_line(tracking.err + tracking.out) or _last_line(sources.err + sources.out)

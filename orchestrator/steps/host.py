@@ -1,9 +1,11 @@
 """Roles seen in the installed system: the login, the clock. Observed over SSH, changed by Ansible."""
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from pydantic import JsonValue
 
+from drivers.host import Apart, Clock
 from orchestrator.errors import StepFailed
 from orchestrator.steps.world import World
 from orchestrator.work import Job, Observation
@@ -52,16 +54,36 @@ def clock(world: World, job: Job) -> Observation:
         "apart_from_us_ms": apart.ms,
         "apart_from_us_uncertainty_ms": apart.uncertainty_ms,
     }
-    near = told.synchronised and told.offset_ms is not None and abs(told.offset_ms) < CLOCK_LIMIT_MS
-    fits = abs(apart.ms) < CLOCK_LIMIT_MS + apart.uncertainty_ms
-    says = told.says if near or not told.synchronised else f"{told.says}: over {CLOCK_LIMIT_MS:.0f} ms"
-    says += "" if fits else f"; beside our clock it is {apart.ms:.0f} ms off"
-    agreeing = [one for one, ahead in told.sources.items() if abs(ahead) < CLOCK_LIMIT_MS]
-    few = near and len(agreeing) < min(_SOURCES, len(servers))
-    says += f"; only {len(agreeing)} of {len(servers)} servers is within {CLOCK_LIMIT_MS:.0f} ms" if few else ""
-    says += "; the site declares no second server to compare it with" if len(servers) == 1 else ""
-    holds = near and fits and not few and (told.source in servers or not servers)
-    return Observation(holds=holds, says=says, witness=f"chronyd of {job.node.name} and our own clock", value=value)
+    faults = list(clock_faults(told, apart, servers))
+    says = "; ".join([*(faults or [told.says]), *_unproven(servers)])
+    return Observation(
+        holds=not faults, says=says, witness=f"chronyd of {job.node.name} and our own clock", value=value
+    )
+
+
+def clock_faults(told: Clock, apart: Apart, servers: Sequence[str]) -> Iterator[str]:
+    """What is wrong with a clock that is to follow those servers; nothing where it is right (pure)."""
+    limit = f"{CLOCK_LIMIT_MS:.0f} ms"
+    if not told.synchronised or told.offset_ms is None:
+        yield told.says
+    elif abs(told.offset_ms) >= CLOCK_LIMIT_MS:
+        yield f"{told.says}: over {limit}"
+    elif servers:
+        if told.source not in servers:
+            yield f"it follows {told.source}, which the site does not declare"
+        asked = set(servers)
+        near = [one for one, ahead in told.sources.items() if one in asked and abs(ahead) < CLOCK_LIMIT_MS]
+        if len(near) < min(_SOURCES, len(asked)):
+            yield f"{told.says}; only {len(near)} of {len(asked)} servers is within {limit}"
+    if abs(apart.ms) >= CLOCK_LIMIT_MS + apart.uncertainty_ms:
+        yield f"beside our clock it is {apart.ms:.0f} ms off"
+
+
+def _unproven(servers: Sequence[str]) -> Iterator[str]:
+    if not servers:
+        yield "the site declares no time server to compare it with"
+    elif len(set(servers)) < _SOURCES:
+        yield "the site declares no second server to compare it with"
 
 
 def play(world: World, job: Job) -> None:

@@ -325,6 +325,9 @@ TRACKING = (
 SOURCES = """^,*,127.0.0.1,8,0,377,1,0.000000211,0.000000271,0.000003336
 ^,?,127.0.0.9,0,7,0,4294967295,0.000000000,0.000000000,0.000000000
 """
+NAMED = """^,*,ntp1.lab.test,8,-3,377,1,0.000000160,0.000000173,0.000003233
+^,?,127.0.0.2,0,6,0,4294967295,0.000000000,0.000000000,0.000000000
+"""
 UNSETTLED = "^,?,127.0.0.1,8,0,1,1,0.000000211,0.000000271,0.000003336\n"
 
 
@@ -334,7 +337,7 @@ def chrony(scripted, tmp_path):
         host = scripted(chronyc=("", "", 0))
         (tmp_path / "tracking").write_text(tracking)
         (tmp_path / "sources").write_text(sources)
-        (tmp_path / "chronyc").write_text(f'#!/bin/sh\n[ "$1 $2" = "-n -c" ] && cat {tmp_path}/"$3"\nexit {code}\n')
+        (tmp_path / "chronyc").write_text(f'#!/bin/sh\n[ "$1 $2" = "-N -c" ] && cat {tmp_path}/"$3"\nexit {code}\n')
         return host
 
     return play
@@ -345,6 +348,13 @@ def test_a_clock_that_follows_a_source_tells_how_far_it_is_ahead(chrony):
         clock = host.clock()
     assert (clock.offset_ms, clock.source, clock.synchronised, clock.stratum) == (1.5, "127.0.0.1", True, 9)
     assert clock.sources == {"127.0.0.1": pytest.approx(0.000211)}
+
+
+def test_a_source_goes_by_the_name_that_it_was_declared_by(chrony):
+    with chrony(TRACKING, NAMED) as host:
+        clock = host.clock()
+    assert clock.source == "ntp1.lab.test"
+    assert clock.sources == {"ntp1.lab.test": pytest.approx(0.00016)}
 
 
 def test_a_clock_without_a_chosen_source_is_not_synchronised_and_says_whom_it_heard(chrony):
