@@ -39,7 +39,7 @@ class Flows:
 
 @dataclass(frozen=True)
 class Ask:
-    """`duplicates`: IPv4 addresses with the interface that each is on."""
+    """`duplicates`: addresses with the interface that each is on."""
 
     duplicates: tuple[tuple[str, str], ...] = ()
     names: tuple[Question, ...] = ()

@@ -52,9 +52,7 @@ class Proof:
 
     @property
     def addresses(self) -> list[tuple[str, str]]:
-        return [
-            (one.name, str(at.address)) for one in self.interfaces for at in one.addresses if at.address.version == 4
-        ]
+        return [(one.name, str(at.address)) for one in self.interfaces for at in one.addresses]
 
     def ask(self) -> Ask:
         named = [(self.expected.name, self.expected.kind), (self.expected.reverse, "PTR")]

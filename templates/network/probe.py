@@ -1,10 +1,12 @@
 """What only a machine itself can see of its networks; run there as root by Python 3.9 or later, and nothing else.
 
-Reads one JSON object from argv, prints one. `duplicates`: [interface, IPv4 address] each -> MACs of others that have it
-(RFC 5227 2.1). `names`: {server, name, kind} each -> rcode and answers (RFC 1035), rcode null where nobody answers.
-`flows`: {source, target, first, count, members} each -> how many TCP connections were answered, accepted or refused,
-and packets that each member sent meanwhile.
+Reads one JSON object from argv, prints one. `duplicates`: [interface, address] each -> MACs of others that have it.
+`names`: {server, name, kind} each -> rcode and answers (RFC 1035), rcode null where nobody answers. `flows`: {source,
+target, first, count, members} each -> how many TCP connections were answered, accepted or refused, and packets that
+each member sent meanwhile.
 """
+
+from __future__ import annotations
 
 import errno
 import json
@@ -14,33 +16,71 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ARP, IPV4, PROBES, APART = 0x0806, 0x0800, 3, 0.5
+ARP, IPV4, IPV6, PROBES, APART = 0x0806, 0x0800, 0x86DD, 3, 0.5
+ICMP6, SOLICITATION, ADVERTISEMENT = 58, 135, 136
 TYPES = {"A": 1, "PTR": 12, "AAAA": 28}
 ANSWERED = (0, errno.ECONNREFUSED)
 
 
 def duplicates(interface: str, address: str) -> list[str]:
-    own, target = _mac(interface), socket.inet_aton(address)
-    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ARP))
-    wire.bind((interface, ARP))
-    asked = struct.pack("!HHBBH6s4s6s4s", 1, IPV4, 6, 4, 1, own, bytes(4), bytes(6), target)
+    """By probes that claim nothing: whoever has the address answers, and who probes for it as well is told too."""
+    own = _mac(interface)
+    kind, frame, other = (_neighbour if ":" in address else _arp)(own, address)
     found = set()
-    for _ in range(PROBES):
-        wire.send(b"\xff" * 6 + own + struct.pack("!H", ARP) + asked)
-        ends = time.monotonic() + APART
-        while (left := ends - time.monotonic()) > 0:
-            if not select.select([wire], [], [], left)[0]:
-                break
-            frame = wire.recv(2048)
-            sender, has, wants = frame[22:28], frame[28:32], frame[38:42]
-            probing = has == bytes(4) and wants == target
-            if sender != own and (has == target or probing):
-                found.add(sender.hex(":"))
-    wire.close()
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind)) as wire:
+        wire.bind((interface, kind))
+        for _ in range(PROBES):
+            wire.send(frame)
+            ends = time.monotonic() + APART
+            while (left := ends - time.monotonic()) > 0:
+                if not select.select([wire], [], [], left)[0]:
+                    break
+                sender = other(wire.recv(2048))
+                if sender not in (None, own):
+                    found.add(sender.hex(":"))
     return sorted(found)
+
+
+def _arp(own: bytes, address: str) -> tuple[int, bytes, Callable[[bytes], bytes | None]]:
+    """The kind of frame, the one that asks, and whose a frame is that tells of another owner: RFC 5227 2.1.1."""
+    target = socket.inet_aton(address)
+    asked = struct.pack("!HHBBH6s4s6s4s", 1, IPV4, 6, 4, 1, own, bytes(4), bytes(6), target)
+
+    def other(frame: bytes) -> bytes | None:
+        has, wants = frame[28:32], frame[38:42]
+        return frame[22:28] if has == target or (has == bytes(4) and wants == target) else None
+
+    return ARP, b"\xff" * 6 + own + struct.pack("!H", ARP) + asked, other
+
+
+def _neighbour(own: bytes, address: str) -> tuple[int, bytes, Callable[[bytes], bytes | None]]:
+    """The same for IPv6, RFC 4862 5.4.2, RFC 4861 4.3 and 4.4: solicited from nowhere, so it is answered to all."""
+    target = socket.inet_pton(socket.AF_INET6, address)
+    group = socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")[:13] + target[13:]
+    asked = struct.pack("!BBHI16s", SOLICITATION, 0, 0, 0, target)
+    checked = _checksum(bytes(16) + group + struct.pack("!II", len(asked), ICMP6) + asked)
+    asked = asked[:2] + struct.pack("!H", checked) + asked[4:]
+    packet = struct.pack("!IHBB16s16s", 6 << 28, len(asked), ICMP6, 255, bytes(16), group) + asked
+
+    def other(frame: bytes) -> bytes | None:
+        if frame[20:22] != bytes([ICMP6, 255]) or frame[62:78] != target:
+            return None
+        probing = frame[54:55] == bytes([SOLICITATION]) and frame[22:38] == bytes(16)
+        return frame[6:12] if probing or frame[54:55] == bytes([ADVERTISEMENT]) else None
+
+    return IPV6, b"\x33\x33" + group[12:] + own + struct.pack("!H", IPV6) + packet, other
+
+
+def _checksum(told: bytes) -> int:
+    """RFC 1071, of an even number of bytes."""
+    total = sum(struct.unpack(f"!{len(told) // 2}H", told))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
 
 
 def _mac(interface: str) -> bytes:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from importlib.resources import files
+from ipaddress import ip_address
 
 import pytest
 
@@ -21,6 +22,7 @@ SCRIPT = (files("templates") / "network" / "probe.py").read_text()
 ZONE = [
     "--host-record=n1.lab.test,10.9.0.1",
     "--host-record=n3.lab.test,10.9.0.33",
+    "--host-record=n1.lab.test,fd00:9::1",
     "--address=/half.lab.test/10.9.0.4",
 ]
 
@@ -40,6 +42,7 @@ def wire():
         sh("ip", "link", "add", "va", "netns", names[0], "type", "veth", "peer", "name", "vb", "netns", names[1])
         for name, link, address in ((names[0], "va", "10.9.0.1/24"), (names[1], "vb", "10.9.0.2/24")):
             sh("ip", "-n", name, "address", "add", address, "dev", link)
+            sh("ip", "-n", name, "address", "add", f"fd00:9::{address[7]}/64", "dev", link, "nodad")
             sh("ip", "-n", name, "link", "set", "up", "dev", link)
         argv = [
             "dnsmasq",
@@ -49,7 +52,7 @@ def wire():
             "-u",
             "root",
             "-a",
-            "10.9.0.2",
+            "10.9.0.2,fd00:9::2",
             "--bind-interfaces",
             "--local=/#/",
             "-x",
@@ -83,9 +86,21 @@ def question(name, kind, server="10.9.0.2"):
     return {"server": server, "name": name, "kind": kind}
 
 
-def test_an_address_that_another_has_is_found_with_its_mac_and_ones_own_is_not(probe, wire):
+@pytest.mark.parametrize("subnet", ["10.9.0.", "fd00:9::"])
+def test_an_address_that_another_has_is_found_with_its_mac_and_ones_own_is_not(probe, wire, subnet):
     (mac,) = {line.split()[1] for line in sh("ip", "-n", wire[1], "link", "show", "vb").splitlines() if "ether" in line}
-    assert probe(duplicates=[["va", "10.9.0.1"], ["va", "10.9.0.2"]])["duplicates"] == [[], [mac]]
+    asked = [["va", f"{subnet}{last}"] for last in (1, 2, 99)]
+    assert probe(duplicates=asked)["duplicates"] == [[], [mac], []]
+
+
+@pytest.mark.parametrize(("address", "flags"), [("10.9.0.1/24", ()), ("fd00:9::1/64", ("nodad",))])
+def test_ones_own_address_that_a_second_machine_took_later_is_found(probe, wire, address, flags):
+    sh("ip", "-n", wire[1], "address", "add", address, "dev", "vb", *flags)
+    try:
+        ((mac,),) = probe(duplicates=[["va", address.split("/")[0]]])["duplicates"]
+    finally:
+        sh("ip", "-n", wire[1], "address", "delete", address, "dev", "vb")
+    assert mac in sh("ip", "-n", wire[1], "link", "show", "vb")
 
 
 def test_names_are_told_forwards_backwards_absent_and_unanswered(probe):
@@ -99,6 +114,21 @@ def test_names_are_told_forwards_backwards_absent_and_unanswered(probe):
         {"rcode": 3, "answers": []},
         {"rcode": None, "answers": []},
     ]
+
+
+def test_ipv6_names_are_asked_of_an_ipv6_resolver_and_told_both_ways(probe):
+    back = ip_address("fd00:9::1").reverse_pointer
+    asked = [question(*one, server="fd00:9::2") for one in (("n1.lab.test", "AAAA"), (back, "PTR"))]
+    assert probe(names=asked)["names"] == [
+        {"rcode": 0, "answers": ["fd00:9::1"]},
+        {"rcode": 0, "answers": ["n1.lab.test"]},
+    ]
+
+
+def test_ipv6_flows_are_counted(probe):
+    flow = {"source": "fd00:9::1", "target": "fd00:9::2", "first": 47000, "count": 32, "members": ["va"]}
+    (told,) = probe(flows=[flow])["flows"]
+    assert (told["answered"], told["sent"]["va"] >= 32) == (32, True)
 
 
 def test_flows_that_are_refused_are_answered_and_those_that_are_dropped_are_not(probe, wire):
@@ -135,7 +165,12 @@ def told(
 
 def test_what_is_asked_is_every_address_each_resolver_and_each_bond(proof):
     ask = proof.ask()
-    assert ask.duplicates == (("bond0", "10.77.0.11"), ("bond0.200", "10.77.2.11"), ("br0", "10.77.3.11"))
+    assert ask.duplicates == (
+        ("bond0", "10.77.0.11"),
+        ("bond0.200", "10.77.2.11"),
+        ("bond0.200", "fd00:77:2::11"),
+        ("br0", "10.77.3.11"),
+    )
     assert [(one.name, one.kind) for one in ask.names] == [("n1.lab.test", "A"), ("11.0.77.10.in-addr.arpa", "PTR")]
     assert [(one.source, one.target, one.members) for one in ask.flows] == [
         ("10.77.2.11", "10.77.2.12", ("eth0", "eth1"))
