@@ -14,6 +14,7 @@ from drivers.host import Echo, Host, Ping
 from inventory.interfaces import Interface, from_json, home, interfaces
 from inventory.model import Node
 from orchestrator.network.found import Found, families, faults, unsettled
+from orchestrator.network.peers import peers
 from orchestrator.network.proof import Expected, Proof
 from orchestrator.network.wanted import network_set, script
 from orchestrator.ports import driven, in_full
@@ -43,11 +44,12 @@ def reach(world: World, job: Job) -> Observation:
     peer, both ways; no other owner of an address; resolvers that answer and agree; and bonds that carry by each member,
     by the word of the machine and of the switch.
 
-    Peers are the nodes of the rack that answer SSH; each end sends its own direction. A peer that is not proven itself
-    is asked too, but its silence counts against it, not against this node.
+    Peers are nodes that answer SSH, all of the rack and one or more of each other rack; each end sends its own
+    direction. A peer that is not proven itself is asked too, but its silence counts against it, not against this node.
     """
     own, digest = from_json(job.inputs["interfaces"]), network_set(job.inputs).digest
-    peers = _peers(world, job.node)
+    up = world.standing("os-access")
+    others = peers(world.site, job.node, [name for name, state in up.items() if state == "active"])
     with world.host(job.node) as host:
         wrong = [
             *unsettled(host.network.standing(script()), digest),
@@ -57,11 +59,11 @@ def reach(world: World, job: Job) -> Observation:
         if wrong:
             return Observation(holds=False, says="; ".join(wrong), witness=f"ssh {job.node.name}")
         ways = [way for one in own for way in _to_gateways(job.node.name, one)]
-        ways += [way for peer in peers for way in _ways(world, job.node, peer)]
+        ways += [way for peer in others for way in _ways(world, job.node, peer)]
         went = _send(host, ways)
         proof = _proof(world, job, own, went)
         told = host.probe(proof.ask(), _script())
-    proven = [peer for peer in peers if world.standing("host-network").get(peer.name) == "active"]
+    proven = [peer for peer in others if world.standing("host-network").get(peer.name) == "active"]
     for peer in proven:
         went |= _send_back(world, peer, job.node)
     counts = {job.node.name, GATEWAY, *(peer.name for peer in proven)}
@@ -135,16 +137,6 @@ def _to_gateways(node: str, one: Interface) -> list[Way]:
         Way(node, GATEWAY, at.network, Echo(at.gateway, at.mtu, interface=one.name))
         for at in one.addresses
         if at.gateway is not None
-    ]
-
-
-def _peers(world: World, node: Node) -> list[Node]:
-    """The nodes of its rack that let us in."""
-    up = world.standing("os-access")
-    return [
-        one
-        for one in world.site.nodes.values()
-        if one.rack == node.rack and one != node and up.get(one.name) == "active"
     ]
 
 
