@@ -26,6 +26,7 @@ from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.switch import eos_tables as tables
 from drivers.switch.cli_ports import DIALECTS, lines, settings, unknown
+from drivers.switch.judging import check_saved, refuse_unknown
 from drivers.switch.ours import fresh, is_ours
 from drivers.switch.reading import Document, Parsed, Row, garbled, said_by, table, vlan_set, words
 from drivers.switch.stanzas import Stanzas, differing, interfaces, stanzas, without_secrets
@@ -170,10 +171,7 @@ class Eos:
         self._wire.write("write memory")
         with said_by(self.who):
             running, startup = self._running(), stanzas(self._wire.text("show startup-config"))
-        odd = sorted(differing(running, startup))
-        if odd:
-            what = f"it said that it saved, and its startup configuration differs in {', '.join(map(plain, odd[:5]))}"
-            raise NotApplied(self.who, what, "look at its flash; what runs is lost at its next start")
+        check_saved(self.who, running, startup)
 
     def _kept(self, parsed: Parsed[Row]) -> tuple[Row, ...]:
         self._found += parsed.findings
@@ -200,11 +198,7 @@ class Eos:
                 raise _held(self.who, name)
 
     def _check(self, wanted: Mapping[str, PortSettings], own: Stanzas) -> None:
-        strange = unknown(_DIALECT, wanted, own)
-        if strange:
-            raise Refused(
-                self.who, f"it has no port {', '.join(map(plain, strange))}", "name ports in full, as it does"
-            )
+        refuse_unknown(self.who, unknown(_DIALECT, wanted, own))
         large = [port for port, one in wanted.items() if (one.mtu or 0) > _LAYER_2_MTU]
         if large:
             raise Refused(self.who, f"{', '.join(large)}: its frames hold {_LAYER_2_MTU} bytes", "want a smaller MTU")
