@@ -80,7 +80,7 @@ class What(StrEnum):
 
 @app.command()
 def parse(
-    family: Annotated[str, typer.Argument(metavar="FAMILY", help="eos, nxos, junos or ios.")],
+    family: Annotated[str, typer.Argument(metavar="FAMILY", help="eos, nxos, junos, ios or sonic.")],
     what: Annotated[What, typer.Argument(metavar="WHAT", help="lldp, ports, vlans, macs, lags, facts or config.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What the switch wrote: JSON, XML or text.")],
     output: Output = Format.TABLE,

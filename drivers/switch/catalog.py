@@ -9,6 +9,7 @@ from drivers.errors import Denied, DriverError, Unsupported
 from drivers.patience import Patience
 from drivers.switch.ovs import Ovs
 from drivers.switch.serial import check_serial
+from drivers.switch.sonic import Sonic
 from drivers.trust import Trust
 from drivers.wire.ssh import Access
 from inventory.address import HostPort
@@ -63,8 +64,13 @@ def _junos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
     return Junos.connect(entry.address, entry.user, (entry.password, entry.key), trust.pins, patience)
 
 
+def _sonic(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    access = Access(entry.address, entry.user, None, entry.key, entry.password)
+    return Sonic.connect(access, trust.pins, patience)
+
+
 FAMILIES: Mapping[Family, Callable[[Entry, Trust, Patience], SwitchDriver]] = MappingProxyType(
-    {"eos": _eos, "ios": _ios, "junos": _junos, "nxos": _nxos, "ovs": _ovs}
+    {"eos": _eos, "ios": _ios, "junos": _junos, "nxos": _nxos, "ovs": _ovs, "sonic": _sonic}
 )
 
 

@@ -1,7 +1,8 @@
-"""Real switches to drive: Open vSwitch with an sshd and an lldpd beside it, in network namespaces of the test's own.
+"""Switches to drive: Open vSwitch with an sshd and an lldpd beside it, in network namespaces of the test's own; and
+what answers as a SONiC does.
 
-Its ports are cables to hosts, each a namespace too; the way in is a relay from the loopback of the test into the
-namespace from which the switch is managed.
+Open vSwitch's ports are cables to hosts, each a namespace too; the way in is a relay from the loopback of the test into
+the namespace from which the switch is managed.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from drivers.switch.ovs import Ovs, Places
 from drivers.wire.ssh import Access
 from inventory.address import HostPort
 from inventory.secrets import Secret
+from tests.contract.switch.sonic_rig import SonicRig, absent
 
 PROGRAMS = ("ovs-vswitchd", "ovsdb-server", "lldpd", "sshd", "ip", "ping", "flock")
 QUICK = Patience(connect=timedelta(seconds=10), answer=timedelta(seconds=40), poll=timedelta(milliseconds=200))
@@ -291,18 +293,20 @@ def _absent():
     return sorted(set(PROGRAMS) - found)
 
 
-def _rig(kind, tmp_path_factory):
-    if os.geteuid() != 0:
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(OvsRig, id="ovs", marks=pytest.mark.qemu), pytest.param(SonicRig, id="sonic")],
+)
+def rack_of_one(request, tmp_path_factory) -> Iterator[OvsRig | SonicRig]:
+    kind = request.param
+    if kind is SonicRig and (why := absent()):
+        pytest.skip(why)
+    if kind is OvsRig and os.geteuid() != 0:
         pytest.skip("namespaces need root")
-    if absent := _absent():
-        pytest.skip(f"not installed: {', '.join(absent)} (see debian-packages.txt)")
+    if kind is OvsRig and (lacking := _absent()):
+        pytest.skip(f"not installed: {', '.join(lacking)} (see debian-packages.txt)")
     with contextlib.ExitStack() as stack:
         yield kind(tmp_path_factory.mktemp("switch"), stack)
-
-
-@pytest.fixture(scope="module")
-def rack_of_one(tmp_path_factory) -> Iterator[OvsRig]:
-    yield from _rig(OvsRig, tmp_path_factory)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every switch driver that runs against a real switch here must do, by the switch's own ears."""
+"""What every switch driver with a timer left on its switch must do, by the switch's own ears."""
 
 import subprocess
 from datetime import timedelta
@@ -8,7 +8,6 @@ import pytest
 from drivers.ability.switch import Configure, Confirm, LagWanted, PortIdKind, PortSettings, Staged, Switch
 from drivers.errors import Busy, DriverError, NotApplied, Refused, UnknownOutcome
 
-pytestmark = pytest.mark.qemu
 LONG = timedelta(minutes=5)
 VLANS = {100: "prov", 200: "storage"}
 PROV = PortSettings(untagged=100)

@@ -11,8 +11,9 @@ from drivers.ability.switch import LagWanted, MemberState, PortSettings
 from drivers.errors import Busy, Refused, Unsupported
 from drivers.switch.ovs import Ovs, Places
 from drivers.switch.shell import Shell, first_met
+from tests.contract.switch.conftest import OvsRig
 
-pytestmark = pytest.mark.qemu
+pytestmark = [pytest.mark.qemu, pytest.mark.parametrize("rack_of_one", [OvsRig], indirect=True, ids=["ovs"])]
 LONG = timedelta(minutes=5)
 VLANS = {100: "prov"}
 ALONE = PortSettings(untagged=100, lag=LagWanted(7, fallback=True))
