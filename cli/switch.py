@@ -29,8 +29,10 @@ class Driven(StrEnum):
     EOS = "eos"
     IOS = "ios"
     JUNOS = "junos"
+    LINUX = "linux"
     NXOS = "nxos"
     OVS = "ovs"
+    SONIC = "sonic"
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """A SONiC in the place of a real switch: its commands are answered, the rest of what is left there runs for real."""
 
 import contextlib
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 
@@ -52,6 +53,13 @@ class SonicRig:
 
     def left_on_the_switch(self):
         return sorted(path.name for path in self.keeper.glob("anneal-*"))
+
+    @contextlib.contextmanager
+    def locked(self, seconds):
+        """Somebody else holds the lock, for so long at most."""
+        self.keeper.mkdir(parents=True, exist_ok=True)
+        with subprocess.Popen(["flock", str(self.keeper / "lock"), "sleep", str(seconds)]):
+            yield
 
     def timers(self):
         return self.place.processes("await")

@@ -1,13 +1,15 @@
 """A session with a switch from what its inventory says, and the command that shows one without an inventory."""
 
 import json
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.switch import Driven, app
-from drivers.errors import Denied, IdentityChanged, Unsupported
+from drivers.errors import Denied, IdentityChanged
 from drivers.switch.catalog import FAMILIES, Entry, connect
+from inventory.switch import Family
 
 SERIAL = "SSJ17115862"
 USER = "admin"
@@ -31,9 +33,8 @@ def test_another_switch_at_its_address_is_refused_before_any_write(bench, box, e
     assert not [said for said in box.heard if "configure" in str(said)]
 
 
-def test_a_family_without_a_driver_says_which_there_are(bench, entry):
-    with pytest.raises(Unsupported, match="drivers for eos, ios, junos, nxos, ovs"):
-        connect("sonic", entry, bench.trust)
+def test_every_family_that_the_inventory_knows_is_driven():
+    assert set(FAMILIES) == set(get_args(Family))
 
 
 def test_a_login_that_the_family_cannot_use_is_refused_without_a_word_to_it(bench, box):
