@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.virtual.qemu.board import MODEL, SPEED, VENDOR
+from drivers.virtual.qemu.wires import netdev
 
 FILES = ("vmlinuz", "initramfs", "disk.raw")
 MANAGEMENT = "eth0"
@@ -19,7 +20,7 @@ _SECTOR_BYTES = 512
 
 @dataclass(frozen=True)
 class NosPort:
-    """`backend` in QEMU's words for -netdev, without an id. The switch knows its ports by their MACs."""
+    """`backend`: as `wires` has it. The switch knows its ports by their MACs."""
 
     name: str
     mac: str
@@ -27,7 +28,7 @@ class NosPort:
 
 
 @dataclass(frozen=True)
-class Nos:
+class Machine:
     """`image` is a directory with `FILES`; nothing is written there, nor to `own`, which holds what `own_files` made.
 
     QEMU leaves the console's log and QMP at `console` and `monitor`.
@@ -78,7 +79,5 @@ def own_files(ports: tuple[NosPort, ...], files: Mapping[str, str], secrets: Map
 
 
 def _nic(index: int, port: NosPort) -> list[str]:
-    kind, _, rest = port.backend.partition(",")
-    backend = f"{kind},id=net{index}" + (f",{rest}" if rest else "")
     device = f"virtio-net-pci,id=nic{index},netdev=net{index},mac={port.mac},speed={SPEED},duplex=full,romfile="
-    return ["-netdev", backend, "-device", device]
+    return [*netdev(index, port.backend), "-device", device]

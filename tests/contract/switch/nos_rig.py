@@ -12,7 +12,8 @@ import bcrypt
 
 from drivers.errors import Transient
 from drivers.switch.linux import ROOM, LinuxNos
-from drivers.virtual.qemu.nos import MANAGEMENT, Nos, NosPort, own_files, port_mac
+from drivers.virtual.qemu.nos import MANAGEMENT, Machine, NosPort, own_files, port_mac
+from drivers.virtual.qemu.wires import tap
 from drivers.wire.ssh import Access, Ssh
 from inventory.secrets import Secret
 from orchestrator.image.build import build
@@ -92,14 +93,13 @@ class NosRig(Rig):
         artefact = build(
             Recipe("nos", "cloud"), ImageStore(Path(os.environ.get("ANNEAL_IMAGES", "~/.cache/anneal/images"))), _quiet
         )
-        backend = "tap,ifname={},script=no,downscript=no,vnet_hdr=off"
-        ports = [NosPort(name, port_mac("tor1", name), backend.format(name)) for name in self.wired]
+        ports = [NosPort(name, port_mac("tor1", name), tap(name)) for name in self.wired]
         ports += [NosPort(name, port_mac("tor1", name), f"hubport,hubid={n}") for n, name in enumerate(self.bare)]
         sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.room / "host"))
         own = self.room / "own.tar"
         own.write_bytes(own_files(tuple(ports), self.files(), self.secrets()))
         console = self.room / "console"
-        return Nos("tor1", "SN-TOR1", artefact.files["disk"].path.parent, own, tuple(ports), console, self.monitor)
+        return Machine("tor1", "SN-TOR1", artefact.files["disk"].path.parent, own, tuple(ports), console, self.monitor)
 
     def files(self):
         names = (*self.ports, *self.bare, self.way_in)
