@@ -49,7 +49,10 @@ Chosen = Annotated[str | None, typer.Argument(metavar="[RACK]", help="Its name o
 
 Switched = Annotated[
     list[str] | None,
-    typer.Option(metavar="[MACHINE:]NUMBER", help="Of a twin's BMC: switch on. Without MACHINE: of all."),
+    typer.Option(
+        metavar="[NAME:]NUMBER",
+        help="Of a twin's BMC or switch: switch on. Without a name: of all.",
+    ),
 ]
 
 
@@ -83,14 +86,16 @@ def up(
 
 @app.command()
 def quirks(output: Output = Format.TABLE) -> None:
-    """List the quirks and faults that a twin's BMC can be given, by number and by name."""
+    """List the quirks and faults that a twin's BMCs and switches can be given, by number and by name."""
     from drivers.virtual.twin.faults import NAMED, NUMBERED
     from drivers.virtual.twin.quirks import QUIRKS
+    from drivers.virtual.twin.switch import faults
 
     rows = [{"kind": "quirk", "number": str(number), "words": "", "says": says} for number, says in QUIRKS.items()]
     rows += [
-        {"kind": "fault", "number": code, "words": " ".join(known.words), "says": known.says}
-        for code, known in NUMBERED.items()
+        {"kind": kind, "number": code, "words": " ".join(known.words), "says": known.says}
+        for kind, numbered in (("fault", NUMBERED), ("switch fault", faults.NUMBERED))
+        for code, known in numbered.items()
     ]
     rows += [{"kind": "fault", "number": fault.value, "words": "", "says": says} for fault, says in NAMED.items()]
     emit(rows, ("kind", "number", "says", "words"), output)

@@ -8,8 +8,9 @@ import pytest
 from drivers.ability.switch import Confirm, LagWanted, PortSettings
 from drivers.errors import Busy, Denied, IdentityChanged, NotApplied, Refused
 from drivers.switch.change import Change, bring
+from drivers.virtual.twin.switch.command_line import copied
 from inventory.secrets import Secret
-from tests.drivers.switch.conftest import QUICK, copied
+from tests.drivers.switch.conftest import QUICK
 
 HOST = PortSettings(untagged=100, description="r1-n01:eth0")
 PORTS = {f"TwentyFiveGigE1/0/{at}": HOST for at in range(1, 3)}
