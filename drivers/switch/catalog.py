@@ -12,7 +12,7 @@ from drivers.switch.ovs import Ovs
 from drivers.switch.serial import check_serial
 from drivers.switch.sonic import Sonic
 from drivers.trust import Trust
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 from inventory.secrets import Login, Secret
 from inventory.switch import Family

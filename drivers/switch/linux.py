@@ -38,7 +38,7 @@ from drivers.switch.lldpcli import neighbours
 from drivers.switch.shell import Shell, first_met
 from drivers.switch.stanzas import without_secrets
 from drivers.trust import Pins
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 
 ROOM = "/var/lib/anneal/linux"
 _PATIENCE = Patience()

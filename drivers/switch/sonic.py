@@ -34,7 +34,7 @@ from drivers.switch.reading import Parsed, Row, said_by, words
 from drivers.switch.shell import Shell, first_met
 from drivers.switch.sonic_rows import ConfigDb, config_db, dumped
 from drivers.trust import Pins
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 
 ROOM = "/var/lib/anneal/sonic"
 _WORK = timedelta(minutes=10)  # for 500 ports the updater thinks for eight (sonic-buildimage issue 22370)

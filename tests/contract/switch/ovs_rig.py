@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from drivers.switch.ovs import Ovs, Places
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from inventory.secrets import Secret
 from tests.contract.switch.rig import QUICK, Rig, content, sh, wait_for
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from drivers.patience import Patience
 from drivers.switch.sonic import Sonic
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from tests.drivers.switch.conftest import FirstMet
 from tests.drivers.switch.sonic.box import PORTS, host_mac, new_box
 from tests.drivers.switch.sonic.rig import Place, Way, absent

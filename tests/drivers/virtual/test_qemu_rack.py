@@ -62,7 +62,7 @@ import sys
 from datetime import timedelta
 from drivers.ability.switch import PortSettings
 from drivers.switch.ovs import Ovs
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 from inventory.secrets import Secret
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from drivers.switch.sonic import Sonic
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from inventory.secrets import Secret
 from tests.drivers.switch.conftest import QUICK, FirstMet
 from tests.drivers.switch.sonic.box import SonicBox, new_box
