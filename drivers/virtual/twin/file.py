@@ -167,6 +167,10 @@ def read(document: Document) -> TwinSpec:
         for what, value, keys in _shared(spec)
     ]
     problems += [
+        Problem(document.place(keys), f"it leads to the driven switch {switch}", "name its network, one with a vlan")
+        for switch, keys in _nameless(spec)
+    ]
+    problems += [
         Problem(document.place(keys), f"the switch {end.device} has no port {end.port}", "name one of its ports")
         for end, keys in _astray(spec)
     ]
@@ -182,6 +186,17 @@ def _astray(spec: TwinSpec) -> Iterator[tuple[Endpoint, Keys]]:
         for number, nic in enumerate(machine.nics):
             if nic.cable is not None and nic.cable.port not in ports.get(nic.cable.device, (nic.cable.port,)):
                 yield nic.cable, ("machines", index, "nics", number, "cable")
+
+
+def _nameless(spec: TwinSpec) -> Iterator[tuple[str, Keys]]:
+    """NICs with an address at a driven switch whose VLAN is not told, and where they stand."""
+    driven = {switch.name for switch in spec.switches}
+    for index, machine in enumerate(spec.machines):
+        for number, nic in enumerate(machine.nics):
+            if nic.address is None or nic.cable is None or nic.cable.device not in driven:
+                continue
+            if nic.network is None or spec.networks.get(nic.network, NetworkSpec()).vlan is None:
+                yield nic.cable.device, ("machines", index, "nics", number, "network")
 
 
 def _shared(spec: TwinSpec) -> Iterator[tuple[str, str, Keys]]:

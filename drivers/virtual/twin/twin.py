@@ -12,6 +12,7 @@ from typing import Self
 from drivers.virtual.twin import quirks
 from drivers.virtual.twin.admin import Admin
 from drivers.virtual.twin.clock import Clock
+from drivers.virtual.twin.fabric import Fabric
 from drivers.virtual.twin.faults import Fault, Strike
 from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.firmware import Firmware
@@ -121,20 +122,23 @@ class Twin:
         """In the running loop: make the machines and listen for them."""
         clock = Clock(self.spec.speed)
         self._listeners = HttpListeners()
+        await self._open_switches(self._listeners)
         firmware = Firmware(self.spec, self._listeners, Wire(self.spec.networks))
-        self.machines = MappingProxyType({one.name: Machine(one, clock, firmware.run) for one in self.spec.machines})
+        fabric = Fabric(self.spec.networks, self.switches)
+        self.machines = MappingProxyType(
+            {one.name: Machine(one, clock, fabric, firmware.run) for one in self.spec.machines}
+        )
         for machine in self.machines.values():
             redfish = machine.spec.bmc.protocol == "redfish"
             bmc = RedfishServer(machine, self._listeners, self._state) if redfish else IpmiServer(machine)
             self._bmcs.append(bmc)
             await bmc.open()
             await machine.heed_what_is_on()
-        await self._open_switches(self._listeners)
         admin = Admin(self.machines, self.switches)
         self.admin = await self._listeners.open(self.admin, admin.answer)
 
     async def _open_switches(self, listeners: HttpListeners) -> None:
-        cables = Cables(self.machines.values())
+        cables = Cables(self.spec.machines, self.machine)
         made = {one.name: switch_of(one, cables, listeners, self._state) for one in self.spec.switches}
         self.switches = MappingProxyType({name: switch for name, (switch, _) in made.items()})
         for _, server in made.values():

@@ -1,9 +1,9 @@
 """What is plugged into whose port: the one wiring by which machines and switches hear and reach each other."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from drivers.virtual.twin.file import NicSpec
+from drivers.virtual.twin.file import MachineSpec, NicSpec
 from drivers.virtual.twin.machine import Machine
 from drivers.virtual.twin.states import Power, Stage
 from inventory.address import Endpoint
@@ -41,15 +41,17 @@ class Plug:
 
 
 class Cables:
-    """As they truly lie."""
+    """As they truly lie. `machine`: one by its name, once they are made."""
 
-    def __init__(self, machines: Iterable[Machine]) -> None:
-        self._plugs = {
-            nic.cable: Plug(machine, index, nic)
-            for machine in machines
-            for index, nic in enumerate(machine.spec.nics)
+    def __init__(self, specs: Iterable[MachineSpec], machine: Callable[[str], Machine]) -> None:
+        self._machine = machine
+        self._ends = {
+            nic.cable: (spec.name, index, nic)
+            for spec in specs
+            for index, nic in enumerate(spec.nics)
             if nic.cable is not None
         }
 
     def at(self, switch: str, port: str) -> Plug | None:
-        return self._plugs.get(Endpoint(switch, port))
+        end = self._ends.get(Endpoint(switch, port))
+        return Plug(self._machine(end[0]), *end[1:]) if end is not None else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from drivers.virtual.twin import lldp
+from drivers.virtual.twin.fabric import Driven
 from drivers.virtual.twin.faults import Strike, standing, taken
 from drivers.virtual.twin.switch.cables import Cables, Plug
 from drivers.virtual.twin.switch.faults import parse
@@ -15,32 +16,10 @@ from drivers.virtual.twin.switch.spec import SwitchSpec, password
 OTHER_SERIAL = "OTHER000001"
 
 
-@dataclass(frozen=True)
-class Lane:
-    """A port as its configuration has frames pass. `alone`: not in a LAG, or in one that falls back without a partner,
-    as no host here speaks LACP."""
-
-    enabled: bool
-    untagged: int | None
-    tagged: frozenset[int] = frozenset()
-    edge: bool = False
-    alone: bool = True
-
-    @property
-    def vlan(self) -> int | None:
-        """Where frames without a tag go; None: nowhere."""
-        return self.untagged if self.enabled and self.alone else None
-
-
-class Switch(Protocol):
+class Switch(Driven, Protocol):
     """One family's language. Its configuration is its own; what it does to frames is what is asked of it here."""
 
     chassis: "Chassis"
-
-    def lane(self, port: str) -> Lane:
-        """By the configuration in force now."""
-
-    def hostname(self) -> str: ...
 
     def reload(self) -> None:
         """Start again from the saved configuration; what was staged or ran by a timer is gone."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from drivers.virtual.twin.switch.chassis import Lane
+from drivers.virtual.twin.fabric import Lane
 
 Config = dict[str, list[str]]
 _EVERY = range(1, 4095)

@@ -11,9 +11,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from drivers.virtual.twin.fabric import Lane
 from drivers.virtual.twin.faults import Strike
 from drivers.virtual.twin.switch import command_line, eos_tables
-from drivers.virtual.twin.switch.chassis import Chassis, Lane
+from drivers.virtual.twin.switch.chassis import Chassis
 from drivers.virtual.twin.switch.command_line import OPENS, Config, Grammar, change, copied
 
 Json = dict[str, object]

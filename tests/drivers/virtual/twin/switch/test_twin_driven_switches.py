@@ -20,13 +20,14 @@ LEAF = {
 
 @pytest.fixture
 def rack(tmp_path, machine_of, subnet):
-    def write(cable="leaf1:Ethernet1", **more):
+    def write(cable="leaf1:Ethernet1", networks=None, **more):
         machine = machine_of(1)
         machine["nics"][0]["cable"] = cable
         spec = {
             "kind": "twin",
             "name": "r1",
             "boot": {"http": f"http://{subnet}.250:18080/boot/{{mac}}"},
+            "networks": networks or {"provisioning": {"vlan": 100}},
             "machines": [machine],
             "switches": [{**LEAF, "address": f"{subnet}.200:8443", **more}],
         }
@@ -48,6 +49,7 @@ def test_a_file_names_a_switch_and_its_faults(rack):
     ("more", "says"),
     [
         ({"cable": "leaf1:Ethernet7"}, "the switch leaf1 has no port Ethernet7"),
+        ({"networks": {"provisioning": {}}}, "it leads to the driven switch leaf1"),
         ({"family": "vax"}, "switches.0.family"),
         ({"password": None}, "give either password or password_file"),
         ({"vlans": {4095: "x"}}, "4095 is no VLAN"),
