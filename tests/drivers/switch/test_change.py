@@ -47,7 +47,7 @@ def test_what_holds_already_opens_no_session(run, box):
     assert sent(box, "configure") == []
 
 
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.fault("F35", "killed")
 def test_what_was_confirmed_and_not_saved_by_a_dead_run_is_saved(run, box):
     run()
     box.startup = {"hostname leaf1": []}
@@ -94,7 +94,7 @@ def test_anothers_session_is_waited_for_and_left_alone(run, box):
 
 
 @pytest.mark.parametrize("syntax", ["4.31.1F", "4.32.2F"])
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.fault("F35", "killed")
 def test_what_a_dead_run_committed_is_taken_back_and_begun_anew(run, box, bench, syntax):
     box.version = syntax
     with bench.session() as dead:
@@ -184,7 +184,7 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.fault("F35", "killed")
 @pytest.mark.parametrize("at", ["release", "commit", "confirm", "save"])
 @pytest.mark.parametrize("done", [False, True])
 def test_a_kill_at_any_write_costs_nothing(run, box, at, done):

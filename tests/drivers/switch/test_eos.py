@@ -111,7 +111,7 @@ def test_closing_a_session_takes_nothing_back(bench, box):
     assert "switchport access vlan 100" in box.running["interface Ethernet1"]
 
 
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.fault("F35", "killed")
 @pytest.mark.quirk(114)
 @pytest.mark.parametrize("syntax", ["4.31.1F", "4.32.2F"])
 def test_what_a_dead_run_left_is_found_by_its_name_and_nothing_else_is(bench, box, syntax):

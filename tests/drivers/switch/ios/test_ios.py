@@ -89,7 +89,7 @@ def test_a_line_that_is_rejected_half_way_leaves_all_as_it_was(run, box, archive
     assert (box.running, box.files, box.ends) == (before, {}, None)
 
 
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.fault("F35", "killed")
 @pytest.mark.parametrize("archive", [True, False])
 def test_what_a_dead_run_left_is_gone_back_from(bench, box, archive):
     box.archive, before = archive, copied(box.running)

@@ -105,6 +105,7 @@ def test_a_bond_that_falls_back_lets_its_host_boot(rack, bring_about, desk, with
     bring_about({"Ethernet1": PortSettings(untagged=100, lag=LagWanted(7, fallback=True))})
     rack.do(rack.machine("n1").turn_on)
     within(desk.heartbeats)
+    assert rack.machine("n1").boots == ["pxe"]
 
 
 def test_an_agent_whose_port_is_taken_off_its_network_is_heard_no_more(rack, bring_about, desk, within):
