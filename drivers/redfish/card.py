@@ -41,6 +41,7 @@ def probe(bmc: Bmc, login: Login, trust: Trust, patience: Patience, budget: Budg
 
 def _read(session: RedfishSession, budget: Budget | None) -> Card:
     tree = Tree(session, session.root, budget)
+    tree.note_old_tls()
     root = tree.at(ROOT)
     found = systems(tree, root)
     system = _the_host(tree, found)
