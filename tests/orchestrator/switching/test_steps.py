@@ -109,6 +109,7 @@ def _never(world, job):
     raise StepFailed(job.node.name, "it was booted", "do not")
 
 
+@pytest.mark.quirk(117)
 def test_all_ports_of_a_switch_that_are_wanted_at_one_time_go_into_one_commit(at_work, chassis):
     nodes = [f"n{number}" for number in range(1, 44)]
     rows = at_work(*((name, "ports-provision") for name in nodes))
@@ -144,6 +145,7 @@ def test_a_switch_that_another_session_has_locked_is_waited_for(at_work, chassis
     assert chassis["sw1"].commits == [{"swp1"}]
 
 
+@pytest.mark.quirk(117)
 def test_a_switch_that_another_process_changes_is_waited_for(at_work, chassis, until, leave_lease, store):
     leave_lease("sw1", "a change by otherhost:77:123")
     at_work.begin(("n1", "ports-provision"))
