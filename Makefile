@@ -23,7 +23,7 @@ journey-rack: $(READY) packages
 	@$(BIN)/pytest -q -m qemu tests/journeys/test_qemu_rack.py
 
 journey-network: $(READY) packages
-	@$(BIN)/pytest -q -m qemu tests/journeys/test_qemu_network.py
+	@$(BIN)/pytest -q -m qemu tests/journeys/test_qemu_network.py tests/journeys/test_qemu_nos.py
 
 bench: $(READY)
 	@for one in benchmarks/*.py; do $(BIN)/python -P "$$one" || exit 1; done

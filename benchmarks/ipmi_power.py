@@ -61,7 +61,9 @@ def simulators(program: str, room: Path) -> Iterator[list[Bmc]]:
         bmcs = []
         for number, port in enumerate(_free_ports(BMCS)):
             (room / f"{number}.conf").write_text(LAN.format(port=port, room=room))
-            command = [program, "-c", f"{number}.conf", "-f", "mc.emu", "-s", str(room), "-n"]
+            state = room / str(number)  # one each: two that make their folder in it at once fail
+            state.mkdir()
+            command = [program, "-c", f"{number}.conf", "-f", "mc.emu", "-s", str(state), "-n"]
             child = subprocess.Popen(command, cwd=room, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
             running.callback(child.wait, timeout=10)
             running.callback(child.terminate)

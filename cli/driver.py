@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from drivers.card import Card
     from inventory.address import HostPort
+    from inventory.model import Bmc
     from inventory.secrets import Login
 
 app = typer.Typer(no_args_is_help=True, help="BMCs by their address, without an inventory.")
@@ -35,11 +36,13 @@ def probe(
     user: Annotated[str, typer.Option("--user", help="The BMC's user.")],
     password_env: Annotated[str, typer.Option("--password-env", metavar="VAR", help="Where the password is.")],
     insecure: Annotated[bool, typer.Option("--insecure", help="Take any certificate; the card says which.")] = False,
+    old_tls: Annotated[bool, typer.Option("--old-tls", help="Take TLS 1.0 and 1.1 too; the card says so.")] = False,
     protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Only this one; else what answers.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Show the capability card of one BMC. Writes nothing to it but the login, which it ends."""
-    card = _card(address_of(address), _login(user, password_env), password_env, insecure, protocol)
+    bmc, login = _asked(address_of(address), user, password_env)
+    card = _card(bmc, login, protocol, insecure=insecure, old_tls=old_tls)
     told: dict[str, JsonValue] = json.loads(json.dumps(card.as_json()))
     if output is Format.TABLE:
         emit([{"key": key, "value": value} for key, value in lines("", told)], ("key", "value"), output)
@@ -56,28 +59,28 @@ def address_of(text: str) -> "HostPort":
         raise typer.BadParameter(str(error), param_hint="ADDRESS") from error
 
 
-def _login(user: str, variable: str) -> "Login":
+def _asked(address: "HostPort", user: str, variable: str) -> "tuple[Bmc, Login]":
     from pathlib import Path
 
     from inventory.errors import SecretMissing
+    from inventory.model import Bmc
     from inventory.secrets import Login, SecretRef, Vaults
 
+    password = SecretRef("env", variable)
     try:
-        return Login(user, Vaults(Path()).resolve(SecretRef("env", variable)))
+        login = Login(user, Vaults(Path()).resolve(password))
     except SecretMissing as error:
         raise typer.BadParameter(str(error), param_hint="--password-env") from error
+    return Bmc(address=address, user=user, password=password), login
 
 
-def _card(address: "HostPort", login: "Login", variable: str, insecure: bool, protocol: Protocol | None) -> "Card":
+def _card(bmc: "Bmc", login: "Login", protocol: Protocol | None, *, insecure: bool, old_tls: bool) -> "Card":
     from drivers.catalog import DRIVERS, probe
     from drivers.errors import IdentityChanged
     from drivers.trust import Trust
-    from inventory.model import Bmc
-    from inventory.secrets import SecretRef
     from orchestrator.discovery import FirstMet
 
-    bmc = Bmc(address=address, user=login.user, password=SecretRef("env", variable))
-    trust = Trust(FirstMet(), verify=not insecure)
+    trust = Trust(FirstMet(), verify=not insecure, old_tls=old_tls)
     try:
         return probe(bmc, login, trust, (protocol,) if protocol else tuple(DRIVERS))
     except IdentityChanged as error:

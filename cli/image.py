@@ -23,6 +23,7 @@ _COLUMNS = ("name", "kind", "id", "made", "mib")
 class Buildable(StrEnum):
     RAMDISK = "ramdisk"
     OS = "os"
+    NOS = "nos"
 
 
 class Flavour(StrEnum):
@@ -39,7 +40,10 @@ DEFAULT_STORE = Path("~/.cache/anneal/images")
 
 @app.command("build")
 def build_image(
-    what: Annotated[Buildable, typer.Argument(help="The agent's ramdisk, or the operating system to install.")],
+    what: Annotated[
+        Buildable,
+        typer.Argument(help="The agent's ramdisk, the operating system to install, or a virtual switch's NOS."),
+    ],
     kernel: Annotated[
         Flavour, typer.Option(help="generic drives real hardware; cloud is smaller and drives virtual machines alone.")
     ] = Flavour.GENERIC,
@@ -56,7 +60,7 @@ def build_image(
     store: Store = DEFAULT_STORE,
     output: Output = Format.TABLE,
 ) -> None:
-    """Build a ramdisk or a Debian 12 from packages, unless it is there already. Needs root and Debian's tools."""
+    """Build an image from Debian's packages, unless it is there already. Needs root and Debian's tools."""
     from orchestrator.image.build import build
     from orchestrator.image.recipe import Recipe
     from orchestrator.image.store import ImageStore

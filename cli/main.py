@@ -22,6 +22,7 @@ GROUPS = MappingProxyType(
         "switch": "Switches by their address, without an inventory.",
         "node": "Single machines: power, facts, quarantine.",
         "network": "Addresses that were given out, and who reaches whom.",
+        "certificate": "What was proven of a node, signed: issue it, show it, check it.",
         "cables": "Declared cables against what is plugged: verdicts and work orders.",
     }
 )

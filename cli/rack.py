@@ -3,9 +3,10 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
@@ -13,9 +14,9 @@ import typer
 
 from cli.exits import Exit
 from cli.output import Format, Output, emit
+from cli.works import ImageDirectory, image_directory
 
 if TYPE_CHECKING:
-    from drivers.virtual.rackfile import Document
     from drivers.virtual.status import RackStatus
 
 app = typer.Typer(no_args_is_help=True, help="A virtual rack, to learn and to rehearse on.")
@@ -26,8 +27,6 @@ _STATES = Path(".anneal/rack")
 
 class Kind(Protocol):
     """What each fidelity of virtual hardware can do; a module is one."""
-
-    def up(self, document: "Document", state: Path, say: Callable[[str], None]) -> None: ...
 
     def status(self, name: str, state: Path) -> "RackStatus": ...
 
@@ -50,7 +49,10 @@ Chosen = Annotated[str | None, typer.Argument(metavar="[RACK]", help="Its name o
 
 Switched = Annotated[
     list[str] | None,
-    typer.Option(metavar="[MACHINE:]NUMBER", help="Of a twin's BMC: switch on. Without MACHINE: of all."),
+    typer.Option(
+        metavar="[NAME:]NUMBER",
+        help="Of a twin's BMC or switch: switch on. Without a name: of all.",
+    ),
 ]
 
 
@@ -61,12 +63,14 @@ def up(
     twin: Annotated[bool, typer.Option("--twin", help="It is a twin, and nothing else is brought up.")] = False,
     quirk: Switched = None,
     fault: Switched = None,
+    store: ImageDirectory = None,
 ) -> None:
     """Bring a rack up, its machines powered off. If anything fails, all of it is taken down again."""
     from drivers.virtual.rackfile import read
 
     with _answered(), _ended_by_signals():
         document = read(file)
+        _kind(document.kind)
         where = state or _STATES / document.name
         if document.kind != "twin" and (twin or quirk or fault):
             raise typer.BadParameter(f"{file} is of kind {document.kind}; --twin, --quirk and --fault are a twin's")
@@ -75,19 +79,23 @@ def up(
 
             process.up(document, where, _progress, quirk or (), fault or ())
         else:
-            _kind(document.kind).up(document, where, _progress)
+            from drivers.virtual.qemu import rack
+
+            rack.up(document, where, _progress, partial(_image, image_directory(store)))
 
 
 @app.command()
 def quirks(output: Output = Format.TABLE) -> None:
-    """List the quirks and faults that a twin's BMC can be given, by number and by name."""
+    """List the quirks and faults that a twin's BMCs and switches can be given, by number and by name."""
     from drivers.virtual.twin.faults import NAMED, NUMBERED
     from drivers.virtual.twin.quirks import QUIRKS
+    from drivers.virtual.twin.switch import faults
 
     rows = [{"kind": "quirk", "number": str(number), "words": "", "says": says} for number, says in QUIRKS.items()]
     rows += [
-        {"kind": "fault", "number": code, "words": " ".join(known.words), "says": known.says}
-        for code, known in NUMBERED.items()
+        {"kind": kind, "number": code, "words": " ".join(known.words), "says": known.says}
+        for kind, numbered in (("fault", NUMBERED), ("switch fault", faults.NUMBERED))
+        for code, known in numbered.items()
     ]
     rows += [{"kind": "fault", "number": fault.value, "words": "", "says": says} for fault, says in NAMED.items()]
     emit(rows, ("kind", "number", "says", "words"), output)
@@ -129,6 +137,17 @@ def down(rack: Chosen = None, state: State = None) -> None:
     for directory in (_STATES, _STATES.parent):
         with suppress(OSError):  # what else is in it stays
             directory.rmdir()
+
+
+def _image(store: Path, name: str) -> Path:
+    """Where the image of a switch is. `Missing` where the store has none of this name."""
+    from drivers.virtual.errors import Missing
+    from orchestrator.image.store import ImageStore
+
+    found = ImageStore(store).find(name)
+    if found is None:
+        raise Missing(name, f"{store} has no image of this name", "anneal image build nos --kernel cloud")
+    return next(iter(found.files.values())).path.parent
 
 
 def _kind(word: str) -> Kind:

@@ -29,8 +29,10 @@ class Driven(StrEnum):
     EOS = "eos"
     IOS = "ios"
     JUNOS = "junos"
+    LINUX = "linux"
     NXOS = "nxos"
     OVS = "ovs"
+    SONIC = "sonic"
 
 
 @app.command()
@@ -80,7 +82,7 @@ class What(StrEnum):
 
 @app.command()
 def parse(
-    family: Annotated[str, typer.Argument(metavar="FAMILY", help="eos, nxos, junos or ios.")],
+    family: Annotated[str, typer.Argument(metavar="FAMILY", help="eos, nxos, junos, ios or sonic.")],
     what: Annotated[What, typer.Argument(metavar="WHAT", help="lldp, ports, vlans, macs, lags, facts or config.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What the switch wrote: JSON, XML or text.")],
     output: Output = Format.TABLE,

@@ -19,7 +19,8 @@ from drivers.host_links import Address, Link, Route, Rule
 from drivers.host_network import NetworkTrial
 from drivers.host_probe import Ask, Told
 from drivers.host_wires import Wire
-from drivers.wire.ssh import Access, Ran, Ssh
+from drivers.wire.ssh import Ran, Ssh
+from drivers.wire.ssh_login import Access
 
 _ANSWER = timedelta(seconds=20)  # a busy machine under emulation takes seconds to start a process
 _APART = 0.2  # seconds between echo requests: the least that ping(8) lets a user have

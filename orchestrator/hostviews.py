@@ -8,7 +8,7 @@ from pathlib import Path
 from drivers.ability.switch import Neighbour
 from drivers.host import Host
 from drivers.host_wires import Wire
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 from inventory.model import Node, Site
 from orchestrator.agent.client import Agents

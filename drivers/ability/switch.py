@@ -65,7 +65,8 @@ class SwitchFacts:
 
 @dataclass(frozen=True)
 class SwitchPort:
-    """A physical port as it is now. `lag`: the one that it is told to be in."""
+    """A physical port as it is now. `lag`: the one that it is told to be in. `alias`: what else it is called, as SONiC
+    calls it in its own LLDP."""
 
     name: str
     enabled: bool | None
@@ -76,6 +77,7 @@ class SwitchPort:
     lag: str | None = None
     lanes: int | None = None
     description: str | None = None
+    alias: str | None = None
 
 
 @dataclass(frozen=True)

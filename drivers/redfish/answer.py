@@ -102,6 +102,12 @@ def wants_etag(answer: Answer) -> bool:
     return any(message.id == "PreconditionHeaderMissing" for message in said(answer.body))
 
 
+def unlicensed(answer: Answer) -> bool:
+    """Whether it is the BMC's licence that lacks, which some say with a 401: no login helps that (quirk 87)."""
+    lacking = answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    return lacking and any("licen" in f"{message.id} {message.text}".casefold() for message in said(answer.body))
+
+
 def expired(answer: Answer) -> bool:
     """Whether this login may do nothing before its password was changed."""
     return any(message.id == _EXPIRED for message in said(answer.body))
@@ -132,6 +138,8 @@ def error_of(who: str, doing: str, answer: Answer) -> DriverError:
         what = f"{doing}: the BMC wants a new password before all else"
         remedy = "change it on the BMC's own page, then the secret in the inventory"
         return PasswordExpired(who, what, remedy, account_to_renew(answer))
+    if unlicensed(answer):
+        return Refused(who, what, "install the licence that its words name, or do without")
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return Denied(who, what, "check the user and the secret; it was tried once")
     if _passes(answer.status, ids):

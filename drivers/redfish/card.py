@@ -1,6 +1,6 @@
 """The capability card of a BMC that serves Redfish, by reading alone: the login and logout are all that is sent."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from drivers.card import BmcCard, Card
 from drivers.errors import Busy, Unreachable
@@ -41,6 +41,7 @@ def probe(bmc: Bmc, login: Login, trust: Trust, patience: Patience, budget: Budg
 
 def _read(session: RedfishSession, budget: Budget | None) -> Card:
     tree = Tree(session, session.root, budget)
+    tree.note_old_tls()
     root = tree.at(ROOT)
     found = systems(tree, root)
     system = _the_host(tree, found)
@@ -50,13 +51,15 @@ def _read(session: RedfishSession, budget: Budget | None) -> Card:
     if system.body:
         card = _with_host(tree, root, system, manager, card)
     _note_untold(tree, card)
+    _note_untold_of_parts(tree, card)
     return replace(card, findings=tree.told())
 
 
 def _the_host(tree: Tree, found: tuple[Resource, ...]) -> Resource:
     """The one host, or an empty resource and a finding: of several none is taken, for it would be a guess."""
     likely = found if len(found) == 1 else hosts(found)
-    links = {link.rstrip("/") for link in tree.links(place_of(tree.at(ROOT), "Systems"))}
+    place = place_of(tree.at(ROOT), "Systems")
+    links = {link.rstrip("/") for link in (place, *tree.links(place))}
     unread = [one.path for one in tree.findings if one.code == "unreadable" and one.path.rstrip("/") in links]
     if unread:
         tree.note("host-unknown", f"{ROOT}Systems", f"no host is taken: {', '.join(unread)} cannot be read")
@@ -130,3 +133,16 @@ def _note_untold(tree: Tree, card: Card) -> None:
         "virtual media": card.virtual_media,
     }
     tree.note_untold(card.system or ROOT, told)
+
+
+def _note_untold_of_parts(tree: Tree, card: Card) -> None:
+    """What is not told of single NICs, drives and volumes. A port without a link has no speed that could be told."""
+    for nic in card.nics:
+        tree.note_untold(nic.source, {"link": nic.link, "speed": nic.speed_mbps if nic.link is not False else 0})
+    for kind, parts in (("drive", card.drives), ("volume", card.volumes)):
+        gaps: dict[tuple[str, ...], list[str]] = {}
+        for part in parts:
+            lacking = tuple(name for name, value in asdict(part).items() if value is None or value == ())
+            gaps.setdefault(lacking, []).append(part.id)
+        for lacking, ids in gaps.items():
+            tree.note_untold(card.system or "", {f"{name} of {kind} {', '.join(ids)}": None for name in lacking})

@@ -17,8 +17,7 @@ def update_card(tree: Tree, update: Resource) -> UpdateCard:
     methods = ways_of(update)
     if update.flag("ServiceEnabled") is False:
         tree.note("service-disabled", update.path, "its update service is switched off")
-    if not methods:
-        tree.note("not-told", update.path, "this BMC offers no way to update firmware that we know")
+    tree.note_untold(update.path, {"way to update firmware that we know": methods})
     return UpdateCard(methods)
 
 

@@ -106,9 +106,7 @@ class Redfish:
         tree = Tree(self._session, system)
         if not ended:
             tree.note("self-test", self._system, "the host is in its self-test: what it has may not be shown yet")
-        if self._session.old_tls:
-            says = "it is let in by TLS older than 1.2, which protects neither login nor settings well: update it"
-            tree.note("old-tls", self._session.root.path, says)
+        tree.note_old_tls()
         return facts_of(tree, self._session.root, system)
 
     def power(self) -> PowerState:

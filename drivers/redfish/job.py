@@ -11,7 +11,7 @@ from types import MappingProxyType
 from urllib.parse import urljoin, urlsplit
 
 from drivers.ability.progress import Handle, Phase, Progress
-from drivers.errors import Garbled, Refused, Transient
+from drivers.errors import Faltered, Garbled, Refused, Transient
 from drivers.facts import Finding
 from drivers.patience import Patience
 from drivers.redfish.answer import error_of, fine
@@ -199,6 +199,9 @@ def _told(session: RedfishSession, path: str, answer: Answer) -> Progress:
         error = error_of(session.who, f"GET {path}", answer)
         if isinstance(error, Refused) and answer.status != HTTPStatus.FORBIDDEN:
             return Progress(Phase.FAILED, says=error.what[:_LONGEST])  # a monitor answers as the operation ended
+        task = _task_behind(session, path) if isinstance(error, Faltered) else None
+        if task is not None:
+            return judged(task)
         raise error
     if is_job(job):
         return judged(job)
@@ -209,6 +212,18 @@ def _told(session: RedfishSession, path: str, answer: Answer) -> Progress:
     words = tuple(_messages(job))
     failed = any(bad for bad, _ in words)
     return Progress(Phase.FAILED if failed else Phase.DONE, says="; ".join(text for _, text in words)[:_LONGEST])
+
+
+def _task_behind(session: RedfishSession, monitor: str) -> Resource | None:
+    """The task that names this as its monitor. A 500 there may be how the operation ended, or the BMC's own trouble."""
+    tree = Tree(session, session.root)
+    parts = set(monitor.split("/"))
+    for link in tree.links(tree.at(session.root.link("Tasks")).link("Tasks")):
+        if link.rstrip("/").rpartition("/")[2] in parts:
+            task = tree.at(link)
+            if is_job(task) and local(task.text("TaskMonitor") or "").rstrip("/") == monitor.rstrip("/"):
+                return task
+    return None
 
 
 def _named(session: RedfishSession, answer: Answer) -> str | None:

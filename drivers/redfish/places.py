@@ -44,9 +44,11 @@ def manager_of(tree: Tree, root: Resource, system: Resource) -> Resource:
     at_root(tree, root, "Managers")
     every = [one for one in tree.members(place_of(root, "Managers"), *_MANAGER) if one.body]
     if len(every) > 1:
-        every = [one for one in every if _manages(one, system)] or [
-            one for one in every if one.text("ManagerType") == "BMC"
-        ]
+        every = (
+            [one for one in every if _manages(one, system)]
+            or [one for one in every if one.text("ManagerType") == "BMC"]
+            or [one for one in every if not system.path and one.links("Links", "ManagerForServers")]
+        )
     return every[0] if len(every) == 1 else tree.at(None)
 
 

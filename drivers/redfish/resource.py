@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
@@ -9,6 +10,7 @@ from drivers.facts import Finding
 from drivers.plain import plain
 from drivers.wire.https import Json
 
+_UNREADABLE = "\ufffd"  # what stands for bytes that were no UTF-8
 _SHOWN = 40  # characters of a wrong value in a finding
 _LONGEST_LINK = 2048
 _HIGHEST = 2**63  # no quantity that we read is larger; what is would overflow whoever reckons with it
@@ -29,7 +31,7 @@ class Resource:
     def text(self, *keys: str) -> str | None:
         """As it was told, but for the white space around it. Not fit for a terminal: that is `label`."""
         value = self._at(keys)
-        if isinstance(value, str):
+        if isinstance(value, str) and _UNREADABLE not in value:
             return value.strip() or None
         self._wrong(keys, value, "text")
         return None
@@ -88,11 +90,12 @@ class Resource:
         return tuple(dict.fromkeys(word for text in self.texts(*keys) if (word := plain(text).strip())))
 
     def link(self, *keys: str) -> str | None:
+        """A path from the root; of a link that names a host too, whichever, what follows it."""
         path = self.text(*keys, "@odata.id")
         if path is not None and (len(path) > _LONGEST_LINK or not path.isprintable()):
             self._wrong((*keys, "@odata.id"), path, "a link")
             return None
-        return path
+        return _from_root(path) if path is not None and not path.startswith("/") else path
 
     def links(self, *keys: str) -> tuple[str, ...]:
         """The links of an array of references, each once; a lone reference counts as an array of one."""
@@ -118,3 +121,13 @@ class Resource:
             told = next((name for kind, name in kinds.items() if isinstance(value, kind)), None)
             told = told or repr(plain(str(value), _SHOWN))
             self.odd.append(Finding("wrong-type", where, f"expected {wanted}, was told {told}"))
+
+
+def _from_root(link: str) -> str:
+    """As it is, where it is no link to a service of this kind: whoever follows it says so."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return link
+    told = link if not parts.netloc else link[link.index(parts.netloc) + len(parts.netloc) :]
+    return f"/{told}" if told.startswith("redfish/") else told or link

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Self
 
-from drivers.errors import Denied, DriverError, Garbled, PasswordExpired, UnknownOutcome, Unreachable
+from drivers.errors import Busy, Denied, DriverError, Garbled, PasswordExpired, UnknownOutcome, Unreachable
 from drivers.patience import Patience
 from drivers.redfish.answer import (
     account_to_renew,
@@ -20,6 +20,7 @@ from drivers.redfish.answer import (
     hushed,
     out_of_sessions,
     pause_of,
+    unlicensed,
     wants_etag,
 )
 from drivers.redfish.resource import Resource
@@ -157,13 +158,13 @@ class RedfishSession:
         return self._checked(f"POST {path}", self._wire.upload(path, self._headers, parcel))
 
     def _meet(self) -> None:
-        answer = self._wire.send("GET", ROOT, {})
+        answer = self._patiently(ROOT)
         if answer.status == HTTPStatus.NOT_FOUND:
-            answer = self._wire.send("GET", ROOT.removesuffix("/"), {})
+            answer = self._patiently(ROOT.removesuffix("/"))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             # Against the specification and met in the field: the root itself wants a login.
             self._use_basic()
-            answer = self._wire.send("GET", ROOT, self._headers)
+            answer = self._patiently(ROOT)
         body = self._checked("GET the service root", answer).body
         if body is None:
             raise Garbled(self.who, "its service root is no JSON object", "look who answers there; is it a BMC?")
@@ -219,10 +220,11 @@ class RedfishSession:
         if self._spent and _TOKEN not in self._headers:
             raise Denied(self.who, f"{method} {path}: the password was changed", "log in with the new one")
         answer = self._wire.send(method, path, {**self._headers, **extra}, body)
-        if answer.status == HTTPStatus.UNAUTHORIZED and _TOKEN in self._headers and not self._spent:
-            stale, self._location = self._location, None
+        stale = answer.status == HTTPStatus.UNAUTHORIZED and not unlicensed(answer)
+        if stale and _TOKEN in self._headers and not self._spent:
+            old, self._location = self._location, None
             self._log_in()
-            self._forget(stale)
+            self._forget(old)
             answer = self._wire.send(method, path, {**self._headers, **extra}, body)
         return answer
 
@@ -255,6 +257,8 @@ class RedfishSession:
             if answer.status == HTTPStatus.NOT_FOUND:
                 continue
             body = self._checked(f"GET {form}", answer).body
+            if answer.status == HTTPStatus.ACCEPTED:
+                raise Busy(self.who, f"GET {form}: it is still at work on its answer", "it may pass by itself; retry")
             if body is None:
                 raise Garbled(self.who, f"GET {form}: that is no JSON object", "update its firmware")
             resource = Resource(form, body, methods=answer.methods)

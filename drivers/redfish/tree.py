@@ -92,6 +92,12 @@ class Tree:
     def note(self, code: str, path: str, says: str) -> None:
         self.findings.append(Finding(code, path, says))
 
+    def note_old_tls(self) -> None:
+        """Where versions that protect little are taken (quirk 38)."""
+        if self._session.old_tls:
+            says = "it is let in by TLS older than 1.2, which protects neither login nor settings well: update it"
+            self.note("old-tls", self._session.root.path, says)
+
     def note_untold(self, path: str, told: Mapping[str, object]) -> None:
         """One finding for all of these that are unknown: None, or a list in which nothing is.
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from drivers.ability.switch import SwitchDriver
-from drivers.errors import Denied, DriverError, Unsupported
+from drivers.errors import Denied, DriverError
 from drivers.patience import Patience
+from drivers.switch.linux import LinuxNos
 from drivers.switch.ovs import Ovs
 from drivers.switch.serial import check_serial
+from drivers.switch.sonic import Sonic
 from drivers.trust import Trust
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 from inventory.secrets import Login, Secret
 from inventory.switch import Family
@@ -57,14 +59,32 @@ def _ovs(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
     return Ovs.connect(access, trust.pins, patience=patience)
 
 
+def _linux(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    access = Access(entry.address, entry.user, None, entry.key, entry.password)
+    return LinuxNos.connect(access, trust.pins, patience)
+
+
 def _junos(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
     from drivers.switch.junos import Junos  # noqa: PLC0415  its libraries take half a second to import
 
     return Junos.connect(entry.address, entry.user, (entry.password, entry.key), trust.pins, patience)
 
 
+def _sonic(entry: Entry, trust: Trust, patience: Patience) -> SwitchDriver:
+    access = Access(entry.address, entry.user, None, entry.key, entry.password)
+    return Sonic.connect(access, trust.pins, patience)
+
+
 FAMILIES: Mapping[Family, Callable[[Entry, Trust, Patience], SwitchDriver]] = MappingProxyType(
-    {"eos": _eos, "ios": _ios, "junos": _junos, "nxos": _nxos, "ovs": _ovs}
+    {
+        "eos": _eos,
+        "ios": _ios,
+        "junos": _junos,
+        "linux": _linux,
+        "nxos": _nxos,
+        "ovs": _ovs,
+        "sonic": _sonic,
+    }
 )
 
 
@@ -72,11 +92,7 @@ def connect(
     family: Family, entry: Entry, trust: Trust, expect_serial: str | None = None, patience: Patience = _PATIENCE
 ) -> SwitchDriver:
     """Log in at a switch; the caller closes. `IdentityChanged` where it tells another serial number (F28)."""
-    opener = FAMILIES.get(family)
-    if opener is None:
-        what = f"switches of the family {family} are not driven yet"
-        raise Unsupported(str(entry.address), what, f"there are drivers for {', '.join(FAMILIES)}")
-    driver = opener(entry, trust, patience)
+    driver = FAMILIES[family](entry, trust, patience)
     try:
         if expect_serial is not None:
             check_serial(driver.facts().serial, expect_serial, str(entry.address))

@@ -26,6 +26,7 @@ from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.switch import eos_tables as tables
 from drivers.switch.cli_ports import DIALECTS, lines, settings, unknown
+from drivers.switch.judging import check_saved, refuse_unknown
 from drivers.switch.ours import fresh, is_ours
 from drivers.switch.reading import Document, Parsed, Row, garbled, said_by, table, vlan_set, words
 from drivers.switch.stanzas import Stanzas, differing, interfaces, stanzas, without_secrets
@@ -129,13 +130,12 @@ class Eos:
         self._hold_on()
         session = fresh()
         with said_by(self.who):
-            before = self._running()
-            own = interfaces("eos", before)
+            own = interfaces("eos", self._running())
             self._check(wanted, own)
             text = list(lines(_DIALECT, wanted, vlans, own, self.vlans()))
         try:
             self._wire.stage(session, text)
-            touched = self._touched(session, wanted, vlans, before)
+            touched = self._touched(session, wanted, vlans)
             return Staged(session, self._wire.diff(session), touched)
         except DriverError:
             self._forget(session)
@@ -147,6 +147,9 @@ class Eos:
             raise _held(self.who, there.timed)
         if staged.session not in there.open:
             raise NotApplied(self.who, f"session {staged.session} is gone from it", "plan the change again")
+        if self._wire.diff(staged.session) != staged.diff:
+            what = f"its configuration was changed by somebody else since {staged.session} was staged"
+            raise Busy(self.who, f"{what}, which the commit would undo", "retry")
         self._wire.write(f"configure session {staged.session} commit timer {_clock(confirm_within)}")
         if self._sessions_after("the commit").timed != staged.session:
             what = f"it took the commit of {staged.session}, and no timer of it runs"
@@ -170,10 +173,7 @@ class Eos:
         self._wire.write("write memory")
         with said_by(self.who):
             running, startup = self._running(), stanzas(self._wire.text("show startup-config"))
-        odd = sorted(differing(running, startup))
-        if odd:
-            what = f"it said that it saved, and its startup configuration differs in {', '.join(map(plain, odd[:5]))}"
-            raise NotApplied(self.who, what, "look at its flash; what runs is lost at its next start")
+        check_saved(self.who, running, startup)
 
     def _kept(self, parsed: Parsed[Row]) -> tuple[Row, ...]:
         self._found += parsed.findings
@@ -200,21 +200,17 @@ class Eos:
                 raise _held(self.who, name)
 
     def _check(self, wanted: Mapping[str, PortSettings], own: Stanzas) -> None:
-        strange = unknown(_DIALECT, wanted, own)
-        if strange:
-            raise Refused(
-                self.who, f"it has no port {', '.join(map(plain, strange))}", "name ports in full, as it does"
-            )
+        refuse_unknown(self.who, unknown(_DIALECT, wanted, own))
         large = [port for port, one in wanted.items() if (one.mtu or 0) > _LAYER_2_MTU]
         if large:
             raise Refused(self.who, f"{', '.join(large)}: its frames hold {_LAYER_2_MTU} bytes", "want a smaller MTU")
 
-    def _touched(
-        self, session: str, wanted: Mapping[str, PortSettings], vlans: Collection[int], before: Stanzas
-    ) -> frozenset[str]:
-        """The ports that the candidate changes, by the switch's own account of it. `Refused` where it does more."""
+    def _touched(self, session: str, wanted: Mapping[str, PortSettings], vlans: Collection[int]) -> frozenset[str]:
+        """The ports that the candidate changes, by the switch's own account of it. `Refused` where it does more: a
+        candidate is a copy, and would undo what another changed since it was made (quirk 114)."""
         with said_by(self.who):
             after = stanzas(self._wire.text(f"show session-config named {session}"))
+            before = self._running()
             made = _vlans(after) ^ _vlans(before)
         ours = {f"interface Port-Channel{one.lag.number}" for one in wanted.values() if one.lag is not None}
         ours |= {f"interface {port}" for port in wanted}

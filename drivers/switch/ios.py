@@ -21,15 +21,16 @@ from drivers.ability.switch import (
     SwitchFacts,
     SwitchPort,
 )
-from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome
+from drivers.errors import Busy, NotApplied, UnknownOutcome
 from drivers.facts import Finding
 from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.switch import cli_text
 from drivers.switch.cli_ports import DIALECTS, lines, settings, unknown, unmet
+from drivers.switch.judging import check_saved, refuse_unknown
 from drivers.switch.ours import PREFIX, fresh
 from drivers.switch.reading import Parsed, Row, said_by
-from drivers.switch.stanzas import Stanzas, differing, interfaces, stanzas, without_secrets
+from drivers.switch.stanzas import Stanzas, interfaces, stanzas, without_secrets
 from drivers.trust import Pins
 from drivers.wire.cisco_cli import CiscoCli
 from inventory.address import HostPort
@@ -126,10 +127,7 @@ class Ios:
             raise Busy(self.who, "a revert timer of another runs there", "wait until it is confirmed or over")
         with said_by(self.who):
             own = interfaces("ios", self._running())
-            strange = unknown(_DIALECT, wanted, own)
-            if strange:
-                remedy = "name ports in full, as it does"
-                raise Refused(self.who, f"it has no port {', '.join(map(plain, strange))}", remedy)
+            refuse_unknown(self.who, unknown(_DIALECT, wanted, own))
             text = list(lines(_DIALECT, wanted, vlans, own, self.vlans()))
         session = fresh()
         self._lines[session] = text
@@ -171,10 +169,7 @@ class Ios:
         self._wire.tell("write memory")
         with said_by(self.who):
             running, startup = self._running(), stanzas(self._wire.text("show startup-config"))
-        odd = sorted(differing(running, startup))
-        if odd:
-            what = f"it said that it saved, and its startup configuration differs in {', '.join(map(plain, odd[:5]))}"
-            raise NotApplied(self.who, what, "look at its flash; what runs is lost at its next start")
+        check_saved(self.who, running, startup)
 
     def _kept(self, parsed: Parsed[Row]) -> tuple[Row, ...]:
         self._found += parsed.findings

@@ -27,6 +27,7 @@ from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.switch import junos_config as config
 from drivers.switch import junos_tables as tables
+from drivers.switch.judging import refuse_unknown
 from drivers.switch.ours import fresh, is_ours
 from drivers.switch.reading import Notes, Parsed, Row, said_by, words
 from drivers.trust import Pins
@@ -231,10 +232,7 @@ class Junos:
         strange = sorted(
             port for port in wanted if port not in there or not re.fullmatch(r"[a-z]+-\d+/\d+/\d+(:\d+)?", port)
         )
-        if strange:
-            raise Refused(
-                self.who, f"it has no port {', '.join(map(plain, strange))}", "name ports in full, as it does"
-            )
+        refuse_unknown(self.who, strange)
 
     def _only(self, diff: str, wanted: Mapping[str, PortSettings]) -> None:
         ours = {*wanted, *(f"ae{one.lag.number}" for one in wanted.values() if one.lag is not None)}

@@ -5,7 +5,7 @@ are gone. What they need lies in one directory there; `templates/switch/keeper.s
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -36,11 +36,15 @@ class Candidate:
 
 
 class Keeper:
-    """`room` is a directory on the switch that survives its reboot; one for each switch that the host plays."""
+    """`room` is a directory on the switch that survives its reboot; one for each switch that the host plays.
 
-    def __init__(self, shell: Shell, room: str) -> None:
+    `within`: how long a script may take, where that is longer than an answer of this login.
+    """
+
+    def __init__(self, shell: Shell, room: str, within: timedelta | None = None) -> None:
         self._shell = shell
         self._room = room
+        self._within = within
         self._ours: set[str] = set()
 
     def stage(self, candidate: Candidate) -> str:
@@ -57,8 +61,9 @@ class Keeper:
         """`UnknownOutcome` where no answer came: it may be in force, and takes itself back. `Refused`: it was not taken
         and the switch is as before. `Busy`: somebody else changed what it builds on."""
         seconds = str(max(1, round(confirm_within.total_seconds())))
+        within = None if self._within is None else min(self._within, confirm_within)  # later it is taken back anyway
         try:
-            ran = self._ask("commit", session, seconds)
+            ran = self._run(["commit", session, seconds], _program("commit"), within)
         except Transient as error:
             what = f"whether {session} is in force is not known: {error.what}"
             raise UnknownOutcome(error.who, what, f"it takes itself back within {seconds} s; read it again") from error
@@ -79,7 +84,10 @@ class Keeper:
         return tuple(name for name, status in told if status in _OPEN and name not in self._ours)
 
     def _ask(self, verb: str, *words: str, more: str = "") -> Ran:
-        return self._shell.run(["sh", "-s", "--", self._room, verb, *words], feed=_program(verb, more))
+        return self._run([verb, *words], _program(verb, more), self._within)
+
+    def _run(self, words: Sequence[str], program: str, within: timedelta | None) -> Ran:
+        return self._shell.run(["sh", "-s", "--", self._room, *words], program, within)
 
     def _judge(self, session: str, ran: Ran) -> None:
         who, said = self._shell.who, ran.out.strip() or ran.err.strip() or "nothing"

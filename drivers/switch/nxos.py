@@ -26,9 +26,10 @@ from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.switch import nxos_tables as tables
 from drivers.switch.cli_ports import DIALECTS, lines, settings, unknown, unmet
+from drivers.switch.judging import check_saved, refuse_unknown
 from drivers.switch.ours import PREFIX, fresh
 from drivers.switch.reading import Parsed, Row, said_by
-from drivers.switch.stanzas import Stanzas, differing, interfaces, stanzas, without_secrets
+from drivers.switch.stanzas import Stanzas, interfaces, stanzas, without_secrets
 from drivers.trust import Trust
 from drivers.wire.nxapi import Nxapi
 from inventory.address import HostPort
@@ -109,10 +110,7 @@ class Nxos:
     def stage(self, wanted: Mapping[str, PortSettings], vlans: Mapping[int, str]) -> Staged:
         with said_by(self.who):
             own = interfaces("nxos", self._running())
-            strange = unknown(_DIALECT, wanted, own)
-            if strange:
-                remedy = "name ports in full, as it does"
-                raise Refused(self.who, f"it has no port {', '.join(map(plain, strange))}", remedy)
+            refuse_unknown(self.who, unknown(_DIALECT, wanted, own))
             text = list(lines(_DIALECT, wanted, vlans, own, self.vlans()))
         session = fresh()
         self._lines[session] = text
@@ -143,10 +141,7 @@ class Nxos:
         self._wire.tell("copy running-config startup-config")
         with said_by(self.who):
             running, startup = self._running(), stanzas(self._wire.text("show startup-config"))
-        odd = sorted(differing(running, startup))
-        if odd:
-            what = f"it said that it saved, and its startup configuration differs in {', '.join(map(plain, odd[:5]))}"
-            raise NotApplied(self.who, what, "look at its flash; what runs is lost at its next start")
+        check_saved(self.who, running, startup)
 
     def _kept(self, parsed: Parsed[Row]) -> tuple[Row, ...]:
         self._found += parsed.findings

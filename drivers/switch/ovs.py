@@ -32,7 +32,7 @@ from drivers.switch.lldpcli import neighbours
 from drivers.switch.ovs_rows import Member, World
 from drivers.switch.shell import Shell, first_met
 from drivers.trust import Pins
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from inventory.address import Mac
 
 _WITHIN = "20"  # seconds for ovs-vswitchd to do what the database says

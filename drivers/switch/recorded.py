@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from drivers.ability.switch import Lag, Learned, Neighbour, PortSettings, SwitchFacts, SwitchPort
 from drivers.errors import Unsupported
-from drivers.switch import cli_text, eos_tables, junos_config, junos_tables, nxos_tables
+from drivers.switch import cli_text, eos_tables, junos_config, junos_tables, nxos_tables, sonic_recorded, sonic_text
 from drivers.switch.cli_ports import DIALECTS, settings
 from drivers.switch.reading import Document, Notes, Parsed, cleaned, document, garbled, looks_like_json
 from drivers.switch.stanzas import interfaces, stanzas
@@ -22,7 +22,7 @@ class What(StrEnum):
     CONFIG = "config"
 
 
-FAMILIES = ("eos", "nxos", "junos", "ios")
+FAMILIES = ("eos", "nxos", "junos", "ios", "sonic")
 Read = (
     Parsed[Neighbour]
     | Parsed[SwitchPort]
@@ -62,6 +62,18 @@ _JUNOS: Mapping[What, _Shown] = MappingProxyType(
         What.CONFIG: junos_config.recorded,
     }
 )
+_SONIC: Mapping[What, _Shown] = MappingProxyType(
+    {
+        What.LLDP: sonic_recorded.neighbours,
+        What.PORTS: sonic_recorded.ports,
+        What.VLANS: sonic_recorded.vlans,
+        What.MACS: sonic_recorded.learned,
+        What.LAGS: sonic_recorded.lags,
+        What.FACTS: sonic_text.facts,
+        What.CONFIG: sonic_recorded.config,
+    }
+)
+_OWN: Mapping[str, Mapping[What, _Shown]] = MappingProxyType({"junos": _JUNOS, "sonic": _SONIC})
 
 
 def parse(family: str, what: What, text: str) -> Read:
@@ -70,8 +82,8 @@ def parse(family: str, what: What, text: str) -> Read:
         raise Unsupported(
             family, "there is no recorded output of this family to read", f"name one of {', '.join(FAMILIES)}"
         )
-    if family == "junos":
-        return _JUNOS[what](text)
+    if family in _OWN:
+        return _OWN[family][what](text)
     if what is What.CONFIG:
         told = stanzas(text)
         ports = [port for port in interfaces(family, told) if _is_port(family, port)]

@@ -8,7 +8,8 @@ from typing import Self
 from drivers.errors import Denied, Refused
 from drivers.patience import Patience
 from drivers.trust import Pins
-from drivers.wire.ssh import Access, Ran, Ssh
+from drivers.wire.ssh import Ran, Ssh
+from drivers.wire.ssh_login import Access
 
 _NOT_FOUND = 127  # POSIX.1-2017, Shell Command Language 2.8.2
 _SUDO = ("sudo", "-n", "--")

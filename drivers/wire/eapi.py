@@ -4,6 +4,7 @@ Left to itself pyeapi verifies no certificate, waits for ever for an answer that
 closing a session, aborts what waits for its confirmation. Source: Arista eAPI (JSON-RPC 2.0, `runCmds`).
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar, cast
@@ -11,7 +12,7 @@ from typing import Protocol, TypeVar, cast
 from pydantic import JsonValue
 from pyeapi.eapilib import CommandError, EapiConnection
 
-from drivers.errors import Garbled, Refused
+from drivers.errors import Busy, Garbled, Refused
 from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.trust import Trust
@@ -19,6 +20,8 @@ from drivers.wire.napalm import Napalm, built, spoken
 from drivers.wire.parley import Parley
 from inventory.address import HostPort
 from inventory.secrets import Login
+
+_LOCKED = re.compile(r"(?i)\block(ed)?\b")  # `configure lock` of another; its exact words are nowhere written down
 
 Answers = list[dict[str, JsonValue]]
 Told = TypeVar("Told")
@@ -61,6 +64,13 @@ def _refusal(told: dict[str, JsonValue]) -> CommandError:
     words = "; ".join(str(one) for one in said) if isinstance(said, list) and said else str(told.get("message"))
     code = told.get("code")
     return CommandError(code if isinstance(code, int) else 0, plain(words, 1000), output=[])
+
+
+def _first(error: CommandError) -> CommandError:
+    """NAPALM aborts a session that was refused, and where there is none yet tells of that instead."""
+    while isinstance(error.__context__, CommandError):
+        error = error.__context__
+    return error
 
 
 class Eapi:
@@ -130,8 +140,11 @@ class Eapi:
             with spoken(self.who):
                 yield
         except CommandError as error:
+            said = plain(str(_first(error)), 1000)
+            if _LOCKED.search(said):
+                raise Busy(self.who, f"its configuration is locked: {said}", "another is changing it; wait") from error
             remedy = "compare the port with the switch's running configuration"
-            raise Refused(self.who, plain(str(error), 1000), remedy) from error
+            raise Refused(self.who, said, remedy) from error
 
     def _retried(self, ask: Callable[[], Told]) -> Told:
         def spoken_for() -> Told:

@@ -32,6 +32,8 @@ Json = Mapping[str, JsonValue]
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 _LONGEST_PATH = 4096
+_LONGEST_NUMBER = 40  # digits; what has more is none that anybody counts by
+_DAY = 86400  # seconds
 _ROOTED = "redfish/v1/"
 _SAFE = "!#$%&'()*+,/:;=?@[]~"  # what is not to be quoted again (RFC 3986 2.2)
 
@@ -176,7 +178,7 @@ class Https:
             location=answer.getheader("Location"),
             token=Secret(token) if token else None,
             blank=not answer.read,
-            retry_after=_span(answer.getheader("Retry-After")),
+            retry_after=_span(answer.getheader("Retry-After"), answer.getheader("Date")),
             methods=frozenset(word.strip().upper() for word in (answer.getheader("Allow") or "").split(",") if word),
         )
 
@@ -225,11 +227,29 @@ class Https:
 
 
 def _object(raw: bytes) -> Json | None:
+    """By RFC 8259, else with the liberties that BMCs take with single values, which spoil no more than those."""
     try:
         told: JsonValue = json.loads(raw, parse_constant=_nothing)
-    except (ValueError, RecursionError):
+    except ValueError:
+        told = _of_a_kind(raw)
+    except RecursionError:
         return None
     return told if isinstance(told, dict) else None
+
+
+def _of_a_kind(raw: bytes) -> JsonValue:
+    """Bytes that are no UTF-8, as of a serial number that nobody filled in; control characters; endless numbers."""
+    try:
+        told: JsonValue = json.loads(
+            raw.decode("utf-8-sig", errors="replace"), parse_constant=_nothing, parse_int=_whole, strict=False
+        )
+    except (ValueError, RecursionError):
+        return None
+    return told
+
+
+def _whole(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else None
 
 
 def _nothing(_constant: str) -> None:
@@ -244,12 +264,17 @@ def _cause(error: requests.RequestException) -> str:
     return "the connection is refused" if isinstance(error, NeverSent) else "the connection broke"
 
 
-def _span(told: str | None) -> timedelta | None:
-    """Source: RFC 9110 10.2.3: seconds, or a date, here by our clock."""
+def _span(told: str | None, sent: str | None) -> timedelta | None:
+    """Source: RFC 9110 10.2.3: seconds, or a date; by the clock that `sent` (6.6.1, Date) shows, else by ours."""
+    if (told or "").strip().isdigit():
+        return timedelta(seconds=min(int((told or "")[:_LONGEST_NUMBER]), _DAY))
+    at = _moment(told)
+    return None if at is None else max(at - (_moment(sent) or datetime.now(UTC)), timedelta())
+
+
+def _moment(told: str | None) -> datetime | None:
     try:
-        if (told or "").strip().isdigit():
-            return timedelta(seconds=min(int(told or ""), 86400))
         at = parsedate_to_datetime(told or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return max(at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC), timedelta())
+    return at.replace(tzinfo=at.tzinfo or UTC)

@@ -20,7 +20,7 @@ from drivers.plain import plain
 from drivers.trust import Pins
 from drivers.wire.keyfiles import key_files
 from drivers.wire.napalm import Napalm, built, spoken
-from drivers.wire.ssh import pinned_key, unlike_pin
+from drivers.wire.ssh_login import pinned_key, unlike_pin
 from inventory.address import HostPort
 from inventory.secrets import Login, Secret
 

@@ -61,6 +61,11 @@ def fingerprint(address: HostPort, within: timedelta, *, old: bool = False) -> s
             by_fingerprint(old=old).wrap_socket(plain, server_hostname=address.host) as tls,
         ):
             shown = tls.getpeercert(binary_form=True)
+    except ssl.SSLError as error:
+        remedy = "look at its TLS settings" if old else "update it; until then bmc.old_tls, or --old-tls, lets it in"
+        raise Unreachable(
+            str(address), f"no handshake by TLS{'' if old else ' 1.2 or later'} ({error})", remedy
+        ) from error
     except (OSError, UnicodeError) as error:
         raise Unreachable(str(address), f"no TLS handshake ({error})", "check its power, cable and address") from error
     return hashlib.sha256(shown or b"").hexdigest()

@@ -26,12 +26,12 @@ class Access:
     port: int
 
 
-# eAPI, NX-API and SONiC's REST are HTTPS; NETCONF over SSH is RFC 6242.
+# eAPI and NX-API are HTTPS; NETCONF over SSH is RFC 6242.
 ACCESS: Mapping[Family, Access] = MappingProxyType(
     {
         "eos": Access("HTTPS", 443),
         "nxos": Access("HTTPS", 443),
-        "sonic": Access("HTTPS", 443),
+        "sonic": Access("SSH", 22),
         "junos": Access("SSH", 830),
         "ios": Access("SSH", 22),
         "linux": Access("SSH", 22),

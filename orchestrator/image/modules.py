@@ -11,7 +11,7 @@ def keep_modules(root: Path, version: str, wanted: Path) -> int:
     """Delete the modules of kernel `version` below `root` that nobody wants; gives how many stay."""
     home = root / "usr/lib/modules" / version
     run(["depmod", "--basedir", str(root / "usr"), version])
-    needs = _dependencies((home / "modules.dep").read_text())
+    needs = dependencies((home / "modules.dep").read_text())
     keep = chosen(needs, read_list(wanted))
     for module in needs.keys() - keep:
         (home / module).unlink()
@@ -36,7 +36,7 @@ def _longest(module: str, rules: Mapping[str, bool]) -> str:
     return max((prefix for prefix in rules if module.startswith(prefix)), key=len, default="")
 
 
-def _dependencies(text: str) -> dict[str, tuple[str, ...]]:
+def dependencies(text: str) -> dict[str, tuple[str, ...]]:
     """modules.dep(5): `path: path path ...` below the version's directory."""
     lines = (line.partition(":") for line in text.splitlines())
     return {module: tuple(needs.split()) for module, _, needs in lines}

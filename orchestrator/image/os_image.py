@@ -64,7 +64,7 @@ def build_os(recipe: Recipe, bench: Path, progress: Progress) -> Mapping[str, Pa
     _configure(root, words)
     core = _grub_core(root, words)
     boot = (root / "usr/lib/grub/i386-pc/boot.img").read_bytes()
-    _forget(root)
+    forget(root)
     progress("disk: writing file systems")
     esp = bench / "esp.img"
     make_esp(_esp_files(root, bench, words), esp, ids)
@@ -124,7 +124,7 @@ def _esp_files(root: Path, bench: Path, words: Mapping[str, str]) -> dict[str, P
     }
 
 
-def _forget(root: Path) -> None:
+def forget(root: Path) -> None:
     """Drop what only the building machine knows, and every date after the epoch."""
     for pattern in LEFTOVERS:
         for path in root.glob(pattern):

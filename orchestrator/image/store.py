@@ -49,7 +49,7 @@ class Artefact(_Frozen):
     """One built or imported image. `recipe` is the digest of all that it was made from.
 
     `files` by role: a ramdisk has `kernel` and `initramfs`, an operating system has `disk` (raw, whole disk),
-    the one of a switch an `installer`.
+    the one of a switch an `installer`, or `kernel`, `initramfs` and `disk` (raw, one file system) where it is built.
     """
 
     name: str

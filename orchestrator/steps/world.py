@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from drivers.host import Host
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 from inventory.model import Node, Site
 from orchestrator.ansible import HostTarget, Playbooks

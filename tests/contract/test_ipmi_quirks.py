@@ -17,6 +17,7 @@ from drivers.patience import Patience
 from drivers.rotation import Works, rotate
 from drivers.trust import Suites, Trust
 from drivers.virtual.twin.clock import Clock
+from drivers.virtual.twin.fabric import Fabric
 from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.ipmi_server import IpmiBmc
 from drivers.virtual.twin.machine import Machine
@@ -186,7 +187,7 @@ def bmc(pins):
     async def firmware(_machine):
         raise AssertionError("nobody turns it on")
 
-    made = Scripted(Machine(TwinSpec.model_validate(SPEC).machines[0], Clock(1), firmware))
+    made = Scripted(Machine(TwinSpec.model_validate(SPEC).machines[0], Clock(1), Fabric({}, {}), firmware))
     told = {"address": f"127.0.0.1:{made.port}", "protocol": "ipmi", "user": "admin", "password": "env:UNUSED"}
     made.address = Bmc.model_validate(told)
     made.trust = Trust(pins)

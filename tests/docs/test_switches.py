@@ -28,6 +28,10 @@ def marks(name: str) -> Iterator[tuple[object, ...]]:
                     yield tuple(ast.literal_eval(argument) for argument in node.args)
 
 
+def test_each_family_that_is_driven_is_named_where_it_is_probed():
+    assert "|".join(sorted(FAMILIES)) in PAGE
+
+
 def test_each_family_that_is_driven_has_its_row():
     assert set(re.findall(r"^\| `(\w+)` \|", section("Families"), re.MULTILINE)) == set(FAMILIES)
 

@@ -19,7 +19,8 @@ import pytest
 from drivers.errors import Busy, Denied, Garbled, IdentityChanged, Unreachable
 from drivers.host import Echo, Host
 from drivers.host_network import Standing
-from drivers.wire.ssh import OUTPUT_BOUND, Access, Ssh
+from drivers.wire.ssh import OUTPUT_BOUND, Ssh
+from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 
 SOON = timedelta(seconds=10)

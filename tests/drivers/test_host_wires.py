@@ -12,7 +12,7 @@ import pytest
 from drivers.ability.switch import Neighbour, PortIdKind
 from drivers.host import Host
 from drivers.host_wires import Wire
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 
 SOON = timedelta(seconds=10)

@@ -1,16 +1,20 @@
 """Who gets in by SSH and how: passwords, keys as secrets, both, and a host that is met for the first time."""
 
 import asyncio
+import socket
 import threading
 from datetime import timedelta
 
 import asyncssh
+import paramiko
 import pytest
+from paramiko.common import cMSG_SERVICE_ACCEPT
 
-from drivers.errors import Denied, IdentityChanged
+from drivers.errors import Denied, IdentityChanged, Unreachable
 from drivers.patience import Patience
 from drivers.switch.shell import Shell, first_met
-from drivers.wire.ssh import Access, Ssh
+from drivers.wire.ssh import Ssh
+from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 from inventory.secrets import Secret
 
@@ -79,7 +83,6 @@ def door(request):
     thread.join(10)
 
 
-@pytest.mark.xfail(strict=False, reason="on a starved machine paramiko may miss an answer to its service request")
 def test_a_password_lets_in_however_it_is_asked_for(door):
     with Ssh.open(Access(door, "admin", None, password=Secret(PASSWORD)), SOON) as shell:
         assert shell.run(["show", "it"], SOON).out == "show it"
@@ -87,6 +90,47 @@ def test_a_password_lets_in_however_it_is_asked_for(door):
         pinned = Access(door, "admin", shell.host_key, password=Secret(PASSWORD))
     with Ssh.open(pinned, SOON) as shell:
         assert shell.run(["again"], SOON).out == "again"
+
+
+class Mute(paramiko.Transport):
+    """A server that agrees on keys, and does not say whether anybody may log in; or hangs up when it is asked."""
+
+    hangs_up = False
+
+    def _send_message(self, data):
+        if data.asbytes()[:1] != cMSG_SERVICE_ACCEPT:
+            super()._send_message(data)
+        elif self.hangs_up:
+            self.close()
+
+
+@pytest.fixture
+def mute(request):
+    with socket.create_server(("127.0.0.1", 0)) as ear:
+        served = []
+
+        def serve_one():
+            line, _ = ear.accept()
+            served.append(Mute(line))
+            served[0].hangs_up = request.param
+            served[0].add_server_key(paramiko.ECDSAKey.generate())
+            served[0].start_server(event=threading.Event(), server=paramiko.ServerInterface())
+
+        thread = threading.Thread(target=serve_one)
+        thread.start()
+        yield HostPort("127.0.0.1", ear.getsockname()[1])
+        thread.join(10)
+        served[0].close()
+
+
+@pytest.mark.parametrize(
+    ("mute", "within", "says"),
+    [(False, timedelta(seconds=2), "did not say whether we may"), (True, SOON, "hung up when it was asked")],
+    indirect=["mute"],
+)
+def test_a_host_that_never_says_whether_anybody_may_log_in_ends_in_bounded_time(mute, within, says):
+    with pytest.raises(Unreachable, match=says):
+        Ssh.open(Access(mute, "admin", None, password=Secret(PASSWORD)), within)
 
 
 def test_a_wrong_password_is_denied_without_being_told(door):

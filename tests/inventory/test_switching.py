@@ -135,7 +135,7 @@ def test_an_address_of_a_bond_is_checked_as_any_other(says):
         ("eos", "password: 'env:P'", True),
         ("eos", "key: 'file:id'", False),
         ("nxos", "key: 'file:id'", False),
-        ("sonic", "key: 'file:id'", False),
+        ("sonic", "key: 'file:id'", True),
         ("junos", "key: 'file:id'", True),
         ("ios", "password: 'env:P'", True),
         ("linux", "key: 'file:id'", True),

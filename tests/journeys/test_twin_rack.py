@@ -96,11 +96,16 @@ def test_verify_writes_nothing_finds_what_drifted_and_what_holds_again(demo):
     anneal, twin, _ = demo
     before = heard(twin)
     twin.set_fault("r1-n02", Fault.CLOCK_OFF)
+    certificate = anneal.directory / "r1-n02.certificate"
+    certificate.write_text(anneal("certificate", "issue", "r1-n02").stdout)
     drifted = anneal("verify", "r1", within=WAIT)
+    refused = anneal("certificate", "issue", "r1-n02")
     states = {(row["node"], row["role"]): row["state"] for row in anneal.told("status", "--roles")}
     twin.clear_fault("r1-n02", Fault.CLOCK_OFF)
     assert drifted.returncode == 3, drifted.stdout
     assert [key for key, state in states.items() if state != "active"] == [("r1-n02", "time-sync")]
+    assert anneal("certificate", "verify", str(certificate)).returncode == 0, "it was true when it was issued"
+    assert (refused.returncode, "time-sync of r1-n02 is drifted" in refused.stderr) == (5, True), refused.stderr
     held = anneal("verify", "r1-n02", within=WAIT)
     assert (held.returncode, heard(twin)) == (0, before), held.stdout
 

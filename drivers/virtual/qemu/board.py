@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+from drivers.virtual.qemu.wires import netdev
+
 VENDOR = "Anneal"
 MODEL = "Virtual"
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
@@ -32,10 +34,10 @@ class Drive:
 
 @dataclass(frozen=True)
 class Port:
-    """A NIC; without a tap no cable is plugged."""
+    """A NIC, and what it is plugged into as QEMU is told of it (`wires`); None: no cable is plugged."""
 
     mac: str
-    tap: str | None
+    backend: str | None
 
 
 @dataclass(frozen=True)
@@ -125,14 +127,12 @@ class Board:
         ]
 
     def _nic(self, index: int, port: Port, place: Mapping[str, int]) -> list[str]:
-        # Without vnet_hdr=off the userspace switch passes on partial checksums and guests' TCP hangs.
-        tap = f"tap,id=net{index},ifname={port.tap},script=no,downscript=no,vnet_hdr=off"
-        backend = tap if port.tap is not None else f"hubport,id=net{index},hubid={index}"
         # Without speed and duplex Linux takes a NIC for one that cannot be aggregated (802.1AX 6.4.2.3).
         device = f"virtio-net-pci,id=nic{index},netdev=net{index},mac={port.mac},speed={SPEED},duplex=full"
         # An empty romfile leaves UEFI its own PXE, and keeps BIOS from booting by any but the first.
         rom = ",romfile=" if self.firmware == "uefi" or index > 0 else ""
-        return ["-netdev", backend, "-device", device + rom + _bootindex(place, f"nic{index}")]
+        backend = netdev(index, port.backend or f"hubport,hubid={index}")
+        return [*backend, "-device", device + rom + _bootindex(place, f"nic{index}")]
 
 
 def _disk(index: int, drive: Drive, place: Mapping[str, int]) -> list[str]:

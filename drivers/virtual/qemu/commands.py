@@ -55,14 +55,14 @@ class Daemon:
     def pid(self) -> int:
         return self._process.pid
 
-    def await_that(self, ready: Callable[[], bool]) -> None:
-        """Return once it is ready. `NotStarted` with the end of its log where it dies or takes too long."""
-        end = time.monotonic() + WITHIN
+    def await_that(self, ready: Callable[[], bool], within: float = WITHIN) -> None:
+        """Return once it is ready. `NotStarted` with the end of its log where it dies or takes longer, in seconds."""
+        end = time.monotonic() + within
         while not ready():
             if self._process.poll() is not None:
                 raise NotStarted(self._who, f"ended in {self._process.returncode}", self._tail())
             if time.monotonic() > end:
-                raise NotStarted(self._who, f"not ready after {WITHIN:.0f} s", self._tail())
+                raise NotStarted(self._who, f"not ready after {within:.0f} s", self._tail())
             time.sleep(0.02)
 
     def _tail(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drivers.virtual.qemu import netns
 from drivers.virtual.qemu.commands import Daemon, inside, run
-from drivers.virtual.qemu.layout import BRIDGE, OOB, OOB_UPLINK, Layout, leg, lldp_service, uplink
+from drivers.virtual.qemu.layout import BRIDGE, OOB, OOB_CABLE, OOB_UPLINK, Layout, leg, lldp_service, uplink
 from drivers.virtual.qemu.model import Rack, Switch
 from drivers.virtual.qemu.texts import write
 
@@ -24,13 +24,27 @@ def build(rack: Rack, layout: Layout) -> None:
     """Bridge, ports, cables to the provisioner and LLDP; all of it works on return."""
     _start_vswitch(layout)
     _add_ports(rack, layout)
-    _cable(layout, OOB_UPLINK, OOB, [str(rack.oob)])
+    run(["ip", "-n", layout.fabric, "link", "add", OOB_UPLINK, "type", "bridge"])
+    run(["ip", "-n", layout.fabric, *BRING_UP, OOB_UPLINK])
+    _cable(layout, OOB_CABLE, OOB, [str(rack.oob)])
+    join_oob(layout, OOB_CABLE)
     for network in rack.networks:
         addresses = [str(address) for address in (network.provisioner, network.provisioner6) if address]
         _cable(layout, uplink(network.vlan), leg(network.vlan), addresses)
         _vsctl(layout, ["add-port", BRIDGE, uplink(network.vlan), f"tag={network.vlan}"])
     for switch in rack.switches:
-        _start_lldp(switch, layout)
+        if switch.nos is None:
+            _start_lldp(switch, layout)
+
+
+def join_oob(layout: Layout, name: str) -> None:
+    """Plug an interface of the fabric into the out-of-band network."""
+    run(["ip", "-n", layout.fabric, "link", "set", name, "master", OOB_UPLINK])
+
+
+def add_tap(layout: Layout, name: str) -> None:
+    run(["ip", "-n", layout.fabric, "tuntap", "add", name, "mode", "tap"])
+    run(["ip", "-n", layout.fabric, *BRING_UP, name])
 
 
 def clear_lldp() -> None:
@@ -59,12 +73,14 @@ def _add_ports(rack: Rack, layout: Layout) -> None:
     """A port without a cable, or whose NIC is on no network yet, is up and carries nothing."""
     nics = [nic for machine in rack.machines for nic in machine.nics]
     vlans = {nic.port: rack.network(nic.network).vlan for nic in nics if nic.port and nic.network}
-    ports = [port for switch in rack.switches for port in switch.ports]
-    for port in ports:
-        run(["ip", "-n", layout.fabric, "tuntap", "add", port, "mode", "tap"])
-        run(["ip", "-n", layout.fabric, *BRING_UP, port])
+    for port in [port for switch in rack.switches if switch.nos is None for port in switch.ports]:
+        add_tap(layout, port)
         columns = [f"tag={vlans[port]}"] if port in vlans else ["vlan_mode=trunk", f"trunks={NO_VLAN}"]
         _vsctl(layout, ["add-port", BRIDGE, port, *columns])
+    everything = ",".join(str(network.vlan) for network in rack.networks)
+    for nos in [switch.nos for switch in rack.switches if switch.nos is not None]:
+        add_tap(layout, nos.uplink)
+        _vsctl(layout, ["add-port", BRIDGE, nos.uplink, "vlan_mode=trunk", f"trunks={everything}"])
 
 
 def _cable(layout: Layout, near: str, far: str, addresses: Sequence[str]) -> None:

@@ -10,7 +10,8 @@ from types import MappingProxyType
 # Sockets, configurations and secrets; short, because of sun_path, and gone after a reboot.
 RUN = Path("/run/anneal/rack")
 BRIDGE = "br-fabric"
-OOB_UPLINK = "up-oob"
+OOB_UPLINK = "up-oob"  # a bridge, with all that is managed behind it
+OOB_CABLE = "up-oob0"
 OOB = "oob"
 MARK = "ANNEAL_RACK"
 RACK_FILE = "anneal-rack.yaml"
@@ -73,6 +74,10 @@ class Layout:
     def board(self, machine: str) -> Path:
         return self.run / f"{machine}.board"
 
+    def cable_ends(self, port: str) -> tuple[Path, Path]:
+        """Sockets of a cable into a switch that is a machine: the switch's, and that of what is plugged in."""
+        return self.run / f"{port}.sw", self.run / f"{port}.nic"
+
     def bmc(self, machine: str) -> Path:
         """The configuration of the machine's BMC."""
         return self.run / f"{machine}.bmc"
@@ -94,6 +99,10 @@ def lldp_service(switch: str) -> str:
 
 def sshd_service(switch: str) -> str:
     return f"sshd-{switch}"
+
+
+def nos_service(switch: str) -> str:
+    return f"nos-{switch}"
 
 
 def uplink(vlan: int) -> str:

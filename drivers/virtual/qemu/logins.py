@@ -21,7 +21,7 @@ _COST = 6  # bcrypt's rounds, as a power of 2; this guards a virtual rack
 def build(rack: Rack, layout: Layout) -> None:
     """All of them listen on return."""
     for switch in rack.switches:
-        if switch.management is not None:
+        if switch.management is not None and switch.nos is None:
             _open(rack, layout, switch, switch.management)
 
 
@@ -39,11 +39,16 @@ def _open(rack: Rack, layout: Layout, switch: Switch, login: SwitchLogin) -> Non
     daemon.await_that(lambda: listens(daemon.pid, socket.SOCK_STREAM, login.address, SSH))
 
 
-def _add_user(home: Path, login: SwitchLogin) -> None:
-    """passwd(5) of the host with one more user, who has root's rights, and a shadow(5) that lets in nobody else."""
+def hashed(login: SwitchLogin) -> str:
+    """The password as shadow(5) keeps it."""
     import bcrypt  # noqa: PLC0415  optional
 
-    digest = bcrypt.hashpw(login.password.get_secret_value().encode(), bcrypt.gensalt(_COST)).decode()
+    return bcrypt.hashpw(login.password.get_secret_value().encode(), bcrypt.gensalt(_COST)).decode()
+
+
+def _add_user(home: Path, login: SwitchLogin) -> None:
+    """passwd(5) of the host with one more user, who has root's rights, and a shadow(5) that lets in nobody else."""
+    digest = hashed(login)
     there = Path("/etc/passwd").read_text().splitlines()
     kept = [line for line in there if not line.startswith(f"{login.user}:")]
     (home / "passwd").write_text("\n".join([*kept, f"{login.user}:x:0:0::/root:/bin/sh"]) + "\n")

@@ -15,6 +15,7 @@ from drivers.virtual.qemu.fru import storage
 from drivers.virtual.qemu.layout import OOB_UPLINK, Layout, bmc_service
 from drivers.virtual.qemu.model import Disk, Machine, Rack
 from drivers.virtual.qemu.netns import listens
+from drivers.virtual.qemu.switches import plug
 from drivers.virtual.qemu.texts import SECRET, write
 
 PORTS = {"ipmi": 623, "redfish": 443}
@@ -56,7 +57,7 @@ def _board(rack: Rack, layout: Layout, index: int) -> Board:
         firmware=machine.firmware,
         cpus=machine.cpus,
         memory_mib=machine.memory_mib,
-        ports=tuple(Port(nic.mac, nic.port) for nic in machine.nics),
+        ports=tuple(Port(nic.mac, plug(rack, layout, nic.port) if nic.port else None) for nic in machine.nics),
         drives=tuple(_drive(disk, home / f"disk{n}.raw", layout) for n, disk in enumerate(machine.disks)),
         run=str(layout.run),
         console=str(home / "serial.log"),

@@ -94,12 +94,20 @@ class SwitchLogin(Model):
     password: Annotated[SecretStr, AfterValidator(_conf_word)]
 
 
+class Nos(Model):
+    """A virtual machine in the place of the switch."""
+
+    image: str = Field(description="Its name in the image store, as `anneal image build nos` gives it.")
+    uplink: Port = Field(description="A port of its own, to the fabric: every network, by its tag.")
+
+
 class Switch(Model):
     """A name and the ports that it announces by LLDP; all switches are one layer-2 fabric."""
 
     name: Name
     ports: tuple[Port, ...]
     management: SwitchLogin | None = Field(default=None, description="On the out-of-band network.")
+    nos: Nos | None = Field(default=None, description="Without it the switch is a part of the fabric.")
 
 
 class Network(Model):
@@ -169,6 +177,9 @@ def _repeated(rack: Rack) -> Iterator[Fault]:
 def _dangling(rack: Rack) -> Iterator[Fault]:
     ports = {port for switch in rack.switches for port in switch.ports}
     networks = {network.name for network in rack.networks}
+    for s, switch in enumerate(rack.switches):
+        if switch.nos is not None:
+            yield from _dangling_nos(rack, switch, ("switches", s))
     for m, machine in enumerate(rack.machines):
         for i, nic in enumerate(machine.nics):
             at: Keys = ("machines", m, "nics", i)
@@ -177,6 +188,16 @@ def _dangling(rack: Rack) -> Iterator[Fault]:
             if nic.network is not None and nic.network not in networks:
                 there = ", ".join(sorted(networks))
                 yield (*at, "network"), f"there is no network {nic.network}", f"there are {there}"
+
+
+def _dangling_nos(rack: Rack, switch: Switch, at: Keys) -> Iterator[Fault]:
+    nos = switch.nos
+    taken = {nic.port for machine in rack.machines for nic in machine.nics}
+    if nos is not None and (nos.uplink not in switch.ports or nos.uplink in taken):
+        what = f"{nos.uplink} is no free port of {switch.name}"
+        yield (*at, "nos", "uplink"), what, "name a port of it at which no machine is"
+    if switch.management is None:
+        yield at, f"{switch.name} is a machine that nobody can log in to", "give it a management"
 
 
 def _unfit(rack: Rack) -> Iterator[Fault]:

@@ -96,7 +96,7 @@ def _tell(board: Board, command: str) -> None:
 def _start(board: Board) -> None:
     boot = _take(board)
     run(board.argv(boot))
-    bare = [f"net{index}" for index, port in enumerate(board.ports) if port.tap is None]
+    bare = [f"net{index}" for index, port in enumerate(board.ports) if port.backend is None]
     if boot is Boot.DISK and not bare:
         return
     with Qmp(board.monitor) as qmp:

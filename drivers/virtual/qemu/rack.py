@@ -11,13 +11,23 @@ from pathlib import Path
 from typing import TextIO
 
 from drivers.virtual.errors import InTheWay
-from drivers.virtual.qemu import fabric, logins, machines, model, netns, power
+from drivers.virtual.qemu import fabric, logins, machines, model, netns, power, switches
 from drivers.virtual.qemu.board import Board
 from drivers.virtual.qemu.commands import Daemon
 from drivers.virtual.qemu.fabric import SERVER, SWITCHD
 from drivers.virtual.qemu.host import require, require_root
-from drivers.virtual.qemu.layout import MARK, RUN, Layout, bmc_service, lldp_service, racks_named, sshd_service
+from drivers.virtual.qemu.layout import (
+    MARK,
+    RUN,
+    Layout,
+    bmc_service,
+    lldp_service,
+    nos_service,
+    racks_named,
+    sshd_service,
+)
 from drivers.virtual.qemu.machines import PORTS
+from drivers.virtual.qemu.switches import Images
 from drivers.virtual.qemu.texts import write
 from drivers.virtual.rackfile import Document, parse, read
 from drivers.virtual.status import MachineStatus, RackStatus
@@ -27,9 +37,10 @@ CHRONYD, RESOLVER = "chronyd", "dnsmasq"
 Progress = Callable[[str], None]
 
 
-def up(document: Document, state: Path, say: Progress) -> None:
+def up(document: Document, state: Path, say: Progress, images: Images) -> None:
     """All machines off, every BMC listening, or an error and nothing left behind.
 
+    `images`: where an image is, by its name.
     `BadInventory` for the file, `RackError` for the host; `InTheWay` where a rack of this name is up.
     """
     rack = model.read(document)
@@ -48,6 +59,7 @@ def up(document: Document, state: Path, say: Progress) -> None:
         _start_time_server(layout)
         _start_resolver(rack, layout)
         say(f"{rack.name}: {len(rack.machines)} machines and their BMCs")
+        switches.build(rack, layout, images)
         bmcs = [machines.build(rack, layout, index) for index in range(len(rack.machines))]
         for machine, bmc in zip(rack.machines, bmcs, strict=True):
             machines.await_bmc(machine, bmc)
@@ -67,10 +79,8 @@ def status(name: str, state: Path) -> RackStatus:
     layout = Layout(name, _marked(Layout(name, state)) or state.resolve())
     rack = parse(read(layout.rack_file), model.Rack) if layout.rack_file.exists() else None
     living = {pid for namespace in layout.namespaces for pid in netns.members(namespace)}
-    switches = rack.switches if rack else ()
-    voices = [lldp_service(switch.name) for switch in switches]
-    doors = [sshd_service(switch.name) for switch in switches if switch.management is not None]
-    services = {name: _running(layout, name, living) for name in (SERVER, SWITCHD, *voices, *doors, CHRONYD, RESOLVER)}
+    voices = [name for switch in (rack.switches if rack else ()) for name in _services(switch)]
+    services = {name: _running(layout, name, living) for name in (SERVER, SWITCHD, *voices, CHRONYD, RESOLVER)}
     found = tuple(_machine(layout, machine, living) for machine in rack.machines) if rack else ()
     whole = all(pid is not None for pid in services.values())
     return RackStatus(
@@ -88,6 +98,15 @@ def standing() -> Mapping[str, Path | None]:
     """The racks of which anything is left on this host, by name, and where their state is if they say so."""
     names = racks_named(netns.present()) | {path.stem for path in RUN.glob("*")}
     return {name: _marked(Layout(name, Path())) for name in sorted(names)}
+
+
+def _services(switch: model.Switch) -> Iterator[str]:
+    if switch.nos is not None:
+        yield nos_service(switch.name)
+        return
+    yield lldp_service(switch.name)
+    if switch.management is not None:
+        yield sshd_service(switch.name)
 
 
 def _machine(layout: Layout, machine: model.Machine, living: set[int]) -> MachineStatus:

@@ -19,4 +19,8 @@ _TEXTS = Environment(loader=FunctionLoader(_source), undefined=StrictUndefined, 
 def write(template: str, path: Path, **values: object) -> None:
     """Render to a file that only its owner reads: some of these texts hold a password."""
     path.touch(mode=SECRET)
-    path.write_text(_TEXTS.get_template(template).render(values))
+    path.write_text(render(template, **values))
+
+
+def render(template: str, **values: object) -> str:
+    return _TEXTS.get_template(template).render(values)

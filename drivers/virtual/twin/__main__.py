@@ -33,7 +33,9 @@ def main() -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--state", type=Path, help="keeps the BMCs' certificates, and says where the twin is")
     parser.add_argument("--quirk", action="append", default=[], help="MACHINE:NUMBER, or NUMBER for all machines")
-    parser.add_argument("--fault", action="append", default=[], help="MACHINE:FAULT, or FAULT for all machines")
+    parser.add_argument(
+        "--fault", action="append", default=[], help="NAME:FAULT, or FAULT for all machines or switches"
+    )
     given = parser.parse_args()
     try:
         spec = switched(file.load(given.file), given.quirk, given.fault)

@@ -5,6 +5,8 @@ GET  /machines/NAME         one machine, its log of writes included
 PUT  /machines/NAME/faults/FAULT      switch on
 DELETE /machines/NAME/faults/FAULT    switch off
 PUT  /machines/NAME/quirks/NUMBER     switch on, and DELETE: switch off
+GET  /switches, /switches/NAME        name to what was done there; with each command that was heard
+PUT  /switches/NAME/faults/FAULT      switch on, and DELETE: switch off
 """
 
 from collections.abc import Mapping
@@ -14,6 +16,7 @@ from aiohttp import web
 
 from drivers.virtual.twin import quirks
 from drivers.virtual.twin.machine import Machine
+from drivers.virtual.twin.switch.chassis import Switch, set_fault
 
 Json = dict[str, object]
 
@@ -65,18 +68,34 @@ def details(machine: Machine) -> Json:
     }
 
 
+def switch_counters(switch: Switch) -> Json:
+    chassis = switch.chassis
+    return {
+        "family": chassis.spec.family,
+        "address": str(chassis.spec.address),
+        "commands": len(chassis.heard),
+        "logins_denied": chassis.logins_denied,
+        "reloads": chassis.reloads,
+        "faults": sorted(map(str, chassis.strikes.values())),
+        "ports": {
+            port: asdict(switch.lane(port)) | {"tagged": sorted(switch.lane(port).tagged)} for port in chassis.ports
+        },
+        **switch.counters(),
+    }
+
+
 class Admin:
     """Answers; it has no login, so it is never bound but where the twin file says."""
 
-    def __init__(self, name: str, machines: Mapping[str, Machine]) -> None:
-        self._name = name
+    def __init__(self, machines: Mapping[str, Machine], switches: Mapping[str, Switch]) -> None:
         self._machines = machines
+        self._switches = switches
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         words = [word for word in request.path.split("/") if word]
+        if words[:1] == ["switches"]:
+            return self._answer_of_switches(request.method, words[1:])
         match request.method, words:
-            case "GET", []:
-                return web.json_response({"name": self._name, "machines": len(self._machines)})
             case "GET", ["machines"]:
                 return web.json_response({name: counters(machine) for name, machine in self._machines.items()})
             case "GET", ["machines", name] if name in self._machines:
@@ -86,13 +105,29 @@ class Admin:
             case ("PUT" | "DELETE") as method, ["machines", name, "quirks", quirk] if name in self._machines:
                 return self._switch_quirk(name, quirk, on=method == "PUT")
             case _:
-                return web.json_response({"error": f"{request.method} {request.path}: no such thing"}, status=404)
+                return _unknown(f"{request.method} {request.path}: no such thing")
+
+    def _answer_of_switches(self, method: str, words: list[str]) -> web.StreamResponse:
+        match method, words:
+            case "GET", []:
+                return web.json_response({name: switch_counters(one) for name, one in self._switches.items()})
+            case "GET", [name] if name in self._switches:
+                switch = self._switches[name]
+                return web.json_response({**switch_counters(switch), "heard": list(switch.chassis.heard)})
+            case (("PUT" | "DELETE"), [name, "faults", fault]) if name in self._switches:
+                try:
+                    set_fault(self._switches[name], fault, on=method == "PUT")
+                except ValueError as error:
+                    return _unknown(str(error))
+                return web.json_response(switch_counters(self._switches[name]))
+            case _:
+                return _unknown(f"{method} /switches/{'/'.join(words)}: no such thing")
 
     async def _switch(self, name: str, fault: str, *, on: bool) -> web.StreamResponse:
         try:
             await self._machines[name].set_fault(fault, on=on)
         except ValueError as error:
-            return web.json_response({"error": str(error)}, status=404)
+            return _unknown(str(error))
         return web.json_response(counters(self._machines[name]))
 
     def _switch_quirk(self, name: str, quirk: str, *, on: bool) -> web.StreamResponse:
@@ -100,6 +135,10 @@ class Admin:
         try:
             number = quirks.number(quirk)
         except ValueError as error:
-            return web.json_response({"error": str(error)}, status=404)
+            return _unknown(str(error))
         (machine.quirks.add if on else machine.quirks.discard)(number)
         return web.json_response(counters(machine))
+
+
+def _unknown(says: str) -> web.Response:
+    return web.json_response({"error": says}, status=404)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import aiohttp
+from aiohttp import web
 
 from drivers.virtual.twin import agent_api, inspection
 from drivers.virtual.twin.agent_calls import AGENT_VERSION as SENDS_VERSION
@@ -21,7 +22,8 @@ from drivers.virtual.twin.agent_parameters import Parameters
 from drivers.virtual.twin.certificates import public_part, self_signed, server_context_once
 from drivers.virtual.twin.faults import Fault
 from drivers.virtual.twin.file import NicSpec
-from drivers.virtual.twin.listeners import HttpListeners
+from drivers.virtual.twin.listeners import Answer as Answering
+from drivers.virtual.twin.listeners import HttpListeners, lost
 from drivers.virtual.twin.machine import End, Machine, until_unplugged
 
 Json = dict[str, object]
@@ -182,7 +184,8 @@ class Agent:
         commands = Commands(self._machine, parameters, installation, self._node_anew, self._forced.set)
         commands.node = self._node
         endpoint = (str(self._nic.address), parameters.port)
-        await self._listeners.open(endpoint, agent_api.answering(commands, self._token, time.time()), context)
+        answer = agent_api.answering(commands, self._token, time.time())
+        await self._listeners.open(endpoint, self._within_reach(answer), context)
         heartbeats = asyncio.create_task(self._heartbeats(certificate))
         try:
             return await commands.ending
@@ -191,6 +194,14 @@ class Agent:
             await asyncio.wait([heartbeats])
             await commands.close()
             await self._listeners.shut(endpoint)
+
+    def _within_reach(self, answer: Answering) -> Answering:
+        """A call that does not come through the switch has no answer."""
+
+        async def answered(request: web.BaseRequest) -> web.StreamResponse:
+            return lost(request) if self._machine.fabric.barred(self._nic) else await answer(request)
+
+        return answered
 
     async def _identity(self) -> tuple[str | None, ssl.SSLContext | None]:
         """A key and certificate for this boot where the orchestrator understands them."""

@@ -141,16 +141,38 @@ class Strike:
         return self.seconds or 0.0
 
 
+def standing(strikes: Mapping[str, Strike], code: str, word: str = "") -> Strike | None:
+    """A fault that strikes here, left as it is."""
+    return next((one for one in strikes.values() if one.strikes(code, word)), None)
+
+
+def taken(strikes: dict[str, Strike], code: str, word: str = "") -> Strike | None:
+    """A fault that strikes here and now: one time less it has."""
+    found = standing(strikes, code, word)
+    if found is None:
+        return None
+    left = found.spent()
+    if left.times == 0:
+        strikes.pop(found.key)
+    elif left.times is not None:
+        strikes[found.key] = left
+    return found
+
+
 def parse(text: str) -> Fault | Strike:
     """`ValueError` for what is neither a fault's name nor a number with a word that goes with it."""
     if text in [fault.value for fault in Fault]:
         return Fault(text)
+    strike = struck(text, NUMBERED, "machine")
+    return _ALIASES.get(strike.code, strike)
+
+
+def struck(text: str, numbered: Mapping[str, Numbered], what: str) -> Strike:
+    """A numbered fault as it is written. `ValueError` where `what` has none of this number and word."""
     noted = _NOTED.fullmatch(text)
-    known = NUMBERED.get(noted[1]) if noted else None
+    known = numbered.get(noted[1]) if noted else None
     if noted is None or known is None:
-        raise ValueError(f"{text}: no such fault of a simulated machine; `anneal rack quirks` lists them")
-    if noted[1] in _ALIASES:
-        return _ALIASES[noted[1]]
+        raise ValueError(f"{text}: no such fault of a simulated {what}; `anneal rack quirks` lists them")
     word = noted[2] or ""
     if word and word not in known.words:
         raise ValueError(f"{text}: {noted[1]} knows no {word}; one of: {', '.join(known.words) or 'none'}")

@@ -6,38 +6,18 @@ from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID, uuid5
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from drivers.virtual import rackfile
 from drivers.virtual.rackfile import Document, Keys, parse
 from drivers.virtual.twin import faults, quirks
 from drivers.virtual.twin.faults import Fault, Strike
-from inventory.address import EndpointField, HostPortField, MacField, Name
+from drivers.virtual.twin.form import BesideTheFile, Model
+from drivers.virtual.twin.switch.spec import SwitchSpec
+from inventory.address import Endpoint, EndpointField, HostPortField, MacField, Name
 from inventory.errors import BadInventory, Problem
 
 _NAMESPACE = UUID("5f0b1c56-5d5c-4f6e-9d7e-3c1f3a3c9b11")
-
-
-class Model(BaseModel):
-    """Frozen; a stray key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    return (info.context["directory"] / path).resolve() if info.context else path
-
-
-BesideTheFile = Annotated[Path, AfterValidator(_beside_the_file)]
 
 
 def _fault(told: object) -> object:
@@ -140,8 +120,12 @@ class MachineSpec(Model):
 
 
 class NetworkSpec(Model):
-    """What a layer-2 network answers by itself, and the largest IP packet that its switches carry."""
+    """What a layer-2 network answers by itself, and the largest IP packet that its switches carry.
 
+    `vlan`: of its frames on the switches that are driven.
+    """
+
+    vlan: int | None = Field(default=None, ge=1, le=4094)
     gateway: IPv4Address | None = None
     mtu: int = Field(default=9216, ge=1280, le=9216)
 
@@ -160,7 +144,14 @@ class TwinSpec(Model):
     )
     ssh_port: int = Field(default=22022, ge=1, le=65535)
     networks: dict[Name, NetworkSpec] = Field(default_factory=dict)
-    machines: tuple[MachineSpec, ...] = Field(min_length=1)
+    switches: tuple[SwitchSpec, ...] = ()
+    machines: tuple[MachineSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _something(self) -> "TwinSpec":
+        if not self.machines and not self.switches:
+            raise ValueError("a rack has machines or switches")
+        return self
 
 
 def load(path: Path) -> TwinSpec:
@@ -171,17 +162,45 @@ def load(path: Path) -> TwinSpec:
 def read(document: Document) -> TwinSpec:
     """`BadInventory` with every fault of the fields at once, or with the identities that two machines share."""
     spec = parse(document, TwinSpec)
-    problems = tuple(
-        Problem(document.place(keys), f"two machines have the {what} {value}", "change one of them")
+    problems = [
+        Problem(document.place(keys), f"two have the {what} {value}", "change one of them")
         for what, value, keys in _shared(spec)
-    )
+    ]
+    problems += [
+        Problem(document.place(keys), f"it leads to the driven switch {switch}", "name its network, one with a vlan")
+        for switch, keys in _nameless(spec)
+    ]
+    problems += [
+        Problem(document.place(keys), f"the switch {end.device} has no port {end.port}", "name one of its ports")
+        for end, keys in _astray(spec)
+    ]
     if problems:
-        raise BadInventory(problems)
+        raise BadInventory(tuple(sorted(problems)))
     return spec
 
 
+def _astray(spec: TwinSpec) -> Iterator[tuple[Endpoint, Keys]]:
+    """Cable ends at a driven switch that does not have the port, and where they stand."""
+    ports = {switch.name: switch.ports for switch in spec.switches}
+    for index, machine in enumerate(spec.machines):
+        for number, nic in enumerate(machine.nics):
+            if nic.cable is not None and nic.cable.port not in ports.get(nic.cable.device, (nic.cable.port,)):
+                yield nic.cable, ("machines", index, "nics", number, "cable")
+
+
+def _nameless(spec: TwinSpec) -> Iterator[tuple[str, Keys]]:
+    """NICs with an address at a driven switch whose VLAN is not told, and where they stand."""
+    driven = {switch.name for switch in spec.switches}
+    for index, machine in enumerate(spec.machines):
+        for number, nic in enumerate(machine.nics):
+            if nic.address is None or nic.cable is None or nic.cable.device not in driven:
+                continue
+            if nic.network is None or spec.networks.get(nic.network, NetworkSpec()).vlan is None:
+                yield nic.cable.device, ("machines", index, "nics", number, "network")
+
+
 def _shared(spec: TwinSpec) -> Iterator[tuple[str, str, Keys]]:
-    """What only one machine may have and two have: what it is, the value, and where the second one stands."""
+    """What only one may have and two have: what it is, the value, and where the second one stands."""
     seen: set[tuple[str, str]] = set()
     for what, value, keys in _identities(spec):
         if (what, value) in seen:
@@ -190,6 +209,9 @@ def _shared(spec: TwinSpec) -> Iterator[tuple[str, str, Keys]]:
 
 
 def _identities(spec: TwinSpec) -> Iterator[tuple[str, str, Keys]]:
+    for index, switch in enumerate(spec.switches):
+        yield "name", switch.name, ("switches", index, "name")
+        yield "management address", str(switch.address), ("switches", index, "address")
     for index, machine in enumerate(spec.machines):
         here: Keys = ("machines", index)
         yield "name", machine.name, (*here, "name")

@@ -88,7 +88,7 @@ class Firmware:
             machine.complain(f"agent: {error}")
             await _hang(machine, "agent that cannot start")
         machine.stage = Stage.AGENT
-        async with client(nic) as session:
+        async with client(machine, nic) as session:
             return await Agent(machine, nic, parameters, session, self._listeners).run()
 
 

@@ -5,7 +5,6 @@ Source: ipa-protocol 1.2; ironic-python-agent 13.0.0.
 
 from collections.abc import Sequence
 
-from drivers.virtual.twin import lldp
 from drivers.virtual.twin.file import NicSpec
 from drivers.virtual.twin.machine import Machine
 
@@ -18,7 +17,7 @@ MANAGERS = {"generic_hardware_manager": "1.2", "anneal_witness": "1.0"}
 def inventory(machine: Machine, bootif: str | None) -> Document:
     spec = machine.spec
     return {
-        "interfaces": [_interface(index, nic) for index, nic in enumerate(spec.nics)],
+        "interfaces": [_interface(index, nic, up=machine.fabric.carrier(nic)) for index, nic in enumerate(spec.nics)],
         "cpu": {
             "model_name": "Twin CPU",
             "frequency": "2000.0",
@@ -42,19 +41,19 @@ def inventory(machine: Machine, bootif: str | None) -> Document:
     }
 
 
-def _interface(index: int, nic: NicSpec) -> Document:
+def _interface(index: int, nic: NicSpec, *, up: bool) -> Document:
     return {
         "name": f"eth{index}",
         "mac_address": nic.mac,
         "ipv4_address": str(nic.address) if nic.address else None,
         "ipv6_address": None,
-        "has_carrier": nic.cable is not None,
+        "has_carrier": up,
         "lldp": None,
         "vendor": "0x1af4",
         "product": "0x0001",
         "client_id": None,
         "biosdevname": None,
-        "speed_mbps": 25000 if nic.cable else None,
+        "speed_mbps": 25000 if up else None,
         "pci_address": f"0000:01:00.{index}",
         "driver": "twin",
     }
@@ -75,7 +74,7 @@ def document(machine: Machine, bootif: str | None, collectors: Sequence[str]) ->
     if roots:
         told["root_disk"] = roots[0].block_device()
     if "lldp" in collectors:
-        told["lldp_raw"] = {f"eth{index}": lldp.heard(nic.cable) for index, nic in enumerate(machine.spec.nics)}
+        told["lldp_raw"] = {f"eth{index}": machine.fabric.heard(nic) for index, nic in enumerate(machine.spec.nics)}
     if "pci-devices" in collectors:
         told["pci_devices"] = [_pci(index) for index in range(len(machine.spec.nics))]
     if "anneal-disks" in collectors:

@@ -1,8 +1,9 @@
 """HTTP on many loopback addresses from one process: who was called is told by the address that was called."""
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Self
 
 from aiohttp import web
@@ -72,6 +73,24 @@ class HttpListeners:
         if answer is None:
             return web.Response(status=503)
         return await answer(request)
+
+
+def lost(request: web.BaseRequest) -> web.Response:
+    """Reset the connection; what is returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+async def cut(request: web.BaseRequest, status: int, body: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
+    """The headers of the whole and half of the body."""
+    response = web.StreamResponse(status=status, headers={**headers, "Content-Length": str(len(body))})
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
 
 
 def _called(transport: asyncio.BaseTransport) -> Endpoint:

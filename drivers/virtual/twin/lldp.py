@@ -19,17 +19,15 @@ def chassis_mac(switch: str) -> str:
     return octets.hex(":")
 
 
-def heard(cable: Endpoint | None) -> Heard:
-    """The neighbour's frame at the end of a cable; nothing where there is none."""
-    if cable is None:
-        return []
+def heard(cable: Endpoint, system: str) -> Heard:
+    """The frame that comes out of a cable at whose end is this port of a switch of this name."""
     chassis = _CHASSIS_MAC + bytes.fromhex(chassis_mac(cable.device).replace(":", ""))
     values = [
         (1, chassis),
         (2, _PORT_INTERFACE_NAME + cable.port.encode()),
         (3, _TTL_SECONDS),
         (4, cable.port.encode()),
-        (5, cable.device.encode()),
+        (5, system.encode()),
         (6, b"Twin switch"),
         (7, _BRIDGE),
         (0, b""),

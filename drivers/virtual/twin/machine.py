@@ -12,6 +12,7 @@ from typing import Never
 from drivers.virtual.twin.account_slots import LOCKED_AFTER, AccountSlots
 from drivers.virtual.twin.array import Array
 from drivers.virtual.twin.clock import Clock
+from drivers.virtual.twin.fabric import Fabric
 from drivers.virtual.twin.faults import Fault, Strike, parse
 from drivers.virtual.twin.file import MachineSpec, password
 from drivers.virtual.twin.manners import Manners, personality
@@ -47,11 +48,14 @@ async def until_unplugged() -> Never:
 class Machine:
     """State in plain sight; changed only by its twin's loop."""
 
-    def __init__(self, spec: MachineSpec, clock: Clock, firmware: "Callable[[Machine], Awaitable[End]]") -> None:
+    def __init__(
+        self, spec: MachineSpec, clock: Clock, fabric: Fabric, firmware: "Callable[[Machine], Awaitable[End]]"
+    ) -> None:
         """`firmware` is one boot, from POST until what was booted ends by itself; it is cancelled by the power."""
         self.spec = spec
         self.name = spec.name
         self.clock = clock
+        self.fabric = fabric
         self.personality = personality(spec.bmc)
         self.manners = Manners(self.personality, spec)
         self.faults = self.manners.faults

@@ -1,9 +1,7 @@
 """Which quirks and faults of one machine are on, and how often a fault still strikes."""
 
-from dataclasses import replace
-
 from drivers.virtual.twin.capture_files import personality_of
-from drivers.virtual.twin.faults import Fault, Strike
+from drivers.virtual.twin.faults import Fault, Strike, standing, taken
 from drivers.virtual.twin.file import BmcSpec, MachineSpec
 from drivers.virtual.twin.personality import PERSONALITIES, Personality
 
@@ -38,24 +36,14 @@ class Manners:
         return was is not on
 
     def on(self, code: str, word: str = "") -> Strike | None:
-        """A fault that strikes here, left as it is."""
-        return next((one for one in self.strikes.values() if one.strikes(code, word)), None)
+        return standing(self.strikes, code, word)
 
     def shape(self, code: str) -> Strike | None:
         """A fault whose word says how it looks."""
         return next((one for one in self.strikes.values() if one.code == code), None)
 
     def take(self, code: str, word: str = "") -> Strike | None:
-        """A fault that strikes here and now: one time less it has."""
-        found = self.on(code, word)
-        if found is None:
-            return None
-        left = found.spent()
-        if left.times == 0:
-            self.strikes.pop(found.key)
-        elif left.times is not None:
-            self.strikes[found.key] = replace(left)
-        return found
+        return taken(self.strikes, code, word)
 
     def named(self) -> list[str]:
         return sorted([*(fault.value for fault in self.faults), *map(str, self.strikes.values())])

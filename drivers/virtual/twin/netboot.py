@@ -7,7 +7,7 @@ import aiohttp
 
 from drivers.virtual.twin import cpio
 from drivers.virtual.twin.file import BootSpec, NicSpec
-from drivers.virtual.twin.ipxe import Ipxe, Outcome, ScriptFault
+from drivers.virtual.twin.ipxe import Ipxe, Outcome, ScriptFault, Stopped
 from drivers.virtual.twin.machine import Machine
 
 HEAD_BYTES = 64 << 10  # of a kernel or a ramdisk so much is fetched
@@ -16,10 +16,23 @@ TIMEOUT = aiohttp.ClientTimeout(total=60)
 KEPT_SECONDS = 2.0  # an idle TLS connection of asyncio's holds 256 KiB, and thousands of agents are idle
 
 
-def client(nic: NicSpec) -> aiohttp.ClientSession:
-    """HTTP from a NIC's own address, so that a server sees who calls."""
+def client(machine: Machine, nic: NicSpec) -> aiohttp.ClientSession:
+    """HTTP from a NIC's own address, so that a server sees who calls; nothing goes out where the switch has no way."""
     connector = aiohttp.TCPConnector(local_addr=(str(nic.address), 0), limit=4, keepalive_timeout=KEPT_SECONDS)
-    return aiohttp.ClientSession(connector=connector, timeout=TIMEOUT)
+    return aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, trace_configs=[watched(machine, nic)])
+
+
+def watched(machine: Machine, nic: NicSpec) -> aiohttp.TraceConfig:
+    """Of a client whose requests fail where nobody is reached from this NIC."""
+
+    async def check(*_: object) -> None:
+        barred = machine.fabric.barred(nic)
+        if barred is not None:
+            raise aiohttp.ClientConnectionError(barred)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(check)
+    return trace
 
 
 class HttpLoader:
@@ -64,7 +77,10 @@ class Netboot:
         self.files: dict[str, bytes] = {}
 
     async def run(self) -> Outcome:
-        async with client(self._nic) as session:
+        silence = self._machine.fabric.barred(self._nic, booting=True)
+        if silence is not None:
+            return Stopped(f"no DHCP offer: {silence}")
+        async with client(self._machine, self._nic) as session:
             loader = HttpLoader(session)
             outcome = await Ipxe(self._settings(), loader, self._pause).run(self._boot.http.format(mac=self._nic.mac))
         for segment in loader.whole.values():

@@ -5,6 +5,7 @@ import secrets
 import time
 import uuid
 from datetime import timedelta
+from functools import partial
 from typing import Never
 
 import aiohttp
@@ -16,6 +17,7 @@ from drivers.virtual.twin.cloud_init import CloudInit, Unconfigured
 from drivers.virtual.twin.disk import Disk, Installed
 from drivers.virtual.twin.faults import Fault
 from drivers.virtual.twin.machine import Machine, until_unplugged
+from drivers.virtual.twin.netboot import watched
 from drivers.virtual.twin.running import Running
 from drivers.virtual.twin.ssh_server import SshServer
 from drivers.virtual.twin.states import Stage
@@ -75,8 +77,8 @@ class OperatingSystem:
         ports = []
         for index, nic in enumerate(self._machine.spec.nics):
             link = links.get(nic.mac, cloud_init.Link(nic.mac, 1500, (), ()))
-            network = nic.network if nic.cable is not None else None
-            ports.append(Port(f"eth{index}", nic.mac, link.mtu, link.addresses, link.routes, network))
+            leads = partial(self._machine.fabric.network, nic)
+            ports.append(Port(f"eth{index}", nic.mac, link.mtu, link.addresses, link.routes, leads))
         return tuple(ports)
 
     async def _phone_home(self, running: Running) -> None:
@@ -101,7 +103,8 @@ class OperatingSystem:
         """From the machine's own address where it has one on loopback."""
         local = running.loopback()
         connector = aiohttp.TCPConnector(local_addr=(local, 0) if local else None)
-        return aiohttp.ClientSession(connector=connector, timeout=TIMEOUT)
+        traces = [watched(self._machine, nic) for nic in self._machine.spec.nics if str(nic.address) == local]
+        return aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, trace_configs=traces)
 
     async def _call(self, session: aiohttp.ClientSession, url: str, running: Running, instance_id: str) -> str | None:
         """None when the call was taken, else what is wrong. The URL bears a token and is not repeated."""

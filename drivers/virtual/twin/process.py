@@ -78,7 +78,7 @@ def up(
 ) -> None:
     """All machines off, every BMC listening, or an error and nothing left behind.
 
-    `quirks` and `faults` are switched on besides those of the file: `MACHINE:62`, or `62` for all machines.
+    `quirks` and `faults` are switched on besides those of the file: `NAME:62`, or `62` for all.
 
     `BadInventory` for the file; `InTheWay` where it is up already; `NotStarted` with the end of its log.
     """
@@ -90,7 +90,8 @@ def up(
     state.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(document.path, state / RACK_FILE)
     (state / RUNNING).unlink(missing_ok=True)
-    say(f"{spec.name}: {len(spec.machines)} machines and their BMCs, in one process")
+    driven = f", {len(spec.switches)} switches" if spec.switches else ""
+    say(f"{spec.name}: {len(spec.machines)} machines and their BMCs{driven}, in one process")
     with (state / LOG).open("wb") as log:
         argv = [sys.executable, "-m", "drivers.virtual.twin", str(document.path.resolve()), "--state", str(state)]
         argv += [

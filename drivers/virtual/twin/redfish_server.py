@@ -1,7 +1,6 @@
 """The Redfish services of a twin's BMCs over TLS, each at its own address and with its own certificate."""
 
 import asyncio
-import contextlib
 import json
 import socket
 import ssl
@@ -16,7 +15,7 @@ from aiohttp import web
 
 from drivers.virtual.twin import certificates
 from drivers.virtual.twin.faults import Fault, Strike
-from drivers.virtual.twin.listeners import Endpoint, HttpListeners
+from drivers.virtual.twin.listeners import Endpoint, HttpListeners, cut, lost
 from drivers.virtual.twin.machine import Machine
 from drivers.virtual.twin.part_events import stream
 from drivers.virtual.twin.redfish_bmc import RedfishBmc
@@ -175,7 +174,7 @@ class Door:
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.read()
         if 32 in self._machine.quirks and self._is_spent(request):
-            return _lost(request)
+            return lost(request)
         call = Call(request.method, request.path, headers, body, dict(request.query))
         kind = self._bmc.kind(call)
         if request.method == "GET" and self._parts.streams(request.path) and self._bmc.answer(call).status != 401:
@@ -184,7 +183,7 @@ class Door:
         reply = self._bmc.answer(call)
         manners = self._machine.manners
         if reply.lost or manners.take("F3", reply.kind):
-            return _lost(request)
+            return lost(request)
         late = manners.take("F4", reply.kind)
         if late is not None:
             await asyncio.sleep(late.lasting())
@@ -227,22 +226,7 @@ def _response(reply: Reply) -> web.Response:
     return web.json_response(reply.body, status=reply.status, headers=headers)
 
 
-def _lost(request: web.BaseRequest) -> web.Response:
-    """Reset the connection; what is returned goes nowhere."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=500)
-
-
 async def _cut(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-    """The headers of the whole and half of the body."""
     text = json.dumps(reply.body) if reply.body is not None else reply.text or '{"error": {}}'
-    whole = text.encode()
-    headers = {**_STANDARD, **reply.headers, "Content-Type": "application/json", "Content-Length": str(len(whole))}
-    response = web.StreamResponse(status=reply.status if reply.status != 204 else 200, headers=headers)
-    with contextlib.suppress(ConnectionError):
-        await response.prepare(request)
-        await response.write(whole[: len(whole) // 2])
-    if request.transport is not None:
-        request.transport.close()
-    return response
+    headers = {**_STANDARD, **reply.headers, "Content-Type": "application/json"}
+    return await cut(request, reply.status if reply.status != 204 else 200, text.encode(), headers)

@@ -30,6 +30,11 @@ class Running:
         addresses = (address for port in self.ports for address in port.addresses)
         return next((str(one.ip) for one in addresses if isinstance(one, IPv4Interface) and one.ip.is_loopback), None)
 
+    def within_reach(self) -> bool:
+        """Whether somebody on its own network gets through to that address."""
+        nic = next((nic for nic in self.machine.spec.nics if str(nic.address) == self.loopback()), None)
+        return nic is None or self.machine.fabric.barred(nic) is None
+
     def host_key(self) -> str:
         """The public key as ssh-keyscan would print it, without a host."""
         key = asyncssh.import_private_key(self.installed.host_key)

@@ -36,7 +36,7 @@ async def ip(running: Running, arguments: list[str]) -> Done:
 
 
 def _links(running: Running) -> Iterator[dict[str, object]]:
-    loopback = Port("lo", "00:00:00:00:00:00", 65536, (ip_interface("127.0.0.1/8"),), (), "lo")
+    loopback = Port("lo", "00:00:00:00:00:00", 65536, (ip_interface("127.0.0.1/8"),), (), lambda: "lo")
     for index, port in enumerate((loopback, *running.ports), 1):
         up = port.network is not None and (bool(port.addresses) or port is loopback)
         yield {

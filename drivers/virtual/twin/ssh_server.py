@@ -13,6 +13,10 @@ class _Login(asyncssh.SSHServer):
     def __init__(self, running: Running) -> None:
         self._running = running
 
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        if not self._running.within_reach():
+            conn.abort()
+
     def begin_auth(self, username: str) -> bool:
         del username
         return True  # nobody enters without proving a key

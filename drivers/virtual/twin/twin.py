@@ -12,6 +12,7 @@ from typing import Self
 from drivers.virtual.twin import quirks
 from drivers.virtual.twin.admin import Admin
 from drivers.virtual.twin.clock import Clock
+from drivers.virtual.twin.fabric import Fabric
 from drivers.virtual.twin.faults import Fault, Strike
 from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.firmware import Firmware
@@ -19,6 +20,10 @@ from drivers.virtual.twin.ipmi_server import IpmiServer
 from drivers.virtual.twin.listeners import Endpoint, HttpListeners
 from drivers.virtual.twin.machine import Machine
 from drivers.virtual.twin.redfish_server import RedfishServer
+from drivers.virtual.twin.switch.cables import Cables
+from drivers.virtual.twin.switch.chassis import Switch
+from drivers.virtual.twin.switch.chassis import set_fault as set_switch_fault
+from drivers.virtual.twin.switch.families import SwitchServer, switch_of
 from drivers.virtual.twin.wire import Wire
 
 START_SECONDS = 120
@@ -36,9 +41,11 @@ class Twin:
         self._state = state if state is not None else Path(self._temporary.name if self._temporary else "")
         self._listeners: HttpListeners | None = None
         self._bmcs: list[RedfishServer | IpmiServer] = []
+        self._ways: list[SwitchServer] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self.machines: Mapping[str, Machine] = MappingProxyType({})
+        self.switches: Mapping[str, Switch] = MappingProxyType({})
         self.admin: Endpoint = (spec.admin.host, spec.admin.port or 0) if spec.admin else ("127.0.0.1", 0)
 
     def machine(self, name: str) -> Machine:
@@ -78,11 +85,17 @@ class Twin:
             self._temporary.cleanup()
 
     def set_fault(self, name: str, fault: Fault | Strike | str) -> None:
-        """By name, or by number as in `F6x2`. `ValueError` for what is none."""
-        self._in_loop(self.machine(name).set_fault(fault, on=True))
+        """Of a machine or a switch; by name, or by number as in `F6x2`. `ValueError` for what is none."""
+        self._in_loop(self._switched(name, fault, on=True))
 
     def clear_fault(self, name: str, fault: Fault | Strike | str) -> None:
-        self._in_loop(self.machine(name).set_fault(fault, on=False))
+        self._in_loop(self._switched(name, fault, on=False))
+
+    async def _switched(self, name: str, fault: Fault | Strike | str, *, on: bool) -> None:
+        if name in self.switches and not isinstance(fault, Fault):
+            set_switch_fault(self.switches[name], fault, on=on)
+        else:
+            await self.machine(name).set_fault(fault, on=on)
 
     def set_quirk(self, name: str, quirk: int) -> None:
         """`ValueError` for a number that is none."""
@@ -109,20 +122,36 @@ class Twin:
         """In the running loop: make the machines and listen for them."""
         clock = Clock(self.spec.speed)
         self._listeners = HttpListeners()
+        await self._open_switches(self._listeners)
         firmware = Firmware(self.spec, self._listeners, Wire(self.spec.networks))
-        self.machines = MappingProxyType({one.name: Machine(one, clock, firmware.run) for one in self.spec.machines})
+        fabric = Fabric(self.spec.networks, self.switches)
+        self.machines = MappingProxyType(
+            {one.name: Machine(one, clock, fabric, firmware.run) for one in self.spec.machines}
+        )
         for machine in self.machines.values():
             redfish = machine.spec.bmc.protocol == "redfish"
             bmc = RedfishServer(machine, self._listeners, self._state) if redfish else IpmiServer(machine)
             self._bmcs.append(bmc)
             await bmc.open()
             await machine.heed_what_is_on()
-        self.admin = await self._listeners.open(self.admin, Admin(self.spec.name, self.machines).answer)
+        admin = Admin(self.machines, self.switches)
+        self.admin = await self._listeners.open(self.admin, admin.answer)
+
+    async def _open_switches(self, listeners: HttpListeners) -> None:
+        cables = Cables(self.spec.machines, self.machine)
+        made = {one.name: switch_of(one, cables, listeners, self._state) for one in self.spec.switches}
+        self.switches = MappingProxyType({name: switch for name, (switch, _) in made.items()})
+        for _, server in made.values():
+            self._ways.append(server)
+            await server.open()
 
     async def close(self) -> None:
         await asyncio.gather(*(machine.unplug() for machine in self.machines.values()))
         for bmc in self._bmcs:
             await bmc.shut()
         self._bmcs.clear()
+        for way in self._ways:
+            await way.shut()
+        self._ways.clear()
         if self._listeners is not None:
             await self._listeners.stop()

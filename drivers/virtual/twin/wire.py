@@ -1,6 +1,6 @@
 """The cables between simulated machines: who is up on which network, and which echo requests come back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
@@ -13,14 +13,18 @@ HEADERS = 28  # bytes of IPv4 and ICMP before an echo's payload
 
 @dataclass(frozen=True)
 class Port:
-    """A NIC as an installed OS has configured it. `network` is where its cable leads; None: no carrier."""
+    """A NIC as an installed OS has configured it. `leads`: to what network now; None: no carrier."""
 
     name: str
     mac: str
     mtu: int
     addresses: tuple[IPv4Interface | IPv6Interface, ...]
     routes: tuple[tuple[str, str], ...]
-    network: str | None
+    leads: Callable[[], str | None]
+
+    @property
+    def network(self) -> str | None:
+        return self.leads()
 
 
 @dataclass(frozen=True)
@@ -36,24 +40,25 @@ class Wire:
 
     def __init__(self, networks: Mapping[str, NetworkSpec]) -> None:
         self._networks = networks
-        self._present: dict[tuple[str, str], Presence] = {}
+        self._present: dict[str, tuple[Presence, ...]] = {}
 
     def join(self, machine: Machine, port: Port) -> None:
         for address in port.addresses:
-            if port.network is not None:
-                self._present[port.network, str(address.ip)] = Presence(machine, port)
+            self._present[str(address.ip)] = (*self._present.get(str(address.ip), ()), Presence(machine, port))
 
     def leave(self, machine: Machine) -> None:
-        self._present = {key: one for key, one in self._present.items() if one.machine is not machine}
+        left = {ip: tuple(one for one in there if one.machine is not machine) for ip, there in self._present.items()}
+        self._present = {ip: there for ip, there in left.items() if there}
 
     def echoes(self, machine: Machine, port: Port, target: IPv4Address | IPv6Address, payload: int) -> bool:
         """Whether an unfragmented echo of `payload` bytes from this port comes back from `target`."""
-        if port.network is None or not port.addresses or Fault.PING_LOST in machine.faults:
+        here = port.network
+        if here is None or not port.addresses or Fault.PING_LOST in machine.faults:
             return False
-        network = self._networks.get(port.network, NetworkSpec())
+        network = self._networks.get(here, NetworkSpec())
         if payload + HEADERS > network.mtu:
             return False
-        there = self._present.get((port.network, str(target)))
+        there = next((one for one in self._present.get(str(target), ()) if one.port.network == here), None)
         if there is None:
             return network.gateway == target
         return (

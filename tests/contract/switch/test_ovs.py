@@ -25,6 +25,11 @@ def change(switch, wanted):
 
 
 @pytest.fixture
+def rig(rig_of):
+    return rig_of("ovs")
+
+
+@pytest.fixture
 def partner(rig):
     """A second Open vSwitch that has LACP on two cables to swp3 and swp4, where hosts were."""
     where, run = rig.namespace(f"{rig.name}-p"), rig.room / "p"
@@ -145,13 +150,14 @@ def test_a_bridge_that_flows_guide_is_pointed_out(rig):
 
 @pytest.mark.slow
 def test_a_lock_that_is_held_on_and_on_is_told_as_busy(rig):
-    rig.keeper.mkdir(exist_ok=True)
-    holder = rig.daemon(rig.switch, "flock", str(rig.keeper / "lock"), "sleep", "60", log="flock.log")
-    try:
-        with rig.open() as switch, pytest.raises(Busy, match="another has held"):
-            switch.stage({rig.ports[0]: PortSettings(untagged=300)}, VLANS)
-    finally:
-        os.killpg(holder.pid, signal.SIGKILL)
+    with rig.locked(60), rig.open() as switch, pytest.raises(Busy, match="another has held"):
+        switch.stage({rig.ports[0]: PortSettings(untagged=300)}, VLANS)
+
+
+def test_a_vlan_keeps_the_name_that_it_is_given(rig):
+    with rig.open() as switch:
+        change(switch, {rig.ports[0]: PortSettings(untagged=100)})
+        assert switch.vlans()[100] == "prov"
 
 
 def test_a_host_without_open_vswitch_is_refused_with_its_words(rig):

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +151,17 @@ def test_nobody_there_exits_69():
     ended = subprocess.run([*argv, "--protocol", "redfish"], capture_output=True, text=True, check=False)
     assert ended.returncode == 69
     assert f"127.0.0.1:{port}" in ended.stderr
+
+
+@pytest.mark.quirk(38)
+def test_a_bmc_with_old_tls_alone_is_probed_where_that_is_asked_for_and_else_says_how(lab):
+    lab.context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        lab.context.maximum_version = ssl.TLSVersion.TLSv1_1
+    lab.context.set_ciphers("ALL:@SECLEVEL=0")
+    refused = _probe(lab, "--insecure", "--protocol", "redfish")
+    assert refused.returncode == 69
+    assert "--old-tls" in refused.stderr
+    card = json.loads(_probe(lab, "--insecure", "--old-tls", "-o", "json").stdout)
+    assert card["serial"] == "SN-7"
+    assert {"tls-unverified", "old-tls"} <= {one["code"] for one in card["findings"]}

@@ -310,3 +310,25 @@ def test_a_login_that_is_refused_is_not_a_failed_operation(lab, session, new_rep
 def test_a_task_that_is_no_json_is_neither_done_nor_failed(lab, session, new_reply):
     with pytest.raises(Garbled):
         monitored(lab, session, new_reply(200, b'{"TaskState": "Comp'))
+
+
+MONITOR = "/redfish/v1/TaskService/TaskMonitors/7"
+
+
+@pytest.mark.fault("F16", "firmware")
+@pytest.mark.parametrize(
+    ("state", "phase"), [("Exception", Phase.FAILED), ("Completed", Phase.DONE), ("Running", Phase.RUNNING)]
+)
+def test_what_a_monitors_500_is_about_is_told_by_the_task_that_names_it(lab, session, new_reply, state, phase):
+    add(lab, TASKS, f"{TASKS}/70", task("Completed", TaskMonitor=f"{MONITOR}0"))
+    add(lab, TASKS, TASK, task(state, TaskMonitor=f"https://bmc.invalid{MONITOR}"))
+    lab.next("GET", MONITOR, new_reply(500, b"<html></html>"))
+    assert look(session, handle(MONITOR)).phase is phase
+    assert not lab.sent("GET", f"{TASKS}/70")
+
+
+def test_a_monitors_500_that_no_task_explains_says_nothing_of_the_operation(lab, session, new_reply):
+    add(lab, TASKS, TASK, task("Exception", TaskMonitor="/redfish/v1/another"))
+    lab.next("GET", MONITOR, new_reply(500, b""))
+    with pytest.raises(Busy):
+        look(session, handle(MONITOR))

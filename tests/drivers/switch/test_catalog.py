@@ -1,13 +1,15 @@
 """A session with a switch from what its inventory says, and the command that shows one without an inventory."""
 
 import json
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.switch import Driven, app
-from drivers.errors import Denied, IdentityChanged, Unsupported
+from drivers.errors import Denied, IdentityChanged
 from drivers.switch.catalog import FAMILIES, Entry, connect
+from inventory.switch import Family
 
 SERIAL = "SSJ17115862"
 USER = "admin"
@@ -28,18 +30,17 @@ def test_the_switch_that_is_declared_is_let_in(bench, entry, quick):
 def test_another_switch_at_its_address_is_refused_before_any_write(bench, box, entry, quick):
     with pytest.raises(IdentityChanged, match="the inventory expects OTHER"):
         connect("eos", entry, bench.trust, "OTHER", quick)
-    assert not [said for said in box.heard if "configure" in str(said)]
+    assert not [said for said in box.chassis.heard if "configure" in str(said)]
 
 
-def test_a_family_without_a_driver_says_which_there_are(bench, entry):
-    with pytest.raises(Unsupported, match="drivers for eos, ios, junos, nxos, ovs"):
-        connect("sonic", entry, bench.trust)
+def test_every_family_that_the_inventory_knows_is_driven():
+    assert set(FAMILIES) == set(get_args(Family))
 
 
 def test_a_login_that_the_family_cannot_use_is_refused_without_a_word_to_it(bench, box):
     with pytest.raises(Denied, match="it takes a password and none is given"):
         connect("eos", Entry(bench.address, USER), bench.trust)
-    assert box.heard == []
+    assert box.chassis.heard == []
 
 
 def test_the_command_knows_every_family_that_is_driven():
@@ -61,11 +62,11 @@ def test_the_card_of_a_switch_holds_what_it_tells_and_nothing_was_written(bench,
     assert (card["serial"], card["assurance"]["confirm"]) == (SERIAL, "native")
     assert card["ports"][0]["name"] == "Ethernet1"
     assert {"vlan": 100, "name": "provision"} in card["vlans"]
-    assert not [said for said in box.heard if "configure" in str(said)]
+    assert not [said for said in box.chassis.heard if "configure" in str(said)]
     assert bench.login.password.reveal() not in json.dumps(card)
 
 
 def test_without_insecure_an_unknown_certificate_ends_it(probe, box):
     ended = probe()
     assert isinstance(ended.exception, IdentityChanged)
-    assert box.heard == []
+    assert box.chassis.heard == []

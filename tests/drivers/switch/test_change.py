@@ -26,14 +26,14 @@ def left_open(box):
 
 
 def sent(box, *begins):
-    return [line for line in box.heard if line.startswith(begins)]
+    return [line for line in box.chassis.heard if line.startswith(begins)]
 
 
 def test_all_ports_go_in_one_commit_that_is_confirmed_and_saved(run, box):
     brought = run()
     assert brought.ports == set(PORTS)
     assert "switchport access vlan 100" in brought.diff
-    assert len([line for line in box.heard if "commit timer" in line]) == 1
+    assert len([line for line in box.chassis.heard if "commit timer" in line]) == 1
     assert box.startup == box.running
     assert "switchport access vlan 100" in box.running["interface Ethernet4"]
     assert box.running["vlan 200"] == ["name storage"]
@@ -42,12 +42,12 @@ def test_all_ports_go_in_one_commit_that_is_confirmed_and_saved(run, box):
 
 def test_what_holds_already_opens_no_session(run, box):
     run()
-    box.heard.clear()
+    box.chassis.heard.clear()
     assert run().ports == frozenset()
     assert sent(box, "configure") == []
 
 
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.fault("F35", "killed")
 def test_what_was_confirmed_and_not_saved_by_a_dead_run_is_saved(run, box):
     run()
     box.startup = {"hostname leaf1": []}
@@ -60,12 +60,12 @@ def test_a_port_that_is_not_allowed_is_refused_before_the_switch_is_asked(run, b
     change = replace(CHANGE, wanted={**PORTS, port: HOST}, allowed=[one for one in ALLOWED if one != "Ethernet8"])
     with pytest.raises(Refused, match=f"{port}: not ours"):
         run(change)
-    assert box.heard == []
+    assert box.chassis.heard == []
 
 
 @pytest.mark.fault("F28", "switch")
 def test_another_switch_at_its_address_is_not_changed(run, box):
-    box.serial = "JPE00000000"
+    box.chassis.serial = "JPE00000000"
     with pytest.raises(IdentityChanged, match="JPE00000000"):
         run()
     assert sent(box, "configure", "write") == []
@@ -93,10 +93,10 @@ def test_anothers_session_is_waited_for_and_left_alone(run, box):
     assert left_open(box) == ["change-4711"]
 
 
-@pytest.mark.parametrize("syntax", ["4.31", "4.32"])
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.parametrize("syntax", ["4.31.1F", "4.32.2F"])
+@pytest.mark.fault("F35", "killed")
 def test_what_a_dead_run_committed_is_taken_back_and_begun_anew(run, box, bench, syntax):
-    box.faults.syntax = syntax
+    box.version = syntax
     with bench.session() as dead:
         staged = dead.stage({"Ethernet1": replace(HOST, untagged=1)}, {})
         dead.commit(staged, timedelta(minutes=10))
@@ -107,46 +107,33 @@ def test_what_a_dead_run_committed_is_taken_back_and_begun_anew(run, box, bench,
 
 
 @pytest.mark.fault("F17", "switch")
-def test_a_candidate_that_changes_nothing_is_not_committed(run, box):
-    box.faults.ignores_lines = True
+def test_a_candidate_that_changes_nothing_is_not_committed(run, box, strike):
+    strike("F17.lines")
     with pytest.raises(NotApplied, match="changes nothing"):
         run(replace(CHANGE, vlans={}))
     assert (sent(box, "configure session x commit"), left_open(box)) == ([], [])
 
 
 @pytest.mark.fault("F3", "switch")
-def test_a_commit_whose_answer_is_lost_is_read_back_and_kept(run, box):
-    box.faults.lose_answer = "configure session anneal-"
-    box.heard.clear()
-    lost = [0]
-
-    def intend(key, do, seen):
-        if key.startswith("commit"):
-            box.faults.lose_answer = "configure session anneal-"
-            lost[0] += 1
-        do()
-
-    box.faults.lose_answer = ""
-    assert run(intend=intend).ports == set(PORTS)
-    assert lost == [1]
-    assert len([line for line in box.heard if "commit timer" in line]) == 1
+def test_a_commit_whose_answer_is_lost_is_read_back_and_kept(run, box, strike):
+    strike("F3.commit")
+    assert run().ports == set(PORTS)
+    assert box.chassis.strikes == {}
+    assert len([line for line in box.chassis.heard if "commit timer" in line]) == 1
     assert (left_open(box), box.startup) == ([], box.running)
 
 
 @pytest.mark.fault("F4", "switch")
-def test_a_confirmation_whose_answer_is_lost_is_not_taken_for_one_that_failed(run, box):
-    def intend(key, do, seen):
-        if key.startswith("confirm"):
-            box.faults.lose_answer = "configure session anneal-"
-        do()
-
-    run(intend=intend)
+def test_a_confirmation_whose_answer_is_lost_is_not_taken_for_one_that_failed(run, box, strike):
+    strike("F3.confirm")
+    run()
+    assert box.chassis.strikes == {}
     assert (left_open(box), box.startup) == ([], box.running)
 
 
 @pytest.mark.fault("F33", "switch")
-def test_a_commit_that_cuts_us_off_takes_itself_back_and_is_said_to(run, box):
-    box.faults.deaf = True
+def test_a_commit_that_cuts_us_off_takes_itself_back_and_is_said_to(run, box, strike):
+    strike("F33.path")
     before = {head: list(lines) for head, lines in box.running.items()}
     with pytest.raises(NotApplied, match="the switch took it back"):
         run(SHORT)
@@ -155,8 +142,8 @@ def test_a_commit_that_cuts_us_off_takes_itself_back_and_is_said_to(run, box):
 
 
 @pytest.mark.quirk(115)
-def test_a_commit_that_silently_goes_back_after_its_confirmation_is_no_success(run, box):
-    box.faults.undoes_confirmed = True
+def test_a_commit_that_silently_goes_back_after_its_confirmation_is_no_success(run, box, strike):
+    strike("F33.confirmed")
     with pytest.raises(NotApplied, match="gone again"):
         run()
     assert left_open(box) == []
@@ -175,8 +162,8 @@ def test_what_does_not_read_back_is_taken_back(run, box):
 
 
 @pytest.mark.quirk(119)
-def test_what_was_not_saved_is_said_not_to_be(run, box):
-    box.faults.saves_nothing = True
+def test_what_was_not_saved_is_said_not_to_be(run, box, strike):
+    strike("F17.save")
     with pytest.raises(NotApplied, match="startup configuration differs"):
         run()
     assert left_open(box) == []
@@ -197,7 +184,7 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.fault("F35", "killed")
 @pytest.mark.parametrize("at", ["release", "commit", "confirm", "save"])
 @pytest.mark.parametrize("done", [False, True])
 def test_a_kill_at_any_write_costs_nothing(run, box, at, done):
@@ -219,15 +206,15 @@ def test_a_kill_at_any_write_costs_nothing(run, box, at, done):
 
 
 @pytest.mark.fault("F1", "switch")
-@pytest.mark.parametrize("fault", [{"unready": 2}, {"cut_bodies": 2}])
-def test_a_switch_that_falters_is_asked_again(run, box, fault):
+@pytest.mark.parametrize("fault", ["F9x2", "F5x2"])
+def test_a_switch_that_falters_is_asked_again(run, box, fault, strike):
     def intend(key, do, seen):
         do()
         if key.startswith("commit"):
-            for name, count in fault.items():
-                setattr(box.faults, name, count)
+            strike(fault)
 
     assert run(intend=intend).ports == set(PORTS)
+    assert box.chassis.strikes == {}
 
 
 def test_each_write_is_announced_before_it_is_sent(run, box):
@@ -242,11 +229,11 @@ def test_each_write_is_announced_before_it_is_sent(run, box):
     assert announced == [("release", 0, False), ("commit", 0, False), ("confirm", 0, True), ("save", 0, False)]
 
 
-def test_whatever_is_rejected_leaves_nothing_open(run, box):
-    for words in ("switchport access vlan", "commit timer", "show session-config", "vlan 200"):
-        box.faults.rejects = words
-        with pytest.raises(DriverError) as error:
-            run()
-        assert not isinstance(error.value, UnknownOutcome)
-        box.faults.rejects = ""
-        assert left_open(box) == []
+@pytest.mark.fault("F16", "switch")
+@pytest.mark.parametrize("what", ["stage", "commit", "diff"])
+def test_whatever_is_rejected_leaves_nothing_open(run, box, what, strike):
+    strike(f"F16.{what}")
+    with pytest.raises(DriverError) as error:
+        run()
+    assert not isinstance(error.value, UnknownOutcome)
+    assert (left_open(box), box.chassis.strikes) == ([], {})

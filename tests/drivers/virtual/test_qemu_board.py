@@ -1,5 +1,7 @@
 """What QEMU is told of a machine, and what the machine's FRU storage says."""
 
+import io
+import tarfile
 from dataclasses import replace
 from itertools import pairwise
 
@@ -7,6 +9,8 @@ import pytest
 
 from drivers.virtual.qemu.board import ABSENT, Board, Boot, Drive, Port
 from drivers.virtual.qemu.fru import SIZE, storage
+from drivers.virtual.qemu.nos import Machine, NosPort, own_files
+from drivers.virtual.qemu.wires import cable, tap
 
 BOARD = Board(
     rack="lab",
@@ -16,7 +20,7 @@ BOARD = Board(
     firmware="uefi",
     cpus=2,
     memory_mib=1024,
-    ports=(Port("52:54:00:00:00:01", "swp1"), Port("52:54:00:00:00:02", "swp2")),
+    ports=(Port("52:54:00:00:00:01", tap("swp1")), Port("52:54:00:00:00:02", tap("swp2"))),
     drives=(Drive("D1", "/state/a,b.raw", 1 << 30), Drive("D2", "/state/c.raw", 1 << 30)),
     run="/run/lab",
     console="/state/serial.log",
@@ -54,6 +58,26 @@ def test_a_nic_without_a_cable_is_there_and_is_wired_to_nothing():
     bare = replace(BOARD, ports=(*BOARD.ports, Port("52:54:00:00:00:03", None)))
     assert [told.partition(",")[0] for told in _options(bare, "-netdev")] == ["tap", "tap", "hubport"]
     assert len([told for told in _options(bare, "-device") if "netdev=" in told]) == 3
+
+
+def test_the_ends_of_a_cable_between_machines_are_each_others(tmp_path):
+    ports = (NosPort("swp1", "02:00:00:00:00:01", cable(tmp_path / "a", tmp_path / "b")),)
+    switch = Machine("sw1", "SN", tmp_path, tmp_path / "own", ports, tmp_path / "console", tmp_path / "qmp")
+    board = replace(BOARD, ports=(Port("52:54:00:00:00:01", cable(tmp_path / "b", tmp_path / "a")),))
+    ends = [dict(part.split("=") for part in told.split(",")[1:]) for told in (
+        *_options(board, "-netdev"), next(word for word in switch.argv() if word.startswith("dgram"))
+    )]  # fmt: skip
+    assert [(end["local.path"], end["remote.path"]) for end in ends] == [
+        (str(tmp_path / "b"), str(tmp_path / "a")), (str(tmp_path / "a"), str(tmp_path / "b"))
+    ]  # fmt: skip
+
+
+def test_only_a_script_among_a_switchs_own_files_can_be_run_and_secrets_are_roots_alone():
+    made = own_files((), {"etc/hostname": "sw1\n", "etc/count": "#!/bin/sh\n"}, {"etc/key": "canary"})
+    with tarfile.open(fileobj=io.BytesIO(made)) as archive:
+        modes = {entry.name: entry.mode for entry in archive}
+    assert modes == {"etc/nos-ports": 0o644, "etc/hostname": 0o644, "etc/count": 0o755, "etc/key": 0o600}
+    assert len(made) % 512 == 0
 
 
 @pytest.mark.parametrize("boot", Boot)

@@ -85,6 +85,17 @@ def test_a_password_never_prints(read):
             ("[swp1, swp2]}", "[swp1], management: {address: 10.78.0.11, user: a, password: b}}"),
             "5: address 10.78.0.11 is there 2 times",
         ),
+        (
+            (
+                "[swp1, swp2]}",
+                "[swp1], management: {address: 10.78.0.5, user: a, password: b}, nos: {image: i, uplink: swp1}}",
+            ),
+            "5: swp1 is no free port of sw1",
+        ),
+        (
+            ("[swp1, swp2]}", "[swp1, swp2], nos: {image: i, uplink: swp2}}"),
+            "5: sw1 is a machine that nobody can log in",
+        ),
         (("network: prov}", "network: storage}"), "15: there is no network storage. there are prov"),
         (("10.78.0.11", "10.79.0.11"), "13: 10.79.0.11 is not in 10.78.0.0/24"),
         (("10.78.0.11", "10.78.0.1"), "3: address 10.78.0.1 is there 2 times"),

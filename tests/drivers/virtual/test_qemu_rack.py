@@ -62,7 +62,7 @@ import sys
 from datetime import timedelta
 from drivers.ability.switch import PortSettings
 from drivers.switch.ovs import Ovs
-from drivers.wire.ssh import Access
+from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 from inventory.secrets import Secret
 
@@ -106,7 +106,7 @@ def file(tmp_path_factory, name):
 def layout(file, name, tmp_path_factory):
     """The rack, up, with DHCP and TFTP in the provisioner's namespace: whoever netboots says so and restarts."""
     layout = Layout(name, tmp_path_factory.mktemp("state"))
-    rack.up(rackfile.read(file), layout.state, _silent)
+    rack.up(rackfile.read(file), layout.state, _silent, Path)
     try:
         _start_netboot(layout, tmp_path_factory.mktemp("netboot"))
         yield layout
@@ -279,7 +279,7 @@ def test_no_password_is_on_a_command_line_or_in_a_file_that_others_read(layout):
 
 def test_a_second_rack_of_the_name_is_refused_and_the_first_stays(file, layout, name, tmp_path):
     with pytest.raises(InTheWay, match="is up or half up"):
-        rack.up(rackfile.read(file), tmp_path / "state", _silent)
+        rack.up(rackfile.read(file), tmp_path / "state", _silent, Path)
     assert rack.status(name, layout.state).up
 
 
@@ -288,7 +288,7 @@ def test_a_state_directory_that_holds_something_is_left_alone(file, tmp_path, na
     other = tmp_path / "other.yaml"
     other.write_text(FILE.format(name=f"{name}x"))
     with pytest.raises(InTheWay, match="is not empty"):
-        rack.up(rackfile.read(other), tmp_path, _silent)
+        rack.up(rackfile.read(other), tmp_path, _silent, Path)
     rack.down(f"{name}x", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["letters", "other.yaml"]
 

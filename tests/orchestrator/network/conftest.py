@@ -20,7 +20,8 @@ import pytest
 
 from drivers.errors import DriverError, Unreachable
 from drivers.host import Host
-from drivers.wire.ssh import Access, Ran, Ssh
+from drivers.wire.ssh import Ran, Ssh
+from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 from inventory.model import Site
 from orchestrator.boot.configdrive import USER, Greeting, config_drive

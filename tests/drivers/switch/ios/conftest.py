@@ -12,9 +12,10 @@ import paramiko
 import pytest
 
 from drivers.switch.ios import Ios
+from drivers.virtual.twin.switch.command_line import copied
 from inventory.address import HostPort
 from inventory.secrets import Secret
-from tests.drivers.switch.conftest import PASSWORD, QUICK, FirstMet, copied
+from tests.drivers.switch.conftest import PASSWORD, QUICK, FirstMet
 
 KEYS = (
     "switchport trunk native vlan", "switchport trunk allowed vlan", "switchport access vlan", "switchport mode",

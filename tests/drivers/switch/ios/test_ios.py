@@ -8,8 +8,9 @@ import pytest
 from drivers.ability.switch import Confirm, LagWanted, PortSettings
 from drivers.errors import Busy, Denied, IdentityChanged, NotApplied, Refused
 from drivers.switch.change import Change, bring
+from drivers.virtual.twin.switch.command_line import copied
 from inventory.secrets import Secret
-from tests.drivers.switch.conftest import QUICK, copied
+from tests.drivers.switch.conftest import QUICK
 
 HOST = PortSettings(untagged=100, description="r1-n01:eth0")
 PORTS = {f"TwentyFiveGigE1/0/{at}": HOST for at in range(1, 3)}
@@ -88,7 +89,7 @@ def test_a_line_that_is_rejected_half_way_leaves_all_as_it_was(run, box, archive
     assert (box.running, box.files, box.ends) == (before, {}, None)
 
 
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.fault("F35", "killed")
 @pytest.mark.parametrize("archive", [True, False])
 def test_what_a_dead_run_left_is_gone_back_from(bench, box, archive):
     box.archive, before = archive, copied(box.running)

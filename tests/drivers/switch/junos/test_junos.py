@@ -113,7 +113,7 @@ def test_another_commit_that_waits_is_waited_for(bench, box):
             switch.stage(PORTS, {})
 
 
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.fault("F35", "killed")
 def test_what_a_dead_run_committed_is_taken_back_and_begun_anew(bench, box):
     before = list(box.running)
     with bench.session() as dead:

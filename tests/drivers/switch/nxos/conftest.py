@@ -14,9 +14,10 @@ import pytest
 
 from drivers.switch.nxos import Nxos
 from drivers.trust import Trust
+from drivers.virtual.twin.switch.command_line import copied
 from inventory.address import HostPort
 from inventory.secrets import Login, Secret
-from tests.drivers.switch.conftest import PASSWORD, QUICK, FirstMet, copied, self_signed
+from tests.drivers.switch.conftest import PASSWORD, QUICK, FirstMet, self_signed
 
 KEYS = (
     "switchport trunk native vlan", "switchport trunk allowed vlan", "switchport access vlan", "switchport mode",

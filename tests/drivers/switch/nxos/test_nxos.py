@@ -91,7 +91,7 @@ def test_a_line_that_is_rejected_half_way_leaves_all_as_it_was(run, box):
     assert (box.running, box.checkpoints) == (before, {})
 
 
-@pytest.mark.fault("F35", "switch")
+@pytest.mark.fault("F35", "killed")
 def test_what_a_dead_run_left_is_gone_back_from(run, bench, box):
     before = {head: list(lines) for head, lines in box.running.items()}
     box.checkpoints["by-hand"] = {}

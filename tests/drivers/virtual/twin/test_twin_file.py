@@ -40,9 +40,9 @@ def test_a_password_file_stands_beside_the_twin_file(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
-        ("serial: B", "serial: A", 10, "two machines have the serial A"),
-        ("sw1:swp2", "sw1:swp1", 12, "two machines have the cable end sw1:swp1"),
-        ("127.0.0.3:8443", "127.0.0.2:8443", 11, "two machines have the redfish address 127.0.0.2:8443"),
+        ("serial: B", "serial: A", 10, "two have the serial A"),
+        ("sw1:swp2", "sw1:swp1", 12, "two have the cable end sw1:swp1"),
+        ("127.0.0.3:8443", "127.0.0.2:8443", 11, "two have the redfish address 127.0.0.2:8443"),
         ("power-stuck-off", "gremlins", 13, "gremlins: no such fault"),
         ("user: admin, password: Canary-1", "user: admin", 11, "give either password or password_file"),
         ("127.0.0.3:8443", "127.0.0.3", 11, "has no port"),

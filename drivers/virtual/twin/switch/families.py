@@ -1,0 +1,38 @@
+"""Which language a driven switch of a twin speaks, and by what server."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from drivers.virtual.twin.listeners import HttpListeners
+from drivers.virtual.twin.switch.cables import Cables
+from drivers.virtual.twin.switch.chassis import Chassis, Switch
+from drivers.virtual.twin.switch.command_line import parsed
+from drivers.virtual.twin.switch.eapi_server import EapiServer
+from drivers.virtual.twin.switch.eos import Eos
+from drivers.virtual.twin.switch.spec import SwitchFamily, SwitchSpec
+
+
+class SwitchServer(Protocol):
+    """The way in to one switch."""
+
+    async def open(self) -> None:
+        """`OSError` where the address is taken."""
+
+    async def shut(self) -> None:
+        """Safe to call twice."""
+
+
+def switch_of(spec: SwitchSpec, cables: Cables, listeners: HttpListeners, state: Path) -> tuple[Switch, SwitchServer]:
+    return _FAMILIES[spec.family](Chassis(spec, cables), listeners, state)
+
+
+def _eos(chassis: Chassis, listeners: HttpListeners, state: Path) -> tuple[Switch, SwitchServer]:
+    config = chassis.spec.config
+    switch = Eos(chassis, parsed(config.read_text()) if config is not None else None)
+    return switch, EapiServer(switch, listeners, state)
+
+
+_Maker = Callable[[Chassis, HttpListeners, Path], tuple[Switch, SwitchServer]]
+_FAMILIES: Mapping[SwitchFamily, _Maker] = MappingProxyType({"eos": _eos})

@@ -1,0 +1,51 @@
+"""What can be wrong with a simulated switch, by number; written and switched like those of machines."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from drivers.virtual.twin.faults import Numbered, Strike, struck
+
+WRITES = ("stage", "commit", "confirm", "save", "abort")
+NUMBERED: Mapping[str, Numbered] = MappingProxyType(
+    {
+        "F3": Numbered("a write is carried out and the connection reset before its answer", times=1, words=WRITES),
+        "F5": Numbered("an answer is cut in the middle", times=1),
+        "F6": Numbered("a login that is good is refused", times=1),
+        "F7": Numbered("every login is refused"),
+        "F9": Numbered("503, not ready", times=2),
+        "F16": Numbered(
+            "a line, a commit or the candidate's difference is refused", times=1, words=("stage", "commit", "diff")
+        ),
+        "F17": Numbered(
+            "lines are taken and change nothing; a commit starts no timer; it says that it saved, and did not",
+            words=("lines", "timer", "save"),
+        ),
+        "F28": Numbered("another switch answers: its serial number differs"),
+        "F33": Numbered(
+            "a commit goes back and nobody says so: at once, although it was confirmed, or by its timer, since nobody "
+            "reaches the switch while it is in force",
+            words=("early", "confirmed", "path"),
+        ),
+        "F34": Numbered(
+            "somebody else's candidate is open, his commit waits for its word, or he changes an uplink while ours is "
+            "staged",
+            words=("open", "waits", "meddles"),
+        ),
+        "F35": Numbered("somebody else holds the lock of the configuration"),
+        "F36": Numbered(
+            "the switch reloads in the midst of a write, once it is carried out", times=1, seconds=1, words=WRITES
+        ),
+    }
+)
+
+
+_MEANT: Mapping[str, str] = MappingProxyType(
+    {"F33": "confirmed", "F34": "open", "F36": "commit", "F16": "stage"}
+)  # without a word
+
+
+def parse(text: str) -> Strike:
+    """`ValueError` for what is no fault of a switch."""
+    told = struck(text, NUMBERED, "switch")
+    return told if told.word else replace(told, word=_MEANT.get(told.code, ""))

@@ -1,0 +1,1 @@
+"""What was proven of a node, as a signed file."""

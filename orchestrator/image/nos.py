@@ -1,0 +1,86 @@
+"""A small Linux NOS for a rack's virtual switches: Debian with ifupdown2, lldpd and OpenSSH on one ext4 file system.
+
+It boots from kernel and initramfs, without a loader; a second disk, a tar archive, holds what is one switch's own.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from orchestrator.image.debian import bootstrap, lay_over, make_directories, packages_in, put_text
+from orchestrator.image.disk import Ids, make_root
+from orchestrator.image.initramfs import archive_of_tree
+from orchestrator.image.modules import chosen, dependencies
+from orchestrator.image.os_image import forget
+from orchestrator.image.recipe import TEMPLATES, Recipe, read_list
+from orchestrator.image.tools import Progress, run
+
+PACKAGES = {
+    "mmdebstrap": "mmdebstrap",
+    "mke2fs": "e2fsprogs",
+    "depmod": "kmod",
+    "setpriv": "util-linux",
+    "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
+}
+ROOM_BYTES = 2 << 30
+TEXTS = TEMPLATES / "nos"
+APPLETS = ("init", "reboot", "poweroff", "halt")
+
+
+def build_nos(recipe: Recipe, bench: Path, progress: Progress) -> Mapping[str, Path]:
+    """Make the root, kernel and initramfs on the bench; gives the files by role."""
+    root = bench / "root"
+    bootstrap(recipe, "minbase", root, progress)
+    packages = bench / "packages.txt"
+    packages.write_text(packages_in(root))
+    image = next((root / "boot").glob("vmlinuz-*"))
+    kernel = Path(shutil.move(image, bench / "vmlinuz"))
+    progress("system: configuring it")
+    _configure(root)
+    initramfs = _initramfs(root, image.name.removeprefix("vmlinuz-"), bench)
+    forget(root)
+    progress("disk: writing its file system")
+    disk = bench / "disk.raw"
+    make_root(root, disk, Ids.of(recipe.digest()))
+    return {"kernel": kernel, "initramfs": initramfs, "disk": disk, "packages": packages}
+
+
+def _configure(root: Path) -> None:
+    lay_over(TEXTS / "tree", root)
+    for applet in APPLETS:
+        link = root / "usr/sbin" / applet
+        link.unlink(missing_ok=True)
+        link.symlink_to("../bin/busybox")
+    put_text(root / "etc/hostname", "nos\n")
+    for key in (root / "etc/ssh").glob("ssh_host_*"):
+        key.unlink()
+
+
+def _initramfs(root: Path, version: str, bench: Path) -> Path:
+    run(["depmod", "--basedir", str(root / "usr"), version])
+    modules = root / "usr/lib/modules" / version
+    needs = dependencies((modules / "modules.dep").read_text())
+    tree = bench / "initramfs-tree"
+    for name in ("bin", "root"):
+        make_directories(tree / name)
+    order = _in_order(needs, chosen(needs, read_list(TEXTS / "modules.txt")))
+    for module in order:
+        make_directories((tree / module).parent)
+        shutil.copyfile(modules / module, tree / module)
+    put_text(tree / "modules", "".join(f"{module}\n" for module in order))
+    shutil.copyfile(root / "usr/bin/busybox", tree / "bin/busybox")
+    shutil.copyfile(TEXTS / "init", tree / "init")
+    for program in ("bin/busybox", "init"):
+        (tree / program).chmod(0o755)
+    initramfs = bench / "initramfs"
+    with initramfs.open("wb") as file:
+        file.writelines(archive_of_tree(tree))
+    return initramfs
+
+
+def _in_order(needs: Mapping[str, tuple[str, ...]], wanted: frozenset[str]) -> list[str]:
+    """What a module needs comes before it; modules.dep(5) lists all of it, the deepest last."""
+    order: list[str] = []
+    for module in sorted(wanted):
+        order += [one for one in (*reversed(needs[module]), module) if one not in order]
+    return order

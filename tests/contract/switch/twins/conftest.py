@@ -1,0 +1,119 @@
+"""A switch of each family that a twin plays, and the driver that the catalogue gives for it."""
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+
+import pytest
+
+from drivers.ability.switch import SwitchDriver
+from drivers.patience import Patience
+from drivers.switch.catalog import Entry, connect
+from drivers.trust import Trust
+from drivers.virtual.twin.file import TwinSpec
+from drivers.virtual.twin.twin import Twin
+from inventory.address import HostPort
+from inventory.secrets import Secret
+
+COUNT = itertools.count(1)
+QUICK = Patience(
+    connect=timedelta(seconds=5), answer=timedelta(seconds=10), settle=timedelta(seconds=1),
+    steady=timedelta(seconds=1), poll=timedelta(milliseconds=100),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Family:
+    """Its ports are cabled to nobody; the last two are another's."""
+
+    ports: tuple[str, ...]
+    strange: str
+    uplink: str
+
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "eos": Family(tuple(f"Ethernet{at}" for at in range(1, 7)), "Ethernet6", "Ethernet49/1"),
+    }
+)
+
+
+@dataclass
+class Pins:
+    known: dict[str, str] = field(default_factory=dict)
+
+    def fingerprint(self, address):
+        return self.known.get(address)
+
+    def pin(self, address, fingerprint):
+        self.known.setdefault(address, fingerprint)
+
+
+@dataclass
+class Rig:
+    """`ports`: ours; `before`: the whole running configuration at first."""
+
+    name: str
+    family: Family
+    twin: Twin
+    pins: Pins = field(default_factory=Pins)
+
+    def __post_init__(self) -> None:
+        self.box = self.twin.switches["leaf1"]
+        self.ports = self.family.ports[:4]
+        self.before = self.lines()
+
+    @contextmanager
+    def open(self) -> Iterator[SwitchDriver]:
+        entry = Entry(self.box.chassis.spec.address, "admin", Secret("s3cret"))
+        driver = connect(self.name, entry, Trust(self.pins), "SN-LEAF1", QUICK)
+        try:
+            yield driver
+        finally:
+            driver.close()
+
+    def strike(self, *faults: str) -> None:
+        for fault in faults:
+            self.twin.set_fault("leaf1", fault)
+
+    def mend(self, *faults: str) -> None:
+        for fault in faults:
+            self.twin.clear_fault("leaf1", fault)
+
+    def lines(self) -> dict[str, list[str]]:
+        return {head: list(lines) for head, lines in self.box.running.items()}
+
+    def saved(self) -> bool:
+        return self.box.startup == self.box.running
+
+    def outside(self) -> dict[str, list[str]]:
+        """What of the configuration is no port of ours and no VLAN."""
+        ours = tuple(f"interface {port}" for port in self.ports)
+        return {head: lines for head, lines in self.lines().items() if head not in ours and not head.startswith("vlan")}
+
+    def left(self) -> list[str]:
+        """What of anybody's is open there, or waits for its word."""
+        return [*self.box.sessions, *([self.box.timed] if self.box.timed else [])]
+
+    def meddle(self, port: str) -> None:
+        """Somebody else's change, at once."""
+        self.box.running[f"interface {port}"] = ["shutdown"]
+
+
+@pytest.fixture(params=sorted(FAMILIES))
+def rig(request, tmp_path):
+    family = FAMILIES[request.param]
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    number = next(COUNT)
+    leaf = {
+        "name": "leaf1", "family": request.param, "serial": "SN-LEAF1", "user": "admin", "password": "s3cret",
+        "address": str(HostPort(f"127.{160 + worker}.{number // 250}.{number % 250 + 1}", 8443)),
+        "ports": list(family.ports), "uplinks": [family.uplink], "vlans": {100: "provision"},
+    }  # fmt: skip
+    spec = {"kind": "twin", "name": "r1", "boot": {"http": "http://127.0.0.1:1/{mac}"}, "switches": [leaf]}
+    with Twin(TwinSpec.model_validate(spec), tmp_path) as twin:
+        yield Rig(request.param, family, twin)
