@@ -1,8 +1,10 @@
-"""`anneal serve`: the services and the engine, until stopped."""
+"""`anneal serve`: the services, the engine and the hand-off API, until stopped."""
 
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -11,15 +13,37 @@ from cli.site import SiteDirectory
 from cli.works import ImageDirectory, StateDirectory, image_directory, open_works
 
 
-def command(site: SiteDirectory = Path(), state: StateDirectory = None, store: ImageDirectory = None) -> None:
-    """Serve boots, hear agents and carry out what is applied, until stopped by SIGINT or SIGTERM."""
+def command(
+    site: SiteDirectory = Path(),
+    state: StateDirectory = None,
+    store: ImageDirectory = None,
+    api: Annotated[
+        str | None, typer.Option("--api", envvar="ANNEAL_API", help="ADDRESS:PORT of the hand-off API; off without it.")
+    ] = None,
+    api_basic: Annotated[
+        Path | None, typer.Option("--api-basic", help="Its logins: lines NAME:BCRYPT[:ROLE[:TENANT]].")
+    ] = None,
+    api_tokens: Annotated[
+        Path | None, typer.Option("--api-tokens", help="Its tokens: lines NAME:SHA256[:ROLE[:TENANT]].")
+    ] = None,
+    api_tls: Annotated[bool, typer.Option("--api-tls", help="By a certificate of the state's own CA.")] = False,
+) -> None:
+    """Serve boots, hear agents, carry out what is applied and hand out nodes, until stopped by SIGINT or SIGTERM."""
+    from orchestrator.api.server import Listening
+
+    asked = Listening.at(api, api_basic, api_tokens, tls=api_tls) if api else None
     works = open_works(site, state)
     stop = threading.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: stop.set())
-    with works.working(image_directory(store)) as ours:
-        if not ours:
+    with ExitStack() as stack:
+        if not stack.enter_context(works.working(image_directory(store))):
             typer.echo("another anneal works on this site already; stop that one first", err=True)
             raise typer.Exit(Exit.FAILED)
+        if asked is not None:
+            stack.enter_context(asked.serve(works))
+            typer.echo(f"the hand-off API answers at {asked.url}")
+            if not (api_basic or api_tokens):
+                typer.echo("ANYBODY on this machine may claim and change nodes there: it asks for no login", err=True)
         typer.echo(f"serving {works.site.name} on {works.site.provisioning.address}; stop with ctrl-c")
         stop.wait()

@@ -7,6 +7,7 @@ from typing import Self
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from orchestrator.boot.authority import Authority
 from orchestrator.boot.errors import CannotServe
@@ -30,7 +31,7 @@ class _Server(uvicorn.Server):
 class Web:
     """Serves `app` on a socket that listens already; TLS where an authority is given."""
 
-    def __init__(self, name: str, app: FastAPI, listener: socket.socket, tls: Authority | None = None) -> None:
+    def __init__(self, name: str, app: ASGIApp, listener: socket.socket, tls: Authority | None = None) -> None:
         self._name = name
         self._listener = listener
         self._server = _Server(

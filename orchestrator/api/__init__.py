@@ -1,0 +1,1 @@
+"""The hand-off: proven nodes for tenants, by the REST API of OpenStack Ironic."""

@@ -1,0 +1,54 @@
+"""What a client is told went wrong. Source of the codes: Ironic's API; clients retry 409 and 503, and nothing else.
+
+ApiError
+├── Bad            400  a value or a wish that makes no sense, now or ever
+├── Unknown        401  nobody that we know
+├── Forbidden      403  somebody that we know, who may not
+├── Missing        404
+├── NotAcceptable  406  a version that is not spoken
+├── Conflict       409  a duplicate, or taken: another try may do better
+└── Unavailable    503  not now: the database does not answer
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class ApiError(Exception):
+    """`says` is for the client: it holds no secret and nothing of another tenant."""
+
+    status: ClassVar[int] = 500
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, says: str) -> None:
+        super().__init__(says)
+        self.says = says
+
+
+class Bad(ApiError):
+    status = 400
+
+
+class Unknown(ApiError):
+    status = 401
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Basic realm="Baremetal API"'}
+
+
+class Forbidden(ApiError):
+    status = 403
+
+
+class Missing(ApiError):
+    status = 404
+
+
+class NotAcceptable(ApiError):
+    status = 406
+
+
+class Conflict(ApiError):
+    status = 409
+
+
+class Unavailable(ApiError):
+    status = 503
