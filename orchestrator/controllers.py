@@ -50,12 +50,14 @@ NOTHING = Setup()
 
 
 def setup(wanted: Sequence[RaidController], controllers: Sequence[Controller]) -> Setup:
-    """Each controller is ruled by the first entry that fits it. One without a mode, as of plain ports, is passed by."""
+    """Each controller is ruled by the first entry that fits it. One without a mode, as of plain ports, is passed by;
+    but not where it makes volumes, and was to pass its drives through."""
     ruled = [(one, entry) for one in controllers if (entry := _entry(wanted, one)) is not None]
     changing = [(one, entry.mode) for one, entry in ruled if entry.mode is not None and one.is_in(entry.mode) is False]
     foreign = [one for one, entry in ruled if entry.foreign == "clear" and one.foreign]
     lacking = (
         *_unfound(wanted, controllers),
+        *_modeless(ruled),
         *_unset(changing),
         *_kept(changing, foreign),
         *_untold(wanted, controllers),
@@ -149,6 +151,13 @@ def _unfound(wanted: Sequence[RaidController], controllers: Sequence[Controller]
             yield f"no controller is called {entry.controller}; there are: {names}"
         elif entry.mode is not None and all(one.mode is None for one in here):
             yield f"{', '.join(map(called, here))} tells no mode, and {entry.mode} is wanted"
+
+
+def _modeless(ruled: Sequence[tuple[Controller, RaidController]]) -> Iterator[str]:
+    """That it passes its drives through could not be shown."""
+    for one, entry in ruled:
+        if one.mode is None and one.makes_volumes and entry.mode is not None and passes_through(entry.mode):
+            yield f"{called(one)} makes volumes and tells no mode, and {entry.mode} is wanted: name the others"
 
 
 def _unset(changing: Sequence[tuple[Controller, str]]) -> Iterator[str]:

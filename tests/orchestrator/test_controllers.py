@@ -48,6 +48,14 @@ def test_a_controller_beside_it_that_tells_nothing_is_in_nobodys_way():
     assert setup(asked(mode="RAID", foreign="clear"), [PERC, mute]).holds
 
 
+@pytest.mark.parametrize(("mode", "holds"), [("RAID", True), ("HBA", False)])
+def test_a_controller_that_makes_volumes_and_tells_no_mode_is_not_taken_to_pass_its_drives_through(mode, holds):
+    mute = replace(PERC, path="/c/BOSS.1", name="BOSS", mode=None, makes_volumes=True)
+    beside = replace(PERC, mode=mode)
+    assert setup(asked(mode=mode), [beside, mute]).holds is holds
+    assert setup(asked(controller="PERC", mode=mode), [beside, mute]).holds
+
+
 @pytest.mark.parametrize(("mode", "lost"), [("HBA", True), ("Mixed", False)])
 def test_a_foreign_configuration_that_is_kept_stands_against_a_mode_that_would_lose_it(mode, lost):
     found = setup(asked(mode=mode), [replace(PERC, foreign=("/d/0",))])
