@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import count
 
 from pydantic import JsonValue
+from sqlalchemy import Connection
 
 from drivers.ability.machine import Machine
 from drivers.facts import BootMode, BootTarget, PowerState
@@ -57,29 +58,55 @@ def ensure_agent(world: World, job: Job) -> Park | None:
     if world.services.agents.live(job.node.name):
         return None
 
-    def boot() -> None:
-        boot_ramdisk(world, job.node)
-
-    job.once("boot-ramdisk", boot, again)
+    _boot_ramdisk(world, job, "boot-ramdisk")
     gone = world.services.agents.gone(job.node.name)
     if gone:
         raise StepFailed(job.node.name, gone, "Look at its console, then plan the node again", retryable=True)
     armed = world.services.intents.uncalled(job.node.name)
     if not world.services.intents.under_way(job.node.name) or (armed is not None and armed < world.services.began):
-        job.once(f"boot-ramdisk since {world.services.began:%Y%m%dT%H%M%S.%f}", boot, again)
+        _boot_ramdisk(world, job, f"boot-ramdisk since {world.services.began:%Y%m%dT%H%M%S.%f}")
     return Park(f"agent:{job.node.name}", seen, "the ramdisk's agent to call", CALLS_WITHIN)
 
 
-def boot_ramdisk(world: World, node: Node) -> None:
+def _boot_ramdisk(world: World, job: Job, key: str) -> None:
     """Restart the machine into the ramdisk. `StepFailed` for a node in quarantine."""
-    intents = world.services.intents
+    if job.done(key):
+        return
+    node, intents = job.node, world.services.intents
     intents.check(node.name)
-    with world.store.begin() as connection:
-        intents.drop(connection, node.name)
+    turn_off_once(world, job, key, lambda connection: intents.drop(connection, node.name))
+    turn_on_once(world, job, key, lambda: start_ramdisk(world, node))
+    job.once(key, lambda: None, again)
+
+
+def turn_off_once(world: World, job: Job, key: str, first: Callable[[Connection], None]) -> None:
+    """The first half of a restart, `first` what is written down before it. One that is off needs no second."""
+
+    def off() -> None:
+        with world.store.begin() as connection:
+            first(connection)
+        with world.bmcs.open(job.node) as machine:
+            machine.turn(PowerState.OFF)
+
+    job.once(f"{key}: off", off, lambda: _reads(world, job.node, PowerState.OFF))
+
+
+def turn_on_once(world: World, job: Job, key: str, on: Callable[[], JsonValue]) -> JsonValue:
+    """The second: it was off, so that one which is on has been started. None of it is then known but that."""
+    return job.once(f"{key}: on", on, lambda: _reads(world, job.node, PowerState.ON))
+
+
+def _reads(world: World, node: Node, state: PowerState) -> bool:
+    with world.bmcs.open(node) as machine:
+        return machine.power() is state
+
+
+def start_ramdisk(world: World, node: Node) -> None:
+    """Of a machine that is off. `StepFailed` for a node in quarantine."""
     with world.bmcs.open(node) as machine:
         machine.turn(PowerState.OFF)
         with world.store.begin() as connection:
-            intents.arm(connection, node.name, node.boot_nic.mac, "agent", CALLS_WITHIN)
+            world.services.intents.arm(connection, node.name, node.boot_nic.mac, "agent", CALLS_WITHIN)
         start_from(machine, BootTarget.PXE, node.boot_mode)
 
 

@@ -142,7 +142,7 @@ def _carry_out(world: World, job: Job, write: Write, *, last: bool) -> Park | No
     if handle is not None and _waits_for_reset(job, write, handle, phase):
         into_ramdisk = last and comes_next(world, job)
         key = f"{write.key} restarted"
-        restart_once(world, job, key, [handle], lambda: restart(world, job, into_ramdisk=into_ramdisk))
+        restart_once(world, job, key, [handle], lambda: restart(world, job, write.key, into_ramdisk=into_ramdisk))
     return look_later(job, write.key, f"its controller to {write.key}", WITHIN)
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import JsonValue
+from sqlalchemy import Connection
 
 from drivers.ability.boot import BootControl
 from drivers.ability.progress import Handle, Phase
 from drivers.errors import Busy, DriverError, Transient
+from drivers.facts import PowerState
 from orchestrator.errors import StepFailed
 from orchestrator.steps.ability import follow
-from orchestrator.steps.netboot import again, boot_ramdisk
+from orchestrator.steps.netboot import again, start_ramdisk, turn_off_once, turn_on_once
 from orchestrator.steps.world import World
 from orchestrator.work import Job
 
@@ -26,22 +28,33 @@ def comes_next(world: World, job: Job) -> bool:
     return states.get(_INSPECTION) in _WAITING and not any(states.get(role) in _WAITING for role in between)
 
 
-def restart(world: World, job: Job, *, into_ramdisk: bool) -> JsonValue:
-    """Off and on, proven; what its agent had said counts no more. Where it cannot netboot now it starts as it will."""
-    with world.store.begin() as connection:
-        world.services.agents.forget(connection, job.node.name)
-    if into_ramdisk:
-        try:
-            boot_ramdisk(world, job.node)
-        except Transient:
-            raise
-        except (DriverError, StepFailed) as error:
-            job.note(f"it is restarted without the ramdisk: {error}")
-        else:
-            return RAMDISK
-    with world.bmcs.open(job.node) as machine:
-        machine.cycle()
-    return ITSELF
+def restart(world: World, job: Job, key: str, *, into_ramdisk: bool) -> JsonValue:
+    """Off and on, once each and proven; what its agent had said counts no more. Where it cannot netboot now it starts
+    as it will."""
+    name, intents = job.node.name, world.services.intents
+
+    def forget(connection: Connection) -> None:
+        world.services.agents.forget(connection, name)
+        if into_ramdisk:
+            intents.drop(connection, name)
+
+    def on() -> JsonValue:
+        if into_ramdisk:
+            try:
+                start_ramdisk(world, job.node)
+            except Transient:
+                raise
+            except (DriverError, StepFailed) as error:
+                job.note(f"it is restarted without the ramdisk: {error}")
+            else:
+                return RAMDISK
+        with world.bmcs.open(job.node) as machine:
+            machine.turn(PowerState.ON)
+        return ITSELF
+
+    turn_off_once(world, job, key, forget)
+    led = turn_on_once(world, job, key, on)
+    return led or (RAMDISK if into_ramdisk and intents.under_way(name) else ITSELF)
 
 
 def restart_once(
@@ -83,7 +96,7 @@ def done_once(
         return do()
 
     def seen() -> bool:
-        """A job that waited and waits no more saw a restart. Where none waited nothing tells, and once more is safe."""
+        """A job that waited and waits no more saw a restart. Where none waited `do` itself knows how far it came."""
         now = phases()
         if any(now.get(path, Phase.SCHEDULED) is not Phase.SCHEDULED for path in before):
             return True

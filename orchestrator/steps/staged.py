@@ -161,7 +161,8 @@ class _Round:
             waiting = [piece for piece in self.pieces if piece in lacking and not self._was_left(piece)]
         if not waiting and not any(handle and handle.needs_reset for handle in handles):
             return None
-        return restart(self.world, self.job, into_ramdisk=self.last and comes_next(self.world, self.job))
+        key = self.key("restart")
+        return restart(self.world, self.job, key, into_ramdisk=self.last and comes_next(self.world, self.job))
 
     def _in_force(self) -> Park | None:
         """None once all of it is, or where the time for another role's is up. Our own fails by its reasons then."""

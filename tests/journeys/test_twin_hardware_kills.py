@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import time
+from collections import Counter
 
 import pytest
 import yaml
@@ -63,9 +64,11 @@ def written(twin):
 
 @pytest.fixture(scope="module")
 def killed(anneal_on):
-    """The command, the rack, how many kills met a living process, and how the run after them ended."""
+    """The command, the rack, how many kills met a living process, how the run after them ended, and the reboots that
+    the plan had said of each machine."""
     anneal = anneal_on()
     fill(anneal.directory)
+    planned = Counter(one["node"] for one in anneal.told("plan", "r1")["reboots"])
     moments = random.Random(SEED)  # noqa: S311  repeatable, not secret
     with Twin(file.load(anneal.directory / "twin.yaml")) as twin:
         kills = 0
@@ -75,7 +78,7 @@ def killed(anneal_on):
             last = anneal(*WORDS, within=WAIT)
             if last.returncode == 0:
                 break
-        yield anneal, twin, kills, last
+        yield anneal, twin, kills, last, planned
 
 
 def killed_after(anneal, twin, writes, seconds):
@@ -101,7 +104,7 @@ def pause(child, seconds):
 
 
 def test_all_machines_converge(killed):
-    anneal, twin, kills, last = killed
+    anneal, twin, kills, last, _ = killed
     assert kills > KILLS // 3  # a quick machine may be done before
     assert last.returncode == 0, last.stdout + last.stderr
     assert {row["node"]: row["milestone"] for row in anneal.told("status")} == dict.fromkeys(NAMES, "network-ready")
@@ -120,6 +123,16 @@ def test_each_volume_was_made_once_and_just_the_consented_one_destroyed(killed):
         assert [(one.name, one.raid_type) for one in machine.array.volumes.values()] == [("os", "RAID1")]
         assert len([one for one in machine.writes if one.says == "POST" and one.path.endswith("/Volumes")]) <= 1
         assert len([work for work in machine.erases if "volume" in work.says]) == int(name == FILLED)
+
+
+def test_no_machine_starts_more_often_than_its_plan_said(killed):
+    """But where a kill left its netboot without anybody who answers: then it is armed, and started, once more."""
+    anneal, twin, _, _, planned = killed
+    for name in NAMES:
+        boots = list(twin.machine(name).boots)
+        starts = len(boots) - boots.count("nothing")  # what a start comes to that found no system on its disk
+        armed = [one for one in anneal.told("events", name) if one["kind"] == "boot.armed"]
+        assert starts <= planned[name] + len(armed) - 1, boots
 
 
 def test_no_session_is_left_open_on_a_bmc(killed):

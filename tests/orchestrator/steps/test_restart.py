@@ -1,9 +1,14 @@
 """A restart that was begun once is not begun again while, or after, it did what it was for."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pytest
 
 from drivers.ability.progress import Phase
 from drivers.errors import Busy
+from drivers.facts import PowerState
+from orchestrator.steps.netboot import turn_off_once, turn_on_once
 from orchestrator.steps.restart import done_once
 
 FLASH, CARD = "/jobs/1", "/jobs/2"
@@ -74,3 +79,52 @@ def test_no_host_is_restarted_while_a_job_is_at_work(job):
     assert host.restarts == 0
     host.phases = {FLASH: Phase.DONE, CARD: Phase.SCHEDULED}
     assert (host.go(job), host.restarts) == ("itself", 1)
+
+
+class Plug:
+    """A machine's power, and a process that is killed `at` one of its writes: before it, or after."""
+
+    def __init__(self, at):
+        self.state, self.at, self.starts, self.forgotten = PowerState.ON, at, 0, 0
+
+    def power(self):
+        return self.state
+
+    def turn(self, state):
+        self._dies(f"before {state.name}")
+        self.starts += state is PowerState.ON is not self.state
+        self.state = state
+        self._dies(f"after {state.name}")
+
+    def _dies(self, moment):
+        if self.at == moment:
+            self.at = None
+            raise Killed
+
+    def restart(self, job):
+        world = SimpleNamespace(
+            bmcs=SimpleNamespace(open=lambda _node: nullcontext(self)), store=SimpleNamespace(begin=nullcontext)
+        )
+
+        def forget(_connection):
+            self.forgotten += 1
+
+        def on():
+            self.turn(PowerState.ON)
+            return "itself"
+
+        turn_off_once(world, job, "restart", forget)
+        return turn_on_once(world, job, "restart", on)
+
+
+@pytest.mark.fault("F35", "power")
+@pytest.mark.parametrize("moment", ["before OFF", "after OFF", "before ON", "after ON", None])
+def test_a_restart_that_is_cut_off_anywhere_starts_the_machine_once(job, moment):
+    plug = Plug(moment)
+    if moment is not None:
+        with pytest.raises(Killed):
+            plug.restart(job)
+    came = plug.restart(job)
+    assert (plug.starts, plug.state) == (1, PowerState.ON)
+    assert came == (None if moment == "after ON" else "itself")
+    assert plug.forgotten == (2 if moment == "before OFF" else 1)
