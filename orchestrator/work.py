@@ -82,6 +82,10 @@ class Job(Protocol):
     def done(self, key: str) -> bool:
         """Whether `once` has closed that intent in this attempt."""
 
+    def earlier(self, key: str) -> tuple[JsonValue, ...]:
+        """What intents of that name came to on this node, the newest first: also in other attempts, of other roles."""
+        ...
+
     def cleared(self) -> Cleared | None:
         """What this generation may destroy, by what passed its gate; None where nothing did, or that was not kept."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from inventory.model import Node
 from inventory.quantity import in_words
-from orchestrator.engine.intents import close_intent, gate_key, is_closed, open_intent, outcome_of
+from orchestrator.engine.intents import close_intent, gate_key, is_closed, open_intent, outcome_of, outcomes_of
 from orchestrator.engine.ledger import Ledger, NodeRole
 from orchestrator.engine.tables import NODE_ROLE, SUBJECT
 from orchestrator.errors import Abandoned, OutcomeUnknown, StepFailed
@@ -60,6 +60,10 @@ class Attempt:
     def done(self, key: str) -> bool:
         with self.ledger.store.engine.connect() as connection:
             return is_closed(connection, f"{self._scope}:{key}")
+
+    def earlier(self, key: str) -> tuple[JsonValue, ...]:
+        with self.ledger.store.engine.connect() as connection:
+            return outcomes_of(connection, self.row.node, key)
 
     def cleared(self) -> Cleared | None:
         with self.ledger.store.engine.connect() as connection:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 from sqlalchemy import Connection, insert, select, update
 
-from orchestrator.engine.tables import INTENT
+from orchestrator.engine.tables import INTENT, NODE_ROLE
 from orchestrator.store import now
 
 
@@ -35,6 +35,15 @@ def outcome_of(connection: Connection, key: str) -> JsonValue:
     """None also where nothing of the kind was ever about to be done."""
     outcome: JsonValue = connection.scalar(select(INTENT.c.outcome).where(INTENT.c.key == key))
     return outcome
+
+
+def outcomes_of(connection: Connection, node: str, key: str) -> tuple[JsonValue, ...]:
+    """What intents of that name came to on a node, in all attempts of all its roles; the newest first."""
+    roles = select(NODE_ROLE.c.id).where(NODE_ROLE.c.node == node)
+    asked = select(INTENT.c.outcome).where(
+        INTENT.c.node_role.in_(roles), INTENT.c.state == "closed", INTENT.c.key.endswith(f":{key}", autoescape=True)
+    )
+    return tuple(connection.execute(asked.order_by(INTENT.c.opened.desc())).scalars())
 
 
 def gate_key(node_role: int, generation: int) -> str:

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from drivers.ability.firmware import versions
 from drivers.ability.machine import Machine
-from drivers.ability.progress import Handle
+from drivers.ability.progress import Handle, handle_from
 from inventory.profile import FirmwareWanted
 from orchestrator.errors import OutcomeUnknown, StepFailed
 from orchestrator.reboots import FIRMWARE
@@ -49,11 +49,11 @@ def _lacks(machine: Machine, job: Job, inputs: Inputs) -> Mapping[Piece, str]:
 
 def _stage(machine: Machine, job: Job, inputs: Inputs, piece: Piece, pack: Pack) -> Handle:
     """Where its job is there already, a try that was cut off had sent it: that is followed, and nothing is sent."""
-    taken = _taken(machine, job, piece)
+    item = _item(inputs, piece)
+    taken = _taken(machine, job, piece) or _waiting(machine, job, item)
     if taken is not None:
         return taken
     job.once(_before(piece), lambda: [one.path for one in firmware(machine, job).updates_under_way()], again)
-    item = _item(inputs, piece)
     present = _present(machine, job)
     if is_unclear(item, present):
         why = falls_short(item, present) or "it holds already"
@@ -61,7 +61,22 @@ def _stage(machine: Machine, job: Job, inputs: Inputs, piece: Piece, pack: Pack)
     package = pack(item.package, item.sha256)
     if not package.file.is_file():
         raise StepFailed(job.node.name, f"there is no file {package.file}", "bring it there, or mend its profile")
-    return firmware(machine, job).update(package, on_reset=True)
+    handle = firmware(machine, job).update(package, on_reset=True)
+    job.once(_sent(item), handle.as_json, again)
+    return handle
+
+
+def _sent(item: FirmwareWanted) -> str:
+    return f"sent {item.sha256}"
+
+
+def _waiting(machine: Machine, job: Job, item: FirmwareWanted) -> Handle | None:
+    """The job of this very file that an earlier attempt had sent, where it has yet to be over."""
+    sent = next((handle_from(told) for told in job.earlier(_sent(item))), None)
+    if sent is None or sent.path is None:
+        return None
+    under_way = {one.path for one in firmware(machine, job).updates_under_way()}
+    return sent if sent.path in under_way else None
 
 
 def _unsent(machine: Machine, job: Job, inputs: Inputs, piece: Piece) -> bool:

@@ -393,3 +393,26 @@ def test_an_act_that_does_not_come_back_fails_while_its_node_stays_locked(bench)
     come_back.set()
     assert bench.engine.wait("behind", 10 * SECONDS)
     assert (bench.status(a.key).state, bench.status(b.key).state) == ("error", "active")
+
+
+def test_a_later_attempt_knows_what_an_earlier_one_came_to_also_of_another_role(bench):
+    node = bench.node()
+    a, b = bench.vertex(node, "a", retries=1), bench.vertex(node, "b")
+    told = {}
+
+    def first_fails(job):
+        told.setdefault("a", []).append(job.earlier("sent x"))
+        job.once("sent x", lambda: bench.metal.acted[a.key], lambda: False)
+        job.once("not sent x_", lambda: None, lambda: False)
+        if bench.metal.acted[a.key] == 1:
+            raise Busy("10.0.0.1", "read back", "It ends by itself")
+        bench.thing(a).holds = True
+
+    def looks_back(job):
+        told["b"] = job.earlier("sent x")
+        bench.thing(b).holds = True
+
+    bench.thing(a).does, bench.thing(b).does = first_fails, looks_back
+    stands = bench.anneal(a, b, edges=((a.key, b.key),))
+    assert {row.state for row in stands.values()} == {"active"}
+    assert told == {"a": [(), (1,)], "b": (2, 1)}

@@ -41,6 +41,9 @@ class Diary:
     def done(self, key):
         return self.intents.get(key, (False,))[0]
 
+    def earlier(self, key):
+        return tuple(outcome for name, (closed, outcome) in self.intents.items() if name == key and closed)
+
     def cleared(self):
         return self.gate
 
