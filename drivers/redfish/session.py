@@ -23,6 +23,7 @@ from drivers.redfish.answer import (
     unlicensed,
     wants_etag,
 )
+from drivers.redfish.forms import etag_forms, expand_query, link_forms
 from drivers.redfish.resource import Resource
 from drivers.sessions import Booked, LeftOpen, began_with
 from drivers.trust import Trust
@@ -121,7 +122,7 @@ class RedfishSession:
 
     def ask(self, path: str) -> Answer:
         """One GET and what was answered, of whatever status; the link as given, then with or without its last slash."""
-        for form in _forms(path):
+        for form in link_forms(path):
             answer = self._send("GET", form)
             if answer.status != HTTPStatus.NOT_FOUND:
                 break
@@ -169,7 +170,7 @@ class RedfishSession:
         if body is None:
             raise Garbled(self.who, "its service root is no JSON object", "look who answers there; is it a BMC?")
         self.root = Resource(ROOT, body)
-        self.expand = _expand_query(self.root)
+        self.expand = expand_query(self.root)
         if not self._headers:
             self._log_in()
 
@@ -232,7 +233,7 @@ class RedfishSession:
         tried: list[str | None] = []
         for _ in range(_ETAG_TRIES):
             # Where somebody changed it meanwhile, the new one is tried as it is before any other form (quirk 33).
-            forms = _etag_forms(self._etag(path))
+            forms = etag_forms(self._etag(path))
             tried.append(next((form for form in forms if form not in tried), forms[-1]))
             answer = self._send(method, path, tried[-1], body)
             if not wants_etag(answer):
@@ -251,7 +252,7 @@ class RedfishSession:
 
     def _find(self, path: str, others: tuple[str, ...] = ()) -> tuple[Resource, str | None] | None:
         """A resource and its ETag."""
-        as_given, *slashed = _forms(path)
+        as_given, *slashed = link_forms(path)
         for form in (as_given, *others, *slashed):
             answer = self._patiently(form)
             if answer.status == HTTPStatus.NOT_FOUND:
@@ -308,29 +309,6 @@ class RedfishSession:
         if not fine(answer):
             raise error_of(self.who, doing, hushed(answer) if secret else answer)
         return answer
-
-
-def _forms(path: str) -> tuple[str, ...]:
-    """A link as given, then with or without its last slash: services differ over it, and from their own links."""
-    if "?" in path:
-        return (path,)
-    return (path, path.removesuffix("/") if path.endswith("/") else f"{path}/")
-
-
-def _expand_query(root: Resource) -> str | None:
-    """Subordinate resources of one level, in the words that the service says it knows. Source: DSP0266, $expand."""
-    offered = root.inner("ProtocolFeaturesSupported", "ExpandQuery")
-    if offered.flag("NoLinks") is not True:
-        return None
-    return ".($levels=1)" if offered.flag("Levels") is True else "."
-
-
-def _etag_forms(etag: str | None) -> tuple[str | None, ...]:
-    """What If-Match may have to say: BMCs differ over weak and strong, and some want none at all."""
-    if etag is None:
-        return (None, "*")
-    other = etag.removeprefix("W/") if etag.startswith("W/") else f"W/{etag}"
-    return (etag, other, None)
 
 
 def _refused_login(who: str, user: str, answer: Answer) -> DriverError:
