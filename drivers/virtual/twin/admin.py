@@ -76,6 +76,8 @@ def switch_counters(switch: Switch) -> Json:
         "commands": len(chassis.heard),
         "logins_denied": chassis.logins_denied,
         "reloads": chassis.reloads,
+        "away": chassis.away,
+        "open_sessions": chassis.sessions,
         "faults": sorted(map(str, chassis.strikes.values())),
         "ports": {
             port: asdict(switch.lane(port)) | {"tagged": sorted(switch.lane(port).tagged)} for port in chassis.ports

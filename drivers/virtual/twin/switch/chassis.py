@@ -16,6 +16,10 @@ from drivers.virtual.twin.switch.spec import SwitchSpec, password
 OTHER_SERIAL = "OTHER000001"
 
 
+class Lost(Exception):
+    """The connection breaks off before the answer."""
+
+
 class Switch(Driven, Protocol):
     """One family's language. Its configuration is its own; what it does to frames is what is asked of it here."""
 
@@ -33,14 +37,16 @@ class Switch(Driven, Protocol):
 
 @dataclass
 class Chassis:
-    """The hardware. `heard`: each command with the time, in order; `away_until` (monotonic): it restarts."""
+    """The hardware. `heard`: each command, in order; `sessions`: those open now, where its way in has any;
+    `away`: it restarts; `restarting`: called with the seconds for which it is away."""
 
     spec: SwitchSpec
     cables: Cables
     heard: list[str] = field(default_factory=list)
     reloads: int = 0
     logins_denied: int = 0
-    away_until: float = 0.0
+    sessions: int = 0
+    away: bool = False
     started: float = field(default_factory=time.monotonic)
     restarting: list[Callable[[float], None]] = field(default_factory=list)
 
@@ -81,10 +87,18 @@ class Chassis:
         self.logins_denied += not good
         return good
 
+    def breaks_off(self, write: str, reload: Callable[[], None]) -> bool:
+        """Whether the answer to a write that was just carried out is lost, by a restart or by itself."""
+        gone = self.take("F36", write)
+        if gone is not None:
+            reload()
+            self.restart(gone.lasting())
+        return gone is not None or self.take("F3", write) is not None
+
     def restart(self, seconds: float) -> None:
         self.reloads += 1
+        self.away = True
         self.started = time.monotonic()
-        self.away_until = self.started + seconds
         for change in self.restarting:
             change(seconds)
 

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from drivers.virtual.twin import certificates
 from drivers.virtual.twin.listeners import HttpListeners, cut, lost
-from drivers.virtual.twin.switch.eos import Eos, Lost
+from drivers.virtual.twin.switch.chassis import Lost
+from drivers.virtual.twin.switch.eos import Eos
 
 _PATH = "/command-api"
 
@@ -40,6 +41,7 @@ class EapiServer:
             await self._listeners.shut(self._endpoint)
             await asyncio.sleep(seconds)
             await self.open()
+            self._switch.chassis.away = False
 
         self._back = asyncio.ensure_future(away())
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from drivers.virtual.twin.fabric import Lane
 from drivers.virtual.twin.faults import Strike
 from drivers.virtual.twin.switch import command_line, eos_tables
-from drivers.virtual.twin.switch.chassis import Chassis
+from drivers.virtual.twin.switch.chassis import Chassis, Lost
 from drivers.virtual.twin.switch.command_line import OPENS, Config, Grammar, change, copied
 
 Json = dict[str, object]
@@ -40,10 +40,6 @@ class Invalid(Exception):
     """What the command line says of a command that it does not take."""
 
 
-class Lost(Exception):
-    """The connection breaks off before the answer."""
-
-
 @dataclass
 class At:
     """Where the commands of one request are: in a session (empty: of none, the running configuration), and a stanza."""
@@ -66,13 +62,14 @@ class Eos:
         self.ends = 0.0
         self.before: Config = {}
         self.locked_by: str | None = None
+        self.hardware: Config | None = None  # what frames follow, where that is not what runs
         self.version = chassis.spec.version or VERSION
         for strike in chassis.strikes.values():
             self.heed(strike, on=True)
 
     def lane(self, port: str) -> Lane:
         self.tick()
-        return command_line.lane(GRAMMAR, self.running, port)
+        return command_line.lane(GRAMMAR, self.hardware or self.running, port)
 
     def hostname(self) -> str:
         return next((head.split()[1] for head in self.running if head.startswith("hostname ")), "localhost")
@@ -83,6 +80,8 @@ class Eos:
     def heed(self, fault: Strike, *, on: bool) -> None:
         if fault.code == "F35":
             self.locked_by = OTHERS if on else None
+        if fault.code == "F17" and fault.word == "hardware":
+            self.hardware = copied(self.running) if on else None
         if fault.code == "F34" and fault.word == "open":
             self.sessions.pop(OTHER, None)
             self.sessions |= {OTHER: copied(self.running)} if on else {}
@@ -189,7 +188,9 @@ class Eos:
         self.done = {name: "committed"}  # so many are kept as `maxSavedSessions` says
         if words[:1] == ["timer"] and not self.chassis.on("F17", "timer"):
             hours, minutes, seconds = map(int, words[1].split(":"))
-            self.timed, self.ends = name, time.monotonic() + hours * 3600 + minutes * 60 + seconds
+            path = self.chassis.on("F33", "path")
+            within = (path and path.lasting()) or hours * 3600 + minutes * 60 + seconds
+            self.timed, self.ends = name, time.monotonic() + within
         if self.chassis.on("F33", "early"):
             self._undo()
         self._written("commit")
@@ -242,11 +243,7 @@ class Eos:
 
     def _written(self, what: str) -> None:
         """`Lost` where the switch restarts, or the connection breaks, once this was done."""
-        gone = self.chassis.take("F36", what)
-        if gone is not None:
-            self.reload()
-            self.chassis.restart(gone.lasting())
-        if gone is not None or self.chassis.take("F3", what):
+        if self.chassis.breaks_off(what, self.reload):
             raise Lost
 
 

@@ -11,6 +11,8 @@ from drivers.virtual.twin.switch.chassis import Chassis, Switch
 from drivers.virtual.twin.switch.command_line import parsed
 from drivers.virtual.twin.switch.eapi_server import EapiServer
 from drivers.virtual.twin.switch.eos import Eos
+from drivers.virtual.twin.switch.junos import Junos
+from drivers.virtual.twin.switch.netconf_server import NetconfServer
 from drivers.virtual.twin.switch.spec import SwitchFamily, SwitchSpec
 
 
@@ -34,5 +36,12 @@ def _eos(chassis: Chassis, listeners: HttpListeners, state: Path) -> tuple[Switc
     return switch, EapiServer(switch, listeners, state)
 
 
+def _junos(chassis: Chassis, _: HttpListeners, state: Path) -> tuple[Switch, SwitchServer]:
+    config = chassis.spec.config
+    lines = config.read_text().splitlines() if config is not None else None
+    switch = Junos(chassis, [line.removeprefix("set ").strip() for line in lines if line.strip()] if lines else None)
+    return switch, NetconfServer(switch, state)
+
+
 _Maker = Callable[[Chassis, HttpListeners, Path], tuple[Switch, SwitchServer]]
-_FAMILIES: Mapping[SwitchFamily, _Maker] = MappingProxyType({"eos": _eos})
+_FAMILIES: Mapping[SwitchFamily, _Maker] = MappingProxyType({"eos": _eos, "junos": _junos})

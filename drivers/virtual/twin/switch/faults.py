@@ -18,8 +18,9 @@ NUMBERED: Mapping[str, Numbered] = MappingProxyType(
             "a line, a commit or the candidate's difference is refused", times=1, words=("stage", "commit", "diff")
         ),
         "F17": Numbered(
-            "lines are taken and change nothing; a commit starts no timer; it says that it saved, and did not",
-            words=("lines", "timer", "save"),
+            "lines are taken and change nothing; a commit starts no timer; it says that it saved, and did not; or it "
+            "shows what it was told, and frames go where they went before",
+            words=("lines", "timer", "save", "hardware"),
         ),
         "F28": Numbered("another switch answers: its serial number differs"),
         "F33": Numbered(
@@ -41,7 +42,7 @@ NUMBERED: Mapping[str, Numbered] = MappingProxyType(
 
 
 _MEANT: Mapping[str, str] = MappingProxyType(
-    {"F33": "confirmed", "F34": "open", "F36": "commit", "F16": "stage"}
+    {"F33": "confirmed", "F34": "open", "F36": "commit", "F16": "stage", "F17": "lines"}
 )  # without a word
 
 

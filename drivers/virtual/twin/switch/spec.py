@@ -9,7 +9,7 @@ from drivers.virtual.twin.form import BesideTheFile, Model
 from drivers.virtual.twin.switch import faults
 from inventory.address import HostPortField, Name
 
-SwitchFamily = Literal["eos"]
+SwitchFamily = Literal["eos", "junos"]
 
 
 def _fault(told: object) -> object:

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,18 +29,26 @@ QUICK = Patience(
 
 @dataclass(frozen=True)
 class Family:
-    """Its ports are cabled to nobody; the last two are another's."""
+    """Its ports are cabled to nobody; the last two are another's. `blank`: the VLAN of one as it left its packing;
+    `restarts_as_saved`: a reload loses what was not saved; `exclusive`: who stages keeps others from changing."""
 
     ports: tuple[str, ...]
     strange: str
     uplink: str
+    blank: int | None = 1
+    restarts_as_saved: bool = True
+    exclusive: bool = False
 
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         "eos": Family(tuple(f"Ethernet{at}" for at in range(1, 7)), "Ethernet6", "Ethernet49/1"),
+        "junos": Family(
+            tuple(f"xe-0/0/{at}" for at in range(6)), "xe-0/0/5", "et-0/0/48",
+            blank=None, restarts_as_saved=False, exclusive=True,
+        ),
     }
-)
+)  # fmt: skip
 
 
 @dataclass
@@ -84,20 +93,35 @@ class Rig:
         for fault in faults:
             self.twin.clear_fault("leaf1", fault)
 
-    def lines(self) -> dict[str, list[str]]:
-        return {head: list(lines) for head, lines in self.box.running.items()}
+    def lines(self) -> list[str]:
+        """The running configuration, a line with what it stands under."""
+        running = self.box.running
+        if isinstance(running, list):
+            return sorted(running)
+        return sorted(
+            " ".join(words) for head, lines in running.items() for words in [(head,), *((head, x) for x in lines)]
+        )
 
     def saved(self) -> bool:
-        return self.box.startup == self.box.running
+        return self.name == "junos" or self.box.startup == self.box.running
 
-    def outside(self) -> dict[str, list[str]]:
+    def outside(self) -> list[str]:
         """What of the configuration is no port of ours and no VLAN."""
-        ours = tuple(f"interface {port}" for port in self.ports)
-        return {head: lines for head, lines in self.lines().items() if head not in ours and not head.startswith("vlan")}
+        ours = [re.compile(rf"(protocols rstp )?interfaces? {port}( |$)") for port in self.ports]
+        return [one for one in self.lines() if not one.startswith("vlan") and not any(own.match(one) for own in ours)]
 
     def left(self) -> list[str]:
         """What of anybody's is open there, or waits for its word."""
-        return [*self.box.sessions, *([self.box.timed] if self.box.timed else [])]
+        told = self.box.counters()
+        held = ["candidate"] * bool(told.get("modified")) + ["lock"] * bool(told.get("locked"))
+        return [*told.get("sessions", ()), *held, *([told["timed"]] if told["timed"] else [])]
+
+    def back(self) -> None:
+        """Once it has restarted."""
+        for _ in QUICK.looks(timedelta(seconds=20)):
+            if not self.box.chassis.away:
+                return
+        raise AssertionError("it did not come back")
 
     def meddle(self, port: str) -> None:
         """Somebody else's change, at once."""

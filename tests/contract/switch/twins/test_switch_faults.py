@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 
 from drivers.ability.switch import PortSettings
-from drivers.errors import Busy, DriverError, NotApplied, Refused, UnknownOutcome
+from drivers.errors import Busy, DriverError, NotApplied, Refused, Transient, UnknownOutcome
 from drivers.switch.change import Change, bring, lacking
 from tests.contract.switch.twins.conftest import QUICK
 
 VLANS = {100: "provision", 200: "storage"}
 HOST = PortSettings(untagged=200, description="r1-n01:eth0")
-WITHIN = timedelta(seconds=3)
+WITHIN = timedelta(seconds=10)
 
 
 @pytest.fixture
@@ -35,6 +35,11 @@ def untouched(rig):
     outside = rig.outside()
     yield
     assert rig.outside() == outside
+
+
+@pytest.fixture
+def blank(rig):
+    return {rig.family.blank}
 
 
 def told_to_lack(rig, wanted):
@@ -58,11 +63,11 @@ def converges(rig, run, wanted):
     ("word", "says"),
     [("early", "does not read back"), ("confirmed", "gone again"), ("path", "the switch took it back")],
 )
-def test_a_commit_that_silently_goes_back_is_no_success(rig, run, wanted, untouched, word, says):
-    rig.strike(f"F33.{word}")
+def test_a_commit_that_silently_goes_back_is_no_success(rig, run, wanted, blank, untouched, word, says):
+    rig.strike(f"F33.{word}" + "@3" * (word == "path"))  # its timer is over then, where minutes are all it counts
     with pytest.raises(NotApplied, match=says):
         run()
-    assert (in_force(rig), told_to_lack(rig, wanted)) == ({1}, set(rig.ports))
+    assert (in_force(rig), told_to_lack(rig, wanted)) == (blank, set(rig.ports))
     assert (rig.lines(), rig.left(), rig.saved()) == (rig.before, [], True)
     rig.mend(f"F33.{word}")
     converges(rig, run, wanted)
@@ -70,47 +75,86 @@ def test_a_commit_that_silently_goes_back_is_no_success(rig, run, wanted, untouc
 
 @pytest.mark.fault("F34", "switch")
 @pytest.mark.parametrize("word", ["open", "waits"])
-def test_anothers_candidate_is_waited_for_and_left_alone(rig, run, wanted, untouched, word):
+def test_anothers_candidate_is_waited_for_and_left_alone(rig, run, wanted, blank, untouched, word):
     rig.strike(f"F34.{word}")
     with pytest.raises(Busy):
         run()
-    assert (in_force(rig), told_to_lack(rig, wanted)) == ({1}, set(rig.ports))
-    assert (rig.lines(), rig.left()) == (rig.before, ["change-4711"])
+    assert (in_force(rig), told_to_lack(rig, wanted)) == (blank, set(rig.ports))
+    assert rig.lines() == rig.before
+    assert len(rig.left()) == 1
     rig.mend(f"F34.{word}")
     converges(rig, run, wanted)
 
 
 @pytest.mark.fault("F34", "switch")
-def test_what_another_does_to_an_uplink_while_ours_is_staged_is_not_undone(rig, run, wanted):
+def test_what_another_does_to_an_uplink_while_ours_is_staged_is_not_undone(rig, run, wanted, blank):
+    if rig.family.exclusive:
+        pytest.skip("nobody else changes what we hold the lock of")
     rig.strike("F34.meddles")
     with pytest.raises((Busy, Refused)):
         run()
-    theirs = rig.outside()[f"interface {rig.family.uplink}"]
-    assert "description moved by noc" in theirs
-    assert (in_force(rig), rig.left()) == ({1}, [])
+    theirs = rig.outside()
+    assert any("moved by noc" in line for line in theirs)
+    assert (in_force(rig), rig.left()) == (blank, [])
     rig.mend("F34.meddles")
     converges(rig, run, wanted)
-    assert rig.outside()[f"interface {rig.family.uplink}"] == theirs
+    assert rig.outside() == theirs
 
 
 @pytest.mark.fault("F35", "switch")
-def test_a_locked_configuration_is_waited_for_with_nothing_of_ours_left(rig, run, wanted, untouched):
+def test_a_locked_configuration_is_waited_for_with_nothing_of_ours_left(rig, run, wanted, blank, untouched):
     rig.strike("F35")
     with pytest.raises(Busy, match="lock"):
         run()
-    assert (rig.lines(), rig.left()) == (rig.before, [])
+    assert (rig.lines(), [one for one in rig.left() if one != "lock"]) == (rig.before, [])
     assert told_to_lack(rig, wanted) == set(rig.ports)
     rig.mend("F35")
     converges(rig, run, wanted)
 
 
 @pytest.mark.fault("F36", "switch")
-@pytest.mark.parametrize(("at", "left"), [("stage", 1), ("commit", 1), ("confirm", 1), ("save", 200)])
-def test_a_reload_in_the_midst_ends_in_one_error_and_the_next_run_converges(rig, run, wanted, untouched, at, left):
+@pytest.mark.parametrize(("at", "left"), [("stage", None), ("commit", None), ("confirm", None), ("save", 200)])
+def test_a_reload_in_the_midst_ends_in_one_error_and_the_next_run_converges(
+    rig, run, wanted, blank, untouched, at, left
+):
+    if not rig.family.restarts_as_saved:
+        pytest.skip("what is committed there is saved: another test")
     rig.strike(f"F36.{at}@0.5")
     with pytest.raises(DriverError) as ended:
         run()
-    assert isinstance(ended.value, UnknownOutcome | NotApplied | Busy) or ended.value.retryable
+    assert isinstance(ended.value, UnknownOutcome | NotApplied | Transient)
     assert rig.box.chassis.reloads == 1
-    assert in_force(rig) == {left}
+    assert in_force(rig) == ({left} if left is not None else blank)
+    rig.back()
     converges(rig, run, wanted)
+
+
+@pytest.mark.fault("F36", "switch")
+@pytest.mark.parametrize("at", ["stage", "commit", "confirm"])
+def test_where_a_reload_keeps_what_was_committed_no_more_than_a_candidate_is_lost(
+    rig, run, wanted, blank, untouched, at
+):
+    if rig.family.restarts_as_saved:
+        pytest.skip("a reload loses what was not saved: another test")
+    rig.strike(f"F36.{at}@0.5")
+    if at == "commit":
+        run()
+    else:
+        with pytest.raises(DriverError):
+            run()
+    assert in_force(rig) == (blank if at == "stage" else {200})
+    assert rig.box.chassis.reloads == 1
+    rig.back()
+    converges(rig, run, wanted)
+
+
+@pytest.mark.fault("F17", "switch")
+def test_a_switch_whose_hardware_does_not_follow_shows_what_it_was_told_and_lets_through_what_it_did(
+    rig, run, wanted, blank
+):
+    """No switch driver can know: the proof of the network finds it."""
+    rig.strike("F17.hardware")
+    run()
+    assert (told_to_lack(rig, wanted), in_force(rig)) == (set(), blank)
+    rig.mend("F17.hardware")
+    assert in_force(rig) == {200}
