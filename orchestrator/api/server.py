@@ -18,19 +18,22 @@ from orchestrator.boot.web import Web
 
 @dataclass(frozen=True)
 class Listening:
-    """What the operator asked for. Without `passwords` and `tokens` whoever reaches it is let in."""
+    """What the operator asked for, its files of logins read."""
 
     address: Ip
     port: int
-    passwords: Path | None = None
-    tokens: Path | None = None
+    door: Door
     tls: bool = False
 
     @classmethod
     def at(cls, where: str, passwords: Path | None, tokens: Path | None, *, tls: bool) -> Self:
-        """`where` is ADDRESS:PORT. `BadAccess` for what would let strangers in or show passwords to them."""
-        place = HostPort.parse(where)
+        """`where` is ADDRESS:PORT; without files of logins whoever reaches it is let in.
+
+        `BadAccess` for a file that cannot be read, for what would let strangers in, and for what would show passwords
+        to them.
+        """
         try:
+            place = HostPort.parse(where)
             address = ip_address(place.host)
         except ValueError as error:
             raise BadAccess(f"{where}: name the address to listen on, as 127.0.0.1:6385") from error
@@ -38,20 +41,18 @@ class Listening:
             raise BadAccess(f"{where}: without logins it is for the loopback alone. Give --api-basic or --api-tokens")
         if not address.is_loopback and not tls:
             raise BadAccess(f"{where}: passwords and tokens would cross the network in clear. Give --api-tls")
-        return cls(address, place.port or 6385, passwords, tokens, tls)
+        door = read_logins(passwords, tokens) if passwords or tokens else Open()
+        return cls(address, place.port or 6385, door, tls)
 
     @property
     def url(self) -> str:
         host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
-    def door(self) -> Door:
-        return read_logins(self.passwords, self.tokens) if self.passwords or self.tokens else Open()
-
     def serve(self, works: Annealer) -> Web:
-        """Listening already; it answers within its `with`. `CannotServe`, `BadAccess`."""
+        """Listening already; it answers within its `with`. `CannotServe`."""
         works.refresh()
         pool = Pool(works.site, works.store, works.roles, works.choices)
         desk = Desk(works.site, works.store, pool, works.bmcs, works.agents)
         tls = authority(works.state / "api-tls", self.address) if self.tls else None
-        return Web("api", handoff(desk, self.door()), tcp(self.address, self.port, "the hand-off API"), tls)
+        return Web("api", handoff(desk, self.door), tcp(self.address, self.port, "the hand-off API"), tls)

@@ -12,13 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 from sqlalchemy import insert, update
 
+from orchestrator.api import said
 from orchestrator.api.standing import basis
 from orchestrator.engine.tables import EVIDENCE, NODE_ROLE
 from orchestrator.events import Event
@@ -68,13 +69,12 @@ def _node(net: int, number: int, *, bond: bool) -> dict[str, object]:
 
 @dataclass
 class Served:
-    """A seeded site and the API over it. `login` goes into each request's headers."""
+    """A seeded site and the API over it."""
 
     directory: Path
     store: Store
     port: int
     log: Path
-    login: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -85,7 +85,7 @@ class Served:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         version = {} if minor is None else {"X-OpenStack-Ironic-API-Version": f"1.{minor}"}
         text = None if body is None else json.dumps(body)
-        connection.request(method, path, text, {"Accept": "application/json", **version, **self.login, **headers})
+        connection.request(method, path, text, {"Accept": "application/json", **version, **headers})
         answer = connection.getresponse()
         raw = answer.read()
         connection.close()
@@ -138,7 +138,7 @@ def _row(node: str, role: str, at: float, event: int, expires: float) -> dict[st
 
 
 @contextlib.contextmanager
-def serving(room: Path, nodes: int, *options: str, login: Mapping[str, str] | None = None) -> Iterator[Served]:
+def serving(room: Path, nodes: int, *options: str, owners: Mapping[str, str] | None = None) -> Iterator[Served]:
     """`anneal serve` over a site of so many nodes, of which all but the first are network-ready."""
     net = 100 + next(_NETS)
     site = room / "site"
@@ -148,6 +148,8 @@ def serving(room: Path, nodes: int, *options: str, login: Mapping[str, str] | No
     (room / "state").mkdir(mode=0o700)
     store = Store(f"sqlite:///{room / 'state' / 'anneal.db'}")
     seed(store, list(told["nodes"])[1:])
+    for node, owner in (owners or {}).items():
+        said.keep(store, node, {"owner": owner}, Event("handoff.changed", f"owner {owner}", node))
     (port,), log = free_ports(1), room / "log"
     words = ["serve", "--site", str(site), "--state", str(room / "state"), "--store", str(room / "images")]
     command = [str(ANNEAL), *words, "--api", f"127.0.0.1:{port}", *options]
@@ -156,7 +158,7 @@ def serving(room: Path, nodes: int, *options: str, login: Mapping[str, str] | No
         process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment)
     try:
         wait_for(port, process, log)
-        yield Served(site, store, port, log, login or {})
+        yield Served(site, store, port, log)
     finally:
         process.terminate()
         process.wait(timeout=20)
