@@ -1,7 +1,6 @@
 """Controllers set up and volumes made under a consent, at a BMC behind TLS: just what was consented to goes, once."""
 
 import itertools
-import os
 import threading
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,17 +12,10 @@ from drivers.ability.storage import Controller, Volume, VolumeWanted
 from drivers.errors import Busy, IdentityChanged, Refused
 from drivers.facts import Drive
 from drivers.virtual.twin.disk import Content
-from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.twin import Twin
-from inventory.model import Node
 from inventory.profile import Profile
-from inventory.secrets import Vaults
-from orchestrator.bmcs import Bmcs
 from orchestrator.controllers import Clearing, ModeChange
 from orchestrator.errors import StepFailed
-from orchestrator.passwords import Passwords
-from orchestrator.pins import PinTable
-from orchestrator.sessionbook import SessionTable
 from orchestrator.steps import raid
 from orchestrator.steps.raid_writes import clearing, conversion, deletion, mode_change
 from orchestrator.steps.world import World
@@ -95,60 +87,15 @@ class Bench:
 
 
 @pytest.fixture
-def bench_of(site, store, images, services, tmp_path, monkeypatch, diary):
+def bench_of(bench_for, diary):
     """Makes one of disks, volumes and what its profile says of RAID; with quirks by their numbers."""
-    monkeypatch.setenv("BMC", "canary-word")
-    made = []
 
     def make(disks, volumes=(), wanted=VOLUME, quirks=()):
-        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-        address = f"127.{150 + worker}.8.{next(COUNT)}:8443"
-        machine = {
-            "name": NODE,
-            "serial": "SN-1",
-            "bmc": {"address": address, "user": "admin", "password": "canary-word", "personality": "idrac"},
-            "nics": [{"mac": "52:54:00:00:00:01"}],
-            "disks": list(disks),
-            "volumes": list(volumes),
-            "quirks": list(quirks),
-        }
-        spec = {"name": "lab", "speed": 500, "boot": {"http": "http://127.0.0.1:1/{mac}"}, "machines": [machine]}
-        twin = Twin(TwinSpec.model_validate(spec))
-        twin.start()
-        node = Node.model_validate(
-            {
-                "name": NODE, "rack": "r1", "unit": 1,
-                "bmc": {"address": address, "user": "admin", "password": "env:BMC"},
-                "nics": [{"name": "eth0", "mac": "52:54:00:00:00:01"}], "groups": ["x"], "image": "x",
-            }
-        )  # fmt: skip
-        bmcs = Bmcs(Vaults(tmp_path), PinTable(store), SessionTable(store), Passwords(tmp_path / "secrets"))
-        nothing = MappingProxyType({})
-        world = World(
-            site=site,
-            store=store,
-            bmcs=bmcs,
-            images=images,
-            services=services,
-            playbooks=None,
-            standing=lambda _: nothing,
-            on_node=lambda _: nothing,
-            under_way=lambda _: nothing,
-            look_again=list,
-            switches=None,
-            witnesses=None,
-        )
+        twin, world, node = bench_for(disks, volumes, quirks)
         profile = Profile.model_validate({"name": "p", "raid": dict(wanted)}).raid
-        inputs = profile.model_dump(mode="json")
-        made.append(Bench(twin, world, diary(node, "raid-configured", inputs)))
-        twin.do(made[-1].machine.turn_on)
-        return made[-1]
+        return Bench(twin, world, diary(node, "raid-configured", profile.model_dump(mode="json")))
 
-    yield make
-    for bench in made:
-        left = [*bench.machine.sessions_live]
-        bench.twin.stop()
-        assert left == []
+    return make
 
 
 @pytest.fixture
