@@ -7,6 +7,7 @@ reads `committed` there. Lock of the configuration: arista.eos issue 409 (`confi
 """
 
 import difflib
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ Json = dict[str, object]
 VERSION = "4.32.2F"
 OTHER, OTHERS = "change-4711", "noc"  # a session of somebody else's, and who that is
 MOST_OPEN = 5
-UNDONE_BY_HAND = "description moved by noc"
+OTHERS_LINE = "description moved by noc"
 GRAMMAR = Grammar(
     lag="Port-Channel",
     indent="   ",
@@ -162,8 +163,8 @@ class Eos:
             if len(self.sessions) >= MOST_OPEN:
                 raise Invalid("Maximum number of pending sessions has been reached. Please commit or abort one.")
             self.sessions[name] = copied(self.running)
-            if self.chassis.on("F34", "meddles"):
-                change(GRAMMAR, self.running, f"interface {self.chassis.spec.uplinks[0]}", UNDONE_BY_HAND)
+            for uplink in self.chassis.spec.uplinks[:1] if self.chassis.on("F34", "meddles") else ():
+                change(GRAMMAR, self.running, f"interface {uplink}", OTHERS_LINE)
         at.session, at.head, at.configuring = name, "", True
         return {}
 
@@ -182,15 +183,14 @@ class Eos:
                 self.running = self.before
             self._written("confirm")
             return {}
+        seconds = _seconds(words[1:]) if words[:1] == ["timer"] else 0
         if name not in self.sessions or self.chassis.take("F16", "commit"):
             raise Invalid(f"Cannot commit session {name}")
         self.before, self.running = self.running, self.sessions.pop(name)
         self.done = {name: "committed"}  # so many are kept as `maxSavedSessions` says
         if words[:1] == ["timer"] and not self.chassis.on("F17", "timer"):
-            hours, minutes, seconds = map(int, words[1].split(":"))
             path = self.chassis.on("F33", "path")
-            within = (path and path.lasting()) or hours * 3600 + minutes * 60 + seconds
-            self.timed, self.ends = name, time.monotonic() + within
+            self.timed, self.ends = name, time.monotonic() + ((path and path.lasting()) or seconds)
         if self.chassis.on("F33", "early"):
             self._undo()
         self._written("commit")
@@ -255,6 +255,15 @@ def _blank(chassis: Chassis) -> Config:
     running |= {f"interface {port}": [] for port in spec.ports}
     running |= {f"interface {port}": ["switchport mode trunk"] for port in spec.uplinks}
     return {**running, "interface Management1": []}
+
+
+def _seconds(words: list[str]) -> int:
+    """Of `HH:MM:SS`."""
+    told = re.fullmatch(r"(\d\d):([0-5]\d):([0-5]\d)", " ".join(words))
+    if told is None:
+        raise Invalid("Incomplete or invalid timer")
+    hours, minutes, seconds = map(int, told.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def _text(command: object) -> str:

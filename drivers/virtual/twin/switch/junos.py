@@ -131,6 +131,8 @@ class Junos:
     def _load(self, asked: Tree.Element) -> str:
         back = asked.get("rollback")
         if back is not None:
+            if not back.isdigit() or int(back) > len(self.history):
+                raise Refusal(f"no rollback {back} exists")
             self.candidate = list(self.running if back == "0" else self.history[int(back) - 1].before)
             return _LOADED
         for line in (asked.findtext("configuration-set") or "").strip().splitlines():
@@ -142,7 +144,10 @@ class Junos:
         return _LOADED
 
     def _commit(self, asked: Tree.Element) -> str:
-        minutes = int(asked.findtext("confirm-timeout") or _MINUTES)
+        told = asked.findtext("confirm-timeout") or str(_MINUTES)
+        if not told.isdigit():
+            raise Refusal(f"invalid value: {told}")
+        minutes = int(told)
         timed = asked.find("confirmed") is not None and not self.chassis.on("F17", "timer")
         confirms = self.ends is not None and not timed and self.candidate == self.running
         if self.chassis.take("F16", "commit"):

@@ -103,8 +103,8 @@ class NetconfServer:
             process.stdout.write(f'<hello xmlns="{_BASE}">{hello}</hello>{_END}')
             while self._answered(process, (await process.stdin.readuntil(_END)).removesuffix(_END), session):
                 pass
-        except (asyncio.IncompleteReadError, asyncssh.Error, OSError):
-            pass  # whoever is gone has ended his session by that
+        except (asyncio.IncompleteReadError, asyncssh.Error, OSError, Tree.ParseError):
+            pass  # whoever is gone, or speaks something else, has ended his session by that
         finally:
             self._open.discard(process)
             self._switch.chassis.sessions -= 1
@@ -118,7 +118,9 @@ class NetconfServer:
             return True
         if self._switch.unreachable():
             return False
-        asked = next(iter(rpc))
+        asked = next(iter(rpc), None)
+        if asked is None:
+            return False
         try:
             body = self._switch.rpc(asked, session)
         except Lost:
