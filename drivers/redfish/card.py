@@ -1,6 +1,7 @@
 """The capability card of a BMC that serves Redfish, by reading alone: the login and logout are all that is sent."""
 
 from dataclasses import asdict, replace
+from types import MappingProxyType
 
 from drivers.card import BmcCard, Card
 from drivers.errors import Busy, Unreachable
@@ -20,6 +21,15 @@ from drivers.trust import Trust
 from inventory.model import Bmc
 from inventory.secrets import Login
 
+_PLACES = MappingProxyType(
+    {
+        "processors": "Processors",
+        "memory": "Memory",
+        "NICs": "EthernetInterfaces",
+        "drives": "Storage",
+        "volumes": "Storage",
+    }
+)
 _SERVICES = ("UpdateService", "AccountService", "SessionService")
 
 
@@ -50,7 +60,7 @@ def _read(session: RedfishSession, budget: Budget | None) -> Card:
     card = _of_service(tree, root, manager, family)
     if system.body:
         card = _with_host(tree, root, system, manager, card)
-    _note_untold(tree, card)
+    _note_untold(tree, card, system)
     _note_untold_of_parts(tree, card)
     return replace(card, findings=tree.told())
 
@@ -117,7 +127,8 @@ def _with_host(tree: Tree, root: Resource, system: Resource, manager: Resource, 
     )
 
 
-def _note_untold(tree: Tree, card: Card) -> None:
+def _note_untold(tree: Tree, card: Card, system: Resource) -> None:
+    """What is told in a place of its own is not read where that could not be, whatever the system itself tells."""
     told = {
         "vendor": card.vendor,
         "model": card.model,
@@ -132,7 +143,12 @@ def _note_untold(tree: Tree, card: Card) -> None:
         "volumes": card.volumes,
         "virtual media": card.virtual_media,
     }
-    tree.note_untold(card.system or ROOT, told)
+    places: dict[str, dict[str, object]] = {}
+    for name, value in told.items():
+        place = system.link(_PLACES[name]) if name in _PLACES else None
+        places.setdefault(place if place and tree.failed(place) else card.system or ROOT, {})[name] = value
+    for place, untold in places.items():
+        tree.note_untold(place, untold)
 
 
 def _note_untold_of_parts(tree: Tree, card: Card) -> None:

@@ -162,6 +162,15 @@ def test_what_single_parts_do_not_tell_is_a_finding_too(lab, card_of):
     assert not [says for path, says in told if path == f"{nics}/2"]
 
 
+def test_what_stands_where_it_cannot_be_read_is_not_said_to_be_untold(lab, card_of, new_reply):
+    storage = f"{SYSTEM}/Storage"
+    lab.resources[SYSTEM] |= {"Storage": {"@odata.id": storage}}
+    lab.acts["GET", storage] = lambda _heard: new_reply(500, b"<html></html>")
+    told = {(one.code, one.path): one.says for one in card_of(lab).findings}
+    assert told["not-read", storage] == "not read: drives, volumes"
+    assert "drives" not in told["not-told", SYSTEM]
+
+
 def test_every_finding_says_where(lab, card_of):
     assert all(one.path.startswith("/redfish/v1/") for one in card_of(lab).findings)
 
