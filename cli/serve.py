@@ -12,6 +12,8 @@ from cli.exits import Exit
 from cli.site import SiteDirectory
 from cli.works import ImageDirectory, StateDirectory, image_directory, open_works
 
+WAKES = 1.0  # seconds; a signal that another thread was given wakes nobody who waits without an end
+
 
 def command(
     site: SiteDirectory = Path(),
@@ -46,4 +48,5 @@ def command(
             if not (api_basic or api_tokens):
                 typer.echo("ANYBODY on this machine may claim and change nodes there: it asks for no login", err=True)
         typer.echo(f"serving {works.site.name} on {works.site.provisioning.address}; stop with ctrl-c")
-        stop.wait()
+        while not stop.wait(WAKES):
+            continue

@@ -1,7 +1,7 @@
 """All nodes as cards, kept in step with the record: what the event log has named since is made anew."""
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Connection, func, select, true
@@ -18,7 +18,7 @@ from orchestrator.roles import Roles
 from orchestrator.store import EVENT, Store, now
 
 _MANY = 200  # nodes from which on a whole table is read
-_OVERLAP = 100  # events looked at again: on PostgreSQL a lower id may be committed after a higher one
+_OVERLAP = 100  # events looked at again on PostgreSQL, where a lower id may be committed after a higher one
 _SAID = tuple(name for name in Said.__dataclass_fields__)
 
 
@@ -35,6 +35,10 @@ class Pool:
         self._cards: dict[str, Card] = {}
         self._seen = -1
         self._lock = threading.Lock()
+
+    @property
+    def names(self) -> Set[str]:
+        return self._site.nodes.keys()
 
     def name(self, ident: str) -> str:
         """The inventory's name of a node, by name or uuid. `Missing`."""
@@ -72,7 +76,8 @@ class Pool:
         at = now().timestamp()
         due = {name for name, card in self._cards.items() if card.standing.until and card.standing.until <= at}
         if newest != self._seen:
-            asked = select(EVENT.c.node).where(EVENT.c.id > self._seen - _OVERLAP, EVENT.c.node.is_not(None)).distinct()
+            after = self._seen - (0 if self._store.one_process else _OVERLAP)
+            asked = select(EVENT.c.node).where(EVENT.c.id > after, EVENT.c.node.is_not(None)).distinct()
             due |= set(connection.scalars(asked))
         return due & self._site.nodes.keys()
 

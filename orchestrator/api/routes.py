@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.api import catalogue, hardware, nodes, parts
+from orchestrator.api import allocations, catalogue, changes, hardware, networks, nodes, parts
 from orchestrator.api.access import Role
 from orchestrator.api.call import Answer, Call
 from orchestrator.api.desk import Desk
@@ -34,9 +34,11 @@ ROUTES = (
     Route("GET", "/v1/nodes/detail", EVERYBODY, nodes.detailed),
     Route("POST", "/v1/nodes", OPERATORS, catalogue.declared_elsewhere),
     Route("GET", _NODE, EVERYBODY, nodes.shown),
+    Route("PATCH", _NODE, WHOEVER_USES, changes.changed),
     Route("DELETE", _NODE, OPERATORS, catalogue.declared_elsewhere),
     Route("GET", f"{_NODE}/states", EVERYBODY, nodes.states),
     Route("GET", f"{_NODE}/states/console", EVERYBODY, nodes.console),
+    Route("PUT", f"{_NODE}/states/provision", WHOEVER_USES, changes.provision),
     Route("PUT", f"{_NODE}/states/power", WHOEVER_USES, hardware.set_power),
     Route("GET", f"{_NODE}/validate", EVERYBODY, nodes.validated),
     Route("PUT", f"{_NODE}/maintenance", OPERATORS, nodes.maintain),
@@ -54,6 +56,11 @@ ROUTES = (
     Route("GET", f"{_NODE}/inventory", EVERYBODY, hardware.found_by_ramdisk, since=81),
     Route("GET", f"{_NODE}/history", THE_SITES, hardware.history, since=78),
     Route("GET", f"{_NODE}/history/{{event}}", THE_SITES, hardware.one_event, since=78),
+    Route("GET", f"{_NODE}/vifs", EVERYBODY, networks.vifs, since=28),
+    Route("POST", f"{_NODE}/vifs", WHOEVER_USES, networks.attach, since=28),
+    Route("DELETE", f"{_NODE}/vifs/{{vif}}", WHOEVER_USES, networks.detach, since=28),
+    Route("GET", f"{_NODE}/allocation", EVERYBODY, allocations.of_node, since=52),
+    Route("DELETE", f"{_NODE}/allocation", WHOEVER_USES, allocations.ended_of_node, since=52),
     Route("GET", f"{_NODE}/ports", EVERYBODY, parts.ports_of_node),
     Route("GET", f"{_NODE}/portgroups", EVERYBODY, parts.groups, since=24),
     Route("GET", "/v1/ports", EVERYBODY, parts.ports),
@@ -66,6 +73,11 @@ ROUTES = (
     Route("GET", "/v1/portgroups/detail", EVERYBODY, parts.groups_detailed, since=23),
     Route("GET", "/v1/portgroups/{part}", EVERYBODY, parts.group, since=23),
     Route("GET", "/v1/portgroups/{part}/ports", EVERYBODY, parts.ports_of_group, since=24),
+    Route("GET", "/v1/allocations", EVERYBODY, allocations.listed, since=52),
+    Route("POST", "/v1/allocations", WHOEVER_USES, allocations.made, since=52),
+    Route("GET", "/v1/allocations/{allocation}", EVERYBODY, allocations.shown, since=52),
+    Route("PATCH", "/v1/allocations/{allocation}", WHOEVER_USES, allocations.changed, since=57),
+    Route("DELETE", "/v1/allocations/{allocation}", WHOEVER_USES, allocations.ended, since=52),
     Route("GET", "/v1/drivers", EVERYBODY, catalogue.drivers),
     Route("GET", "/v1/drivers/{driver}", EVERYBODY, catalogue.driver),
     Route("GET", "/v1/drivers/{driver}/properties", EVERYBODY, catalogue.driver_properties),
@@ -74,4 +86,9 @@ ROUTES = (
     Route("GET", "/v1/shards", EVERYBODY, catalogue.shards, since=82),
     Route("GET", "/v1/volume/connectors", EVERYBODY, catalogue.volume, since=32),
     Route("GET", "/v1/volume/targets", EVERYBODY, catalogue.volume, since=32),
+    Route("GET", "/networking", EVERYBODY, networks.versions, public=True),
+    Route("GET", "/networking/v2.0", EVERYBODY, networks.resources),
+    Route("GET", "/networking/v2.0/ports", EVERYBODY, networks.ports),
+    Route("GET", "/networking/v2.0/networks", EVERYBODY, networks.networks),
+    Route("GET", "/networking/v2.0/networks/{network}", EVERYBODY, networks.network),
 )

@@ -157,7 +157,7 @@ def serving(room: Path, nodes: int, *options: str, owners: Mapping[str, str] | N
     with log.open("w") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment)
     try:
-        wait_for(port, process, log)
+        wait_for(process, log)
         yield Served(site, store, port, log)
     finally:
         process.terminate()
@@ -173,12 +173,11 @@ def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-def wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
+def wait_for(process: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if "serving " in log.read_text():
+            return
         assert process.poll() is None, log.read_text()
         threading.Event().wait(0.05)
     pytest.fail(f"anneal serve never listened: {log.read_text()}")

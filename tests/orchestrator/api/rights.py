@@ -1,6 +1,7 @@
 """Who may make which request: written by hand, and compared with what the API answers.
 
-acme's tenant owns r1-n02; r1-n03 is free; r1-n04 is another tenant's. r1-n05 is nobody's test but this table's.
+acme's tenant owns r1-n02 and holds "ours"; r1-n03 is free; r1-n04 is another tenant's, who holds "theirs" (no node).
+r1-n05 is nobody's but this table's.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ ALL = (200, 200, 200, 200)
 NONE_THERE = (404, 404, 404, 404)
 HIDDEN = (200, 404, 200, 200)
 REFUSED = (403, 403, 400, 400)
+GONE = (403, 404, 404, 404)
+CHANGE = [{"op": "add", "path": "/extra/a", "value": 1}]
+OWNER = [{"op": "add", "path": "/owner", "value": "me"}]
 TRAIT = "/v1/nodes/r1-n05/traits/CUSTOM_X"
 
 RIGHTS = (
@@ -34,6 +38,30 @@ RIGHTS = (
     Row("GET", "/v1/nodes/r1-n04", HIDDEN),
     Row("POST", "/v1/nodes", REFUSED, {}),
     Row("DELETE", "/v1/nodes/r1-n02", REFUSED),
+    Row("PATCH", "/v1/nodes/r1-n02", (403, 200, 200, 200), CHANGE),
+    Row("PATCH", "/v1/nodes/r1-n03", (403, 404, 200, 200), CHANGE),
+    Row("PATCH", "/v1/nodes/r1-n04", (403, 404, 200, 200), CHANGE),
+    Row("PATCH", "/v1/nodes/r1-n05", (403, 404, 200, 200), OWNER),
+    Row("PUT", "/v1/nodes/r1-n02/states/provision", (403, 403, 400, 400), {"target": "provide"}),
+    Row("PUT", "/v1/nodes/r1-n02/states/provision", (403, 400, 400, 400), {"target": "active"}),
+    Row("PUT", "/v1/nodes/r1-n04/states/provision", (403, 404, 400, 400), {"target": "active"}),
+    Row("GET", "/v1/nodes/r1-n02/vifs", ALL),
+    Row("GET", "/v1/nodes/r1-n03/vifs", HIDDEN),
+    Row("POST", "/v1/nodes/r1-n02/vifs", (403, 400, 400, 400), {}),
+    Row("POST", "/v1/nodes/r1-n04/vifs", (403, 404, 400, 400), {}),
+    Row("DELETE", "/v1/nodes/r1-n02/vifs/none", (403, 400, 400, 400)),
+    Row("GET", "/v1/nodes/r1-n03/allocation", NONE_THERE),
+    Row("DELETE", "/v1/nodes/r1-n03/allocation", GONE),
+    Row("GET", "/v1/allocations", ALL),
+    Row("GET", "/v1/allocations/ours", ALL),
+    Row("GET", "/v1/allocations/theirs", HIDDEN),
+    Row("POST", "/v1/allocations", (403, 403, 201, 201), {"resource_class": "none", "owner": "other"}),
+    Row("POST", "/v1/allocations", (403, 201, 201, 201), {"resource_class": "none"}),
+    Row("POST", "/v1/allocations", (403, 400, 201, 201), {"resource_class": "none", "candidate_nodes": ["r1-n04"]}),
+    Row("PATCH", "/v1/allocations/ours", (403, 200, 200, 200), CHANGE),
+    Row("PATCH", "/v1/allocations/theirs", (403, 404, 200, 200), CHANGE),
+    Row("DELETE", "/v1/allocations/none", GONE),
+    Row("DELETE", "/v1/allocations/theirs", (403, 404, 204, 404)),
     Row("GET", "/v1/nodes/r1-n02/states", ALL),
     Row("GET", "/v1/nodes/r1-n04/states", HIDDEN),
     Row("GET", "/v1/nodes/r1-n02/states/console", ALL),
@@ -82,4 +110,9 @@ RIGHTS = (
     Row("GET", "/v1/shards", ALL),
     Row("GET", "/v1/volume/connectors", ALL),
     Row("GET", "/v1/volume/targets", ALL),
+    Row("GET", "/networking", ALL),
+    Row("GET", "/networking/v2.0", ALL),
+    Row("GET", "/networking/v2.0/ports", ALL),
+    Row("GET", "/networking/v2.0/networks", ALL),
+    Row("GET", "/networking/v2.0/networks/prov", ALL),
 )

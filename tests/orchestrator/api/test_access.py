@@ -42,6 +42,9 @@ def guarded(tmp_path_factory):
     (room / "tokens").write_text(lines(TOKENS, lambda text: hashlib.sha256(text.encode()).hexdigest()))
     options = ("--api-basic", str(room / "passwords"), "--api-tokens", str(room / "tokens"))
     with serving(room, 6, *options, owners={OWN: "acme", OTHERS: "other"}) as running:
+        for name, owner in (("ours", "acme"), ("theirs", "other")):
+            wish = {"resource_class": "none", "name": name, "owner": owner}
+            assert running.ask("POST", "/v1/allocations", wish, **as_role("operator"))[0] == 201
         yield running
 
 
@@ -59,7 +62,7 @@ def test_a_request_is_answered_as_the_table_says(guarded, row, role):
 @pytest.mark.parametrize("row", RIGHTS, ids=lambda row: f"{row.method} {row.path}")
 def test_a_stranger_gets_nothing_but_the_versions(guarded, row):
     status, headers, told = guarded.ask(row.method, row.path, row.body)
-    if row.path in ("/", "/v1"):
+    if row.path in ("/", "/v1", "/networking"):
         assert status == 200
     else:
         assert (status, headers["www-authenticate"]) == (401, 'Basic realm="Baremetal API"')
@@ -117,6 +120,23 @@ def test_a_tenant_sees_its_own_nodes_and_the_free_ones_and_no_bmc(guarded):
     _, _, ports = guarded.ask("GET", "/v1/ports/detail", **as_role("tenant"))
     hidden = guarded.ask("GET", f"/v1/nodes/{OTHERS}", **as_role("viewer"))[2]["uuid"]
     assert hidden not in {one["node_uuid"] for one in ports["ports"]}
+
+
+def test_a_tenants_claim_is_its_own_whatever_it_says(guarded):
+    wish = {"resource_class": "baremetal", "candidate_nodes": [FREE]}
+    _, _, told = guarded.ask("POST", "/v1/allocations", wish, **as_role("tenant"))
+    assert (told["owner"], told["state"]) == ("acme", "active")
+    _, _, node = guarded.ask("GET", f"/v1/nodes/{FREE}", **as_role("tenant"))
+    assert (node["instance_uuid"], node["driver_info"]) == (told["uuid"], {})
+    assert guarded.ask("DELETE", f"/v1/nodes/{FREE}/allocation", **as_role("tenant"))[0] == 204
+
+
+def test_a_tenant_gets_no_node_of_another(guarded):
+    wish = {"resource_class": "baremetal", "name": OTHERS}
+    _, _, told = guarded.ask("POST", "/v1/allocations", wish, **as_role("tenant"))
+    theirs = guarded.ask("GET", f"/v1/nodes/{OTHERS}", **as_role("viewer"))[2]["uuid"]
+    assert told["node_uuid"] not in (None, theirs)
+    guarded.ask("DELETE", f"/v1/allocations/{told['uuid']}", **as_role("tenant"))
 
 
 def test_a_change_is_in_the_log_with_who_and_which_request(guarded):
