@@ -8,8 +8,9 @@ import typer
 from cli.exits import Exit
 from cli.output import Format, Output, emit
 from cli.site import SiteDirectory, count, open_site
+from cli.span import Within
 from cli.targets import Targets, chosen_nodes
-from cli.works import StateDirectory, open_record, open_store
+from cli.works import ImageDirectory, StateDirectory, image_directory, open_record, open_store, open_works
 
 app = typer.Typer(no_args_is_help=True, help="Addresses that were given out, and who reaches whom.")
 
@@ -60,17 +61,28 @@ def release(
 @app.command(name="matrix")
 def show_matrix(
     targets: Targets = None,
+    now: Annotated[bool, typer.Option("--now", help="Have the machines try it again first.")] = False,
     site: SiteDirectory = Path(),
     state: StateDirectory = None,
+    store: ImageDirectory = None,
+    within: Within = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show who reaches whom on which network, with packets of which size: as last proven. `anneal verify` looks again.
+    """Show who reaches whom on which network, with packets of which size: as last proven, or as it is now.
 
-    Exit 5 where a way was lost.
+    Exit 5 where a way was lost, 6 where the time was up before all had tried.
     """
     from orchestrator.engine.status import newest_seen
     from orchestrator.network.matrix import matrix
 
+    if now:
+        works = open_works(site, state)
+        nodes = chosen_nodes(works, targets)
+        with works.working(image_directory(store)):
+            works.verify(nodes, "host-network")
+            if not works.wait(nodes, within, lambda _rows: None):
+                typer.echo("time is up; what is shown is partly older", err=True)
+                raise typer.Exit(Exit.TIMED_OUT)
     record = open_record(site, state)
     ways = matrix(newest_seen(record.store, "host-network", chosen_nodes(record, targets)))
     rows = [

@@ -77,10 +77,16 @@ class Annealer(Record):
         with self.store.begin() as connection:
             self.intents.release(connection, node)
 
-    def verify(self, targets: Collection[str]) -> None:
-        """Have what was proven of the targets observed again, as far as it can be without a reboot."""
+    def verify(self, targets: Collection[str], role: str | None = None) -> None:
+        """Have what was proven of the targets, or one role of it, observed again, as far as can be without a reboot."""
         engine = self._engine or self._new_engine({})
-        engine.verify([key for key, one in self.bound.items() if key[0] in targets and _can_look(one.role)])
+        engine.verify(
+            [
+                key
+                for key, one in self.bound.items()
+                if key[0] in targets and role in (None, key[1]) and _can_look(one.role)
+            ]
+        )
 
     @contextmanager
     def working(self, images: Path) -> Iterator[bool]:

@@ -110,6 +110,16 @@ def test_verify_writes_nothing_finds_what_drifted_and_what_holds_again(demo):
     assert (held.returncode, heard(twin)) == (0, before), held.stdout
 
 
+def test_a_matrix_is_measured_anew_where_that_is_asked_for(demo):
+    anneal, twin, _ = demo
+    before, commands = anneal.told("network", "matrix"), heard(twin)
+    assert anneal.told("network", "matrix") == before
+    anew = anneal.told("network", "matrix", "--now", within=WAIT)
+    assert {(row["from"], row["to"]) for row in anew} == {(row["from"], row["to"]) for row in before} != set()
+    assert min(row["at"] for row in anew) > max(row["at"] for row in before)
+    assert heard(twin) == commands, "no BMC was told anything"
+
+
 @pytest.fixture(scope="module")
 def filled(anneal_on):
     """One machine whose disk holds data, gated for want of a consent."""
