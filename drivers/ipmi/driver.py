@@ -13,7 +13,7 @@ from typing import Self
 
 from drivers.ability.accounts import Account, PasswordRules
 from drivers.ability.health import LogEntry, Sensor
-from drivers.card import BmcCard, BootCard, Card, PowerCard
+from drivers.card import AccountsCard, BmcCard, BootCard, Card, PowerCard
 from drivers.errors import Busy, Garbled, NotApplied, Refused, UnknownOutcome, Unreachable, Unsupported
 from drivers.facts import Boot, BootMode, BootTarget, Finding, HardwareFacts, Identity, PowerState
 from drivers.ipmi.log import IpmiLog
@@ -49,8 +49,8 @@ _FRU_UNIT = 8  # bytes; area offsets and lengths are multiples (FRU definition, 
 _ADMINISTRATOR = 4
 _LESS = "the BMC grants this user OPERATOR and no more: its users and boot flags may not be changed"
 _NO_CARD = (
-    "IPMI tells no BIOS settings, reset types, boot targets, NICs, processors, memory, drives, volumes, virtual media, "
-    "update methods, password lengths, session timeout or Secure Boot"
+    "IPMI tells no system, manager, BIOS settings, reset types, boot targets, NICs, processors, memory, drives, "
+    "volumes, virtual media, update methods, password lengths, session timeout or Secure Boot"
 )
 _OPEN = "it lists cipher suite 0, which lets in who knows a user's name: switch it off"
 _NO_LIST = "IPMI tells no processors, memory, NICs or drives; the agent reads them in the machine"
@@ -106,6 +106,11 @@ class Ipmi:
         except (Busy, Garbled, Refused, Unsupported) as error:
             boot = Boot(target=None, once=None, mode=None)
             findings.append(Finding("unreadable", "ipmi", error.what))
+        users = AccountsCard()
+        try:
+            users = AccountsCard(len(self.accounts()))
+        except (Busy, Garbled, Refused, Unsupported) as error:
+            findings.append(Finding("unreadable", "ipmi", f"its accounts: {error.what}"))
         named = {
             "vendor": identity.vendor,
             "model": identity.model,
@@ -126,6 +131,7 @@ class Ipmi:
             bmc=BmcCard("ipmi", identity.bmc_version),
             power=PowerCard(self.power()),
             boot=BootCard(mode=boot.mode, enabled=_enabled(boot)),
+            accounts=users,
             findings=tuple(findings),
         )
 

@@ -41,6 +41,7 @@ def test_ipmi_tells_who_it_is_and_names_what_it_cannot_tell(machine, card_of, pr
     card = card_of(*protocols)
     assert (card.bmc.family, card.serial, card.uuid) == ("ipmi", "SN-1", str(machine.spec.system_uuid))
     assert (card.power.state, card.power.actions, card.nics, card.processors) == (PowerState.OFF, (), (), None)
+    assert (card.accounts.count, card.accounts.max_password) == (1, None)
     assert [finding.code for finding in card.findings] == ["not-told"]
     assert "Secure Boot" in card.findings[0].says
     within(lambda: machine.sessions_closed == 1)  # a logout is a packet that nobody waits for
