@@ -69,7 +69,8 @@ def set_power(desk: Desk, call: Call) -> Answer:
             machine.turn(wanted)
         seen = machine.power()
     told = call.event("power", f"{target}: it is {seen.value}", node.name)
-    said.keep(desk.store, node.name, {"power_state": f"power {seen.value}"}, told)
+    settled = seen in (PowerState.ON, PowerState.OFF)
+    said.keep(desk.store, node.name, {"power_state": f"power {seen.value}" if settled else None}, told)
     return Answer(status=202, headers={"Location": f"{call.base}/v1/nodes/{call.path['node']}/states"})
 
 

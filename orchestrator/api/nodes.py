@@ -1,5 +1,6 @@
 """Nodes: lists, one, its states, validation, traits, maintenance."""
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -51,7 +52,7 @@ def _list(desk: Desk, call: Call, *, whole: bool) -> Answer:
 
 
 def _next(following: str | None) -> str:
-    return f',"next":"{following}"' if following else ""
+    return f',"next":{json.dumps(following)}' if following else ""
 
 
 def _fields(cards: Sequence[Card]) -> frozenset[str]:

@@ -23,8 +23,9 @@ def check_udp(address: Ip, port: int, purpose: str) -> None:
 
 def _bound(kind: socket.SocketKind, address: Ip, port: int, purpose: str) -> socket.socket:
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    listener = socket.socket(family, kind)
-    if kind is socket.SOCK_STREAM:
+    stream = kind is socket.SOCK_STREAM
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP if stream else 0)  # asyncio turns Nagle off by that
+    if stream:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((str(address), port))
