@@ -40,7 +40,7 @@ from orchestrator.switchviews import SwitchViews
 from orchestrator.work import Task
 
 LIMITS = Limits()
-_ELSEWHERE = ("host.", "ports.", "switch.")  # how verbs begin whose drivers talk to no BMC
+_ELSEWHERE = ("dns.", "host.", "ports.", "switch.")  # how verbs begin whose drivers talk to no BMC
 EXECUTOR = "anneal"  # one process at a time works on a site's SQLite
 
 

@@ -12,6 +12,7 @@ from inventory.model import Node, Site
 from inventory.network import Nic
 from inventory.profile import BmcWanted, Profile
 from inventory.switch import Switch
+from orchestrator import names
 from orchestrator.errors import Impossible
 from orchestrator.ports import Phase, as_json, driven, intents
 from orchestrator.roles import Role
@@ -34,6 +35,7 @@ def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[s
         "ports": {phase.value: as_json(intents(site, node, phase)) for phase in (Phase.PROVISION, Phase.READY)},
         "switches": list({switch.name: _switch(switch) for _, _, switch in driven(site, node)}.values()),
         "interfaces": links.as_json(links.interfaces(site, node)),
+        "names": names.as_json(site, node),
     }
 
 

@@ -21,7 +21,7 @@ from orchestrator.boot.errors import CannotServe
 from orchestrator.boot.images import Images
 from orchestrator.boot.initrd import site_segment
 from orchestrator.boot.intents import BootIntents
-from orchestrator.boot.keys import site_key
+from orchestrator.boot.keys import names_key, site_key
 from orchestrator.boot.listen import tcp
 from orchestrator.boot.phonehome import PhoneHomes
 from orchestrator.boot.router_advert import RouterAdvert
@@ -59,6 +59,7 @@ class Services:
         self.agents = Agents(site.nodes, store, self.intents)
         self.phone_homes = PhoneHomes(store, self.intents)
         self.key = site_key(state_dir / "ssh")
+        self.names_key = names_key(state_dir / "secrets")
         self.authority = authority(state_dir / "tls", site.provisioning.address)
 
     def __enter__(self) -> Self:

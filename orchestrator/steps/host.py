@@ -1,6 +1,6 @@
 """Roles seen in the installed system: the login, the clock. Observed over SSH, changed by Ansible."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -87,11 +87,16 @@ def _unproven(servers: Sequence[str]) -> Iterator[str]:
 
 
 def play(world: World, job: Job) -> None:
+    """The role's tasks by Ansible, with its inputs."""
+    play_with(world, job, job.inputs)
+
+
+def play_with(world: World, job: Job, variables: Mapping[str, JsonValue]) -> None:
     """The role's tasks by Ansible, together with whatever other nodes want of the same role now."""
     home = world.services.phone_homes.latest(job.node.name)
     if home is None:
         raise StepFailed(job.node.name, "its host key is not known", "install it with anneal, which learns the key")
-    world.playbooks.apply(job.role, world.target(job.node, home), job.inputs, PLAYS_WITHIN)
+    world.playbooks.apply(job.role, world.target(job.node, home), variables, PLAYS_WITHIN)
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

@@ -13,6 +13,7 @@ from orchestrator.steps import (
     bmc_setup,
     boot_mode,
     cables,
+    dns,
     firmware,
     host,
     host_network,
@@ -48,6 +49,7 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
         ("driver", "host.login"): host.login,
         ("driver", "host.reach"): reach.reach,
         ("driver", "host.clock"): host.clock,
+        ("driver", "dns.served"): dns.served,
     }
 )
 ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
@@ -58,6 +60,7 @@ ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
         ("driver", "raid.make"): raid.make,
         ("driver", "ports.bring"): ports.bring,
         ("driver", "host.network"): host_network.bring,
+        ("driver", "dns.serve"): dns.serve,
         ("netboot", "agent"): ports.guarded(netboot.ensure_agent),
         ("netboot", "look-again"): ports.guarded(cables.look_again),
         ("agent", "erase-metadata"): ramdisk.erase_metadata,
