@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from drivers.ability.switch import Confirm, LagWanted, MemberState, PortSettings
-from drivers.errors import Busy, Denied, IdentityChanged, NotApplied, Refused
+from drivers.errors import Busy, Denied, IdentityChanged, NotApplied, Refused, UnknownOutcome
 from drivers.patience import Patience
 from drivers.switch.change import Change, bring
 from inventory.secrets import Secret
@@ -301,6 +301,37 @@ def test_a_commit_that_nobody_could_confirm_takes_itself_back(run, bench, box):
     with pytest.raises(NotApplied, match="the switch took it back"):
         run(CHANGE, intend)
     assert (rows(box), bench.left()) == (before, [])
+
+
+@pytest.mark.fault("F36", "switch")
+def test_a_reload_after_the_commit_loses_change_and_timer_and_the_next_run_converges(run, bench, box):
+    box.saved = rows(box)
+
+    def intend(key, do, _seen):
+        do()
+        if key.startswith("commit"):
+            for pid in bench.place.processes("await"):
+                subprocess.run(bench.place.inside(f"kill {pid}"), check=True)
+            box.take({name: copied_rows(table) for name, table in box.saved.items()})
+
+    with pytest.raises((NotApplied, UnknownOutcome)):
+        run(CHANGE, intend)
+    assert rows(box) == box.saved
+    assert run().ports == set(PORTS[:2])
+    assert box.carried["Vlan200|Ethernet0"] == "untagged"
+    assert (box.saved, bench.left()) == (box.tables, [])
+
+
+@pytest.mark.fault("F34", "switch")
+def test_anothers_change_of_a_port_that_is_staged_is_waited_for_and_stays(bench, box):
+    with bench.session() as switch:
+        staged = switch.stage({"Ethernet0": HOST}, BOTH)
+        box.tables["PORT"]["Ethernet0"]["description"] = "moved by noc"
+        with pytest.raises(Busy, match="changed by somebody else"):
+            switch.commit(staged, LONG)
+    assert box.tables["PORT"]["Ethernet0"]["description"] == "moved by noc"
+    assert "Vlan200" not in box.tables["VLAN"]
+    assert (box.applied, bench.left()) == (0, [])
 
 
 def test_a_commit_of_another_session_is_not_made(bench):
