@@ -35,7 +35,7 @@ class Changes:
 def servers(site: Site) -> tuple[Node, ...]:
     """Nodes that are to serve names, in the order of the inventory: the first is the primary."""
     having = {name for name, group in site.groups.items() if SERVER in group.roles}
-    return tuple(node for node in site.nodes.values() if having & set(node.groups))
+    return tuple(node for node in site.nodes.values() if having.intersection(node.groups)) if having else ()
 
 
 def as_json(site: Site, node: Node) -> JsonValue:

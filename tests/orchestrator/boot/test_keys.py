@@ -1,5 +1,6 @@
 """The site's CA, its server certificate and its SSH key: made once, kept private."""
 
+import base64
 import shutil
 import stat
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from orchestrator.boot.authority import authority, ends
-from orchestrator.boot.keys import site_key
+from orchestrator.boot.keys import names_key, site_key
 from orchestrator.boot.private import keep
 from orchestrator.store import now
 
@@ -65,3 +66,16 @@ def test_many_who_make_the_same_file_get_the_same_content(tmp_path):
     assert len(found) == 8
     assert len(set(found)) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_the_key_of_the_names_is_made_once_and_only_its_owner_may_read_it(tmp_path):
+    key = names_key(tmp_path / "secrets")
+    kept = tmp_path / "secrets/names.key"
+    assert names_key(tmp_path / "secrets") == key
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert len(base64.b64decode(key.secret.reveal())) == 32
+    assert key.secret.reveal() not in repr(key)
+
+
+def test_two_sites_have_two_keys(tmp_path):
+    assert names_key(tmp_path / "a").secret != names_key(tmp_path / "b").secret
