@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TextIO
 
 from pydantic import JsonValue
 
@@ -23,6 +24,7 @@ from orchestrator.boot.services import Services
 from orchestrator.engine import status
 from orchestrator.engine.loop import Engine
 from orchestrator.engine.vertex import Limits, Vertex
+from orchestrator.errors import Impossible
 from orchestrator.hostviews import HostViews
 from orchestrator.image.store import ImageStore
 from orchestrator.passwords import Passwords
@@ -91,12 +93,15 @@ class Annealer(Record):
     @contextmanager
     def working(self, images: Path) -> Iterator[bool]:
         """Run the services and the engine; does nothing, and yields False, where another process runs them."""
-        with (self.state / "working").open("w") as lock:
+        with (self.state / "working").open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                self._check_alike(lock)
                 yield False
                 return
+            lock.truncate(0)
+            print(self.wiring.digest, file=lock, flush=True)
             self.bmcs.end_left(self.site.nodes.values())
             self._desk.end_left()
             store = ImageStore(images)
@@ -110,6 +115,15 @@ class Annealer(Record):
                     workshop.playbooks.stop()
                     self._engine.stop()
                     self._engine = None
+
+    def _check_alike(self, lock: TextIO) -> None:
+        """`Impossible` where the anneal at work does not know the ports that we know."""
+        lock.seek(0)
+        if lock.read().strip() not in {"", self.wiring.digest}:
+            raise Impossible(
+                "the anneal that works on this site began before ports of its conduits were found, or changed. "
+                "Stop that one and start it again"
+            )
 
     def _new_engine(self, tasks: Mapping[str, Task]) -> Engine:
         return Engine(self.store, tasks, LIMITS, EXECUTOR)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from inventory import interfaces as links
+from inventory.address import Mac
 from inventory.model import Node, Site
 from inventory.network import Nic
 from inventory.profile import BmcWanted, Profile
@@ -18,8 +19,10 @@ from orchestrator.ports import Phase, as_json, driven, intents
 from orchestrator.roles import Role
 
 
-def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[str, JsonValue]:
-    """The tree that `from:` paths start in."""
+def attributes(
+    site: Site, node: Node, profile: Profile | None = None, found: frozenset[Mac] = frozenset()
+) -> dict[str, JsonValue]:
+    """The tree that `from:` paths start in. `found`: NICs that nobody declared, and a look into the machine found."""
     image = site.images[node.image]
     return {
         "node": node.model_dump(mode="json"),
@@ -28,7 +31,7 @@ def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[s
         "profile": _hardware(node, profile),
         "renews": node.bmc.expired == "rotate" or _rotates(profile),
         "ramdisk": site.images[site.provisioning.ramdisk].artefact,
-        "macs": [str(nic.mac) for nic in node.nics],
+        "macs": [str(nic.mac) for nic in node.nics if nic.mac not in found],
         "domains": [site.domain],
         "address": home_address(site, node),
         "cables": [cable for nic in node.nics if (cable := _cable(site, node, nic)) is not None],

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from inventory.address import Mac
 from inventory.model import Node, Site
 from inventory.profile import Profile
 from orchestrator.attributes import attributes, inputs_of, value_at
@@ -17,6 +18,7 @@ from orchestrator.roles import Role, Roles, providers
 
 Key = tuple[str, str]  # node name, role name
 FINDS_OUT = "managed"  # the milestone behind which it is known what a machine is
+LOOKS_IN = "agent-inspect"  # the role behind which its ports are known
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,33 @@ class Bound:
         return self.node.name, self.role.role
 
 
-def bind(site: Site, roles: Roles, choices: Mapping[str, Choice] | None = None) -> Mapping[Key, Bound]:
+@dataclass(frozen=True)
+class Ports:
+    """Of nodes with conduits: who has ports yet to be found, and the NICs of others that were."""
+
+    open: frozenset[str] = frozenset()
+    found: Mapping[str, frozenset[Mac]] = field(default_factory=dict)
+
+
+ALL_DECLARED = Ports()
+
+
+def bind(
+    site: Site, roles: Roles, choices: Mapping[str, Choice] | None = None, ports: Ports = ALL_DECLARED
+) -> Mapping[Key, Bound]:
     """Every node's roles with what they need, parents first. `Impossible`, `Knot`.
 
-    `choices`: each node's profile; None takes what is declared. Where it is not settled, the node gets no more than
-    what finds out what it is.
+    `choices`: each node's profile; None takes what is declared. Where it is not settled, or ports are yet to be found,
+    the node gets no more than what finds out what it is.
     """
     choices = choose_all(site, {}) if choices is None else choices
-    trees = {name: attributes(site, node, _profile(site, choices[name])) for name, node in site.nodes.items()}
+    trees = {
+        name: attributes(site, node, _profile(site, choices[name]), ports.found.get(name, frozenset()))
+        for name, node in site.nodes.items()
+    }
     chosen = {name: _chosen(site, node, roles, trees[name]) for name, node in site.nodes.items()}
-    chosen |= {name: _known_first(chosen[name], roles) for name in chosen if not choices[name].settled}
+    chosen |= {name: _known_first(chosen[name], roles, LOOKS_IN) for name in ports.open}
+    chosen |= {name: _known_first(chosen[name], roles, FINDS_OUT) for name in chosen if not choices[name].settled}
     bound: dict[Key, Bound] = {}
     for name, node in site.nodes.items():
         tree = trees[name]
@@ -76,12 +95,18 @@ def _chosen(site: Site, node: Node, roles: Roles, tree: Mapping[str, JsonValue])
     return chosen
 
 
-def _known_first(chosen: tuple[str, ...], roles: Roles) -> tuple[str, ...]:
-    """Of a node's roles those that find out what it is."""
-    wanted = {FINDS_OUT}
-    while more := {need for name in wanted & set(roles) for need in roles[name].same_node} - wanted:
+def _known_first(chosen: tuple[str, ...], roles: Roles, last: str) -> tuple[str, ...]:
+    """Of a node's roles the one that finds out, and what comes before it."""
+    wanted = {last}
+    while more := set(_before(wanted, chosen, roles)) - wanted:
         wanted |= more
     return tuple(name for name in chosen if name in wanted)
+
+
+def _before(wanted: set[str], chosen: tuple[str, ...], roles: Roles) -> Iterator[str]:
+    for name in wanted & set(roles):
+        yield from roles[name].same_node
+    yield from (name for name in chosen if wanted & set(roles[name].before))
 
 
 def _closure(node: Node, asked: list[str], roles: Roles) -> tuple[str, ...]:

@@ -11,13 +11,14 @@ from drivers import catalog
 from inventory.load import Loaded
 from orchestrator import disks, ipam
 from orchestrator.agent.client import Agents
-from orchestrator.binding import Bound, Key, bind
+from orchestrator.binding import Bound, Key, Ports, bind
 from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.phonehome import PhoneHomes
+from orchestrator.conduits import Wiring, bind_conduits, speeds_of
 from orchestrator.engine import status
 from orchestrator.engine.vertex import RoleStatus
 from orchestrator.errors import Impossible
-from orchestrator.plan import DiskContent, Plan, Standing, World, make_plan
+from orchestrator.plan import DiskContent, Plan, PlannedConduit, Standing, World, make_plan
 from orchestrator.profiles import Choice, Hardware, Verdict, choose_all, hardware_of
 from orchestrator.roles import read_roles
 from orchestrator.store import Store, now
@@ -45,11 +46,13 @@ class Record:
     def __init__(self, loaded: Loaded, state: Path) -> None:
         self.roles = read_roles()
         self.store = store_in(state)
+        self.intents = BootIntents(self.store)
         self.site = ipam.settle(self.store, loaded.site)
         self.choices: Mapping[str, Choice] = self.profiles()
-        self.bound: Mapping[Key, Bound] = bind(self.site, self.roles, self.choices)
+        self.wiring = self._wire()
+        self.site = self.wiring.site
+        self.bound: Mapping[Key, Bound] = self._bind()
         self.state = state
-        self.intents = BootIntents(self.store)
         self.agents = Agents(self.site.nodes, self.store, self.intents)
         self.phone_homes = PhoneHomes(self.store, self.intents)
         self.witnesses = Witnesses(self.site, self.agents, SwitchViews(self.store), self.states_of)
@@ -63,6 +66,7 @@ class Record:
         if unsettled:
             told = "\n".join(f"{one.node}: it has no profile: {one.says}" for one in unsettled)
             raise Impossible(f"{told}. Name its profile: at the node, or give the terms other scores")
+        self.wiring.check(targets)
         lacking = [fault for one in self.bound.values() if one.node.name in targets for fault in _lacks(one)]
         if lacking:
             raise Impossible("\n".join(lacking))
@@ -83,7 +87,25 @@ class Record:
         choices = self.profiles()
         if choices != self.choices:
             self.choices = choices
-            self.bound = bind(self.site, self.roles, choices)
+            self.bound = self._bind()
+
+    def _bind(self) -> Mapping[Key, Bound]:
+        return bind(self.site, self.roles, self.choices, Ports(self.wiring.open, self.wiring.found))
+
+    def _wire(self) -> Wiring:
+        """Conduits by what ramdisks and BMCs told of each machine's NICs."""
+        asking = [name for name, node in self.site.nodes.items() if node.conduits or node.addresses]
+        if not asking:
+            return Wiring(self.site)
+        seen = Agents(self.site.nodes, self.store, self.intents).inspections(asking)
+        told = status.newest(self.store, "hardware-facts", asking)
+        profiles = {name: self.site.profiles[of] for name in asking if (of := self.choices[name].profile) is not None}
+        return bind_conduits(
+            self.site,
+            {name: one.inspection for name, one in seen.items()},
+            {name: speeds_of(value) for name, value in told.items()},
+            {name: profile.port_order for name, profile in profiles.items()},
+        )
 
     def save(self, plan: Plan, path: Path | None) -> Path:
         """Where a plan is kept until it is applied; a name by time where none is given."""
@@ -135,6 +157,10 @@ class Record:
             undecided=frozenset(name for name, one in self.choices.items() if one.verdict is Verdict.OPEN),
             switches=self.site.switches,
             ports=PortViews(self.store).all(),
+            conduits=tuple(
+                PlannedConduit(node=one.node, name=one.conduit, ports=one.ports, says=str(one), open=one.found is None)
+                for one in self.wiring.bindings
+            ),
         )
 
     def _firmware(self) -> dict[str, dict[str, str | None]]:
