@@ -125,3 +125,52 @@ def test_a_reboot_in_the_midst_of_a_trial_ends_it_and_what_is_kept_outlives_it(d
     await_that(lambda: not wrong(debian, site), "it is as it was")
     assert (standing(debian).trial, standing(debian).kept) == (None, before)
     assert "nameserver 10.77.0.1\n" in debian.out("cat", "/run/systemd/resolve/resolv.conf")
+
+
+def settle(debian, site):
+    wanted = wanted_of(site)
+    begin(debian, wanted, LONG)
+    await_that(lambda: standing(debian).trial == wanted.digest, "it is on trial")
+    await_that(lambda: keep(debian, wanted) is None, "it is kept")
+    await_that(lambda: not wrong(debian, site), "it is as declared")
+    assert standing(debian).kept == wanted.digest
+
+
+def test_a_bridge_that_a_kept_set_has_no_more_is_gone_and_comes_back_with_the_next(debian, bonded):
+    site, _ = bonded
+    settle(debian, site_of(**{**BONDED, "bridges": []}))
+    assert not {"br0", "bond0.300"} & set(debian.out("ls", "/sys/class/net").split())
+    settle(debian, site)
+    assert {"br0", "bond0.300"} <= set(debian.out("ls", "/sys/class/net").split())
+
+
+def resized(site, **mtus):
+    networks = {name: one.model_copy(update={"mtu": mtus.get(name, one.mtu)}) for name, one in site.networks.items()}
+    return site.model_copy(update={"networks": networks})
+
+
+def numbers(debian):
+    """The kernel's number of each link: another one where a link was made anew."""
+    told = debian.out("sh", "-c", "cd /sys/class/net && grep . */ifindex").split()
+    return {name: number for name, number in (line.split("/ifindex:") for line in told) if name != "bonding_masters"}
+
+
+def test_another_mtu_is_set_in_place_and_no_bond_or_vlan_is_made_anew_for_it(debian, bonded):
+    site, _ = bonded
+    before = numbers(debian)
+    settle(debian, resized(site, storage=8000, storage6=8000, guests=2000))
+    assert numbers(debian) == before
+    settle(debian, site)
+    assert numbers(debian) == before
+    assert "definitely down" not in debian.out("sudo", "dmesg"), "a member of the bond went down for it"
+
+
+def test_a_set_that_cuts_a_kept_bond_off_goes_back_to_what_is_kept(debian, bonded):
+    site, _ = bonded
+    before = standing(debian).kept
+    begin(debian, wanted_of(elsewhere()), SHORT)
+    await_that(lambda: cut_off(debian), "it is cut off")
+    await_that(lambda: standing(debian).trial is None, "it is back")
+    await_that(lambda: not wrong(debian, site), "it is as it was")
+    assert standing(debian).kept == before
+    assert "definitely down" not in debian.out("sudo", "dmesg"), "a member of the bond went down for it"
