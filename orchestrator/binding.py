@@ -62,13 +62,13 @@ def _profile(site: Site, choice: Choice) -> Profile | None:
 
 def _chosen(site: Site, node: Node, roles: Roles, tree: Mapping[str, JsonValue]) -> tuple[str, ...]:
     """The node's roles: its groups', what they need, and what joins those by the node's attributes."""
-    chosen = _closure(node, [role for group in node.groups for role in site.groups[group].roles], roles)
+    chosen = closure(node.name, [role for group in node.groups for role in site.groups[group].roles], roles)
     joining = [
         name
         for name, role in roles.items()
         if role.when and set(role.before) & set(chosen) and value_at(tree, role.when)
     ]
-    chosen = _closure(node, [*chosen, *joining], roles) if joining else chosen
+    chosen = closure(node.name, [*chosen, *joining], roles) if joining else chosen
     for name in chosen:
         rival = next((other for other in roles[name].conflicts if other in chosen), None)
         if rival:
@@ -84,7 +84,7 @@ def _known_first(chosen: tuple[str, ...], roles: Roles) -> tuple[str, ...]:
     return tuple(name for name in chosen if name in wanted)
 
 
-def _closure(node: Node, asked: list[str], roles: Roles) -> tuple[str, ...]:
+def closure(node: str, asked: list[str], roles: Roles) -> tuple[str, ...]:
     """Roles and, transitively, what they need on the same node."""
     chosen: dict[str, None] = {}
     while asked:
@@ -92,25 +92,25 @@ def _closure(node: Node, asked: list[str], roles: Roles) -> tuple[str, ...]:
         if name in chosen:
             continue
         if name not in roles:
-            raise Impossible(f"{node.name}: no role is called {name}. The roles are: {', '.join(sorted(roles))}")
+            raise Impossible(f"{node}: no role is called {name}. The roles are: {', '.join(sorted(roles))}")
         chosen[name] = None
         asked += [_provider(need, node, {*chosen, *asked}, roles) for need in roles[name].same_node]
     return tuple(chosen)
 
 
-def _provider(need: str, node: Node, bound: set[str], roles: Roles) -> str:
+def _provider(need: str, node: str, bound: set[str], roles: Roles) -> str:
     found = providers(need, roles)
     if len(found) == 1:
         return found[0]
     here = [name for name in found if name in bound]
     if len(here) != 1:
-        raise Impossible(f"{node.name}: {need} is provided by {', '.join(found)}. Name one of them in its groups")
+        raise Impossible(f"{node}: {need} is provided by {', '.join(found)}. Name one of them in its groups")
     return here[0]
 
 
 def _here(node: Node, role: Role, chosen: tuple[str, ...], roles: Roles) -> tuple[Key, ...]:
     """What comes first on the same node: what the role needs, and what is put before it there."""
-    needed = [_provider(need, node, set(chosen), roles) for need in role.same_node]
+    needed = [_provider(need, node.name, set(chosen), roles) for need in role.same_node]
     first = [name for name in chosen if name in role.after or role.role in roles[name].before]
     return tuple((node.name, name) for name in dict.fromkeys((*needed, *first)))
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from inventory.switch import Switch
 from orchestrator.binding import Bound, Key
 from orchestrator.errors import StalePlan
+from orchestrator.placement import Placed
 from orchestrator.portplan import PortView, SwitchChange, changes, seen_by
 from orchestrator.reboots import Due, reboots
 
@@ -105,6 +106,7 @@ class Plan(_Model):
     reboots: tuple[Reboot, ...] = ()
     undecided: tuple[str, ...] = ()  # nodes whose profile hangs on what these steps find out; the rest comes then
     switches: tuple[SwitchChange, ...] = ()
+    placed: tuple[Placed, ...] = ()
 
     @property
     def consents_needed(self) -> tuple[str, ...]:
@@ -131,6 +133,7 @@ class World:
     undecided: frozenset[str] = frozenset()  # nodes whose profile is not known yet
     switches: Mapping[str, Switch] = field(default_factory=dict)  # as declared
     ports: Mapping[str, PortView] = field(default_factory=dict)  # switch -> what it told last
+    placed: tuple[Placed, ...] = ()
 
     def at_stake(self, one: Bound) -> tuple[DiskContent, ...] | None:
         """What is known of what an erasing role would destroy; None where nobody has looked."""
@@ -151,6 +154,7 @@ def make_plan(world: World, targets: Collection[str], made_at: datetime) -> Plan
         reboots=_reboots(world, due),
         undecided=tuple(sorted(world.undecided & set(targets))),
         switches=changes(world.switches, world.bound, due, world.ports),
+        placed=tuple(one for one in world.placed if one.node in targets),
     )
 
 

@@ -17,6 +17,8 @@ from orchestrator.boot.phonehome import PhoneHomes
 from orchestrator.engine import status
 from orchestrator.engine.vertex import RoleStatus
 from orchestrator.errors import Impossible
+from orchestrator.packs import read_packs
+from orchestrator.placement import place, settled, with_pack
 from orchestrator.plan import DiskContent, Plan, Standing, World, make_plan
 from orchestrator.profiles import Choice, Hardware, Verdict, choose_all, hardware_of
 from orchestrator.roles import read_roles
@@ -45,7 +47,9 @@ class Record:
     def __init__(self, loaded: Loaded, state: Path) -> None:
         self.roles = read_roles()
         self.store = store_in(state)
-        self.site = ipam.settle(self.store, loaded.site)
+        wanted = with_pack(ipam.settle(self.store, loaded.site), read_packs(self.roles))
+        self.placed = place(wanted, self.roles, status.holders(self.store))
+        self.site = settled(wanted, self.placed)
         self.choices: Mapping[str, Choice] = self.profiles()
         self.bound: Mapping[Key, Bound] = bind(self.site, self.roles, self.choices)
         self.state = state
@@ -135,6 +139,7 @@ class Record:
             undecided=frozenset(name for name, one in self.choices.items() if one.verdict is Verdict.OPEN),
             switches=self.site.switches,
             ports=PortViews(self.store).all(),
+            placed=self.placed,
         )
 
     def _firmware(self) -> dict[str, dict[str, str | None]]:

@@ -162,6 +162,17 @@ def providers(need: str, roles: Roles) -> tuple[str, ...]:
     return (need,) if need in roles else tuple(name for name, role in roles.items() if need in role.provides)
 
 
+def needed_here(name: str, roles: Roles) -> frozenset[str]:
+    """All that a role needs on its node, what that needs there, and so on; where several provide it, each of them."""
+    found: set[str] = set()
+    asked = [name]
+    while asked:
+        new = {one for need in roles[asked.pop()].same_node for one in providers(need, roles)} - found
+        found |= new
+        asked += new
+    return frozenset(found)
+
+
 def _first(role: Role, roles: Roles) -> tuple[str, ...]:
     """All that may come before a role on a node."""
     needed = [found for need in role.same_node for found in providers(need, roles)]

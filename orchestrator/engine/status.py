@@ -1,6 +1,6 @@
 """Where each node role stands, read from the tables; any process may ask."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,6 +70,16 @@ def states_of(store: Store, role: str) -> Mapping[str, str]:
     with store.engine.connect() as connection:
         asked = select(NODE_ROLE.c.node, NODE_ROLE.c.state).where(NODE_ROLE.c.role == role)
         return {row.node: row.state for row in connection.execute(asked)}
+
+
+def holders(store: Store) -> Mapping[str, Sequence[str]]:
+    """Role to the nodes that have it, those that were asked for it last first."""
+    found: dict[str, list[str]] = {}
+    last_first = (NODE_ROLE.c.run.desc(), NODE_ROLE.c.node)
+    with store.engine.connect() as connection:
+        for node, role in connection.execute(select(NODE_ROLE.c.node, NODE_ROLE.c.role).order_by(*last_first)):
+            found.setdefault(role, []).append(node)
+    return found
 
 
 def under_way(store: Store, role: str) -> Mapping[str, Mapping[str, JsonValue]]:
