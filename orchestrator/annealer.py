@@ -17,12 +17,13 @@ from inventory.load import Loaded
 from inventory.secrets import Vaults
 from orchestrator import disks
 from orchestrator.ansible import Playbooks
-from orchestrator.binding import Bound, Key
+from orchestrator.binding import Bound
 from orchestrator.bmcs import Bmcs
 from orchestrator.boot.services import Services
 from orchestrator.engine import status
 from orchestrator.engine.loop import Engine
 from orchestrator.engine.vertex import Limits, Vertex
+from orchestrator.fleet import Key
 from orchestrator.hostviews import HostViews
 from orchestrator.image.store import ImageStore
 from orchestrator.passwords import Passwords

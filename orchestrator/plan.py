@@ -15,8 +15,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from inventory.switch import Switch
-from orchestrator.binding import Bound, Key
+from orchestrator.binding import Bound
 from orchestrator.errors import StalePlan
+from orchestrator.fleet import Key
 from orchestrator.placement import Placed
 from orchestrator.portplan import PortView, SwitchChange, changes, seen_by
 from orchestrator.reboots import Due, reboots

@@ -11,12 +11,13 @@ from drivers import catalog
 from inventory.load import Loaded
 from orchestrator import disks, ipam
 from orchestrator.agent.client import Agents
-from orchestrator.binding import Bound, Key, bind
+from orchestrator.binding import Bound, bind
 from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.phonehome import PhoneHomes
 from orchestrator.engine import status
 from orchestrator.engine.vertex import RoleStatus
 from orchestrator.errors import Impossible
+from orchestrator.fleet import Key
 from orchestrator.packs import read_packs
 from orchestrator.placement import place, settled, with_pack
 from orchestrator.plan import DiskContent, Plan, Standing, World, make_plan

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -52,25 +52,50 @@ class Means(_Model):
         return self.driver or self.agent or self.netboot or self.ansible or ""
 
 
+class Holders(_Model):
+    """The nodes of the same rack, or of the site, that have a role."""
+
+    role: Name
+    on: Literal["rack", "site"]
+
+
 class Input(_Model):
-    """A value that the role reads. `source` (in YAML: from) is a dotted path into the node's attributes."""
+    """A value that the role reads. `source` (in YAML: from) is a dotted path into the node's attributes.
+
+    With `of` it is read from every node that has that role: a list of `node` and `value`, by name of the node.
+    """
 
     type: Literal["str", "int", "bool", "list", "map"]
     says: str
     source: str | None = Field(default=None, alias="from")
+    of: Holders | None = None
     default: JsonValue = None
+
+    @model_validator(mode="after")
+    def _listed(self) -> "Input":
+        if self.of is not None and (self.type != "list" or self.source is None):
+            raise ValueError("what is read of other nodes is a list, from: a path into their attributes")
+        return self
 
     @property
     def required(self) -> bool:
         return "default" not in self.model_fields_set
 
 
-class Elsewhere(_Model):
-    """A need on other nodes: `count` of the role's nodes in the same rack or on the site must be active first."""
+class Elsewhere(Holders):
+    """A need on other nodes: `count` of the role's nodes in the same rack or on the site must be active first.
 
-    role: Name
-    on: Literal["rack", "site"]
-    count: int = Field(default=1, ge=1)
+    `all` is a barrier: every node that has it, this one too. `spread`: those counted stand in racks of their own.
+    """
+
+    count: Annotated[int, Field(ge=1, strict=True)] | Literal["all"] = 1
+    spread: Literal["rack"] | None = None
+
+    @model_validator(mode="after")
+    def _countable(self) -> "Elsewhere":
+        if self.spread is not None and (self.count == "all" or self.on == "rack"):
+            raise ValueError("only a number of nodes of a site can be spread over racks")
+        return self
 
 
 class Role(_Model):
@@ -197,26 +222,33 @@ def _read(manifest: Path) -> Role:
 
 
 def _misfits(role: Role, roles: Roles) -> list[str]:
+    """The law of levels: nothing of a role's may hang on what is laid down after it, on its node or on others."""
     faults = []
-    needed = [*role.same_node, *(need.role for need in role.elsewhere), *role.renews]
-    for name in needed:
+    read = [one.of.role for one in role.inputs.values() if one.of is not None]
+    hangs = [("need", name) for name in (*role.same_node, *(need.role for need in role.elsewhere), *role.renews)]
+    hangs += [("come after", name) for name in role.after] + [("read of", name) for name in read]
+    for what, name in hangs:
         found = providers(name, roles)
         if not found:
-            faults.append(f"{role.role}/role.yaml: needs {name}, which is no role and nobody provides it")
+            faults.append(f"{role.role}/role.yaml: {_NOBODY[what]} {name}, which is no role and nobody provides it")
         faults += [
-            f"{role.role}/role.yaml: level {role.level} may not need {other}, which is of level {roles[other].level}"
+            f"{role.role}/role.yaml: {role.role} of level {role.level} may not {what} {other}, "
+            f"which is of level {roles[other].level}"
             for other in found
             if LEVELS.index(roles[other].level) > LEVELS.index(role.level)
         ]
-    for name in (*role.before, *role.after):
+    for name in role.before:
         if name not in roles:
-            faults.append(f"{role.role}/role.yaml: comes before or after {name}, which is no role")
-    faults += [
-        f"{role.role}/role.yaml: level {role.level} may not come before {name}, which is of level {roles[name].level}"
-        for name in role.before
-        if name in roles and LEVELS.index(role.level) > LEVELS.index(roles[name].level)
-    ]
+            faults.append(f"{role.role}/role.yaml: comes before {name}, which is no role")
+        elif LEVELS.index(role.level) > LEVELS.index(roles[name].level):
+            faults.append(
+                f"{role.role}/role.yaml: {role.role} of level {role.level} may not come before {name}, "
+                f"which is of level {roles[name].level}"
+            )
     return faults
+
+
+_NOBODY: Mapping[str, str] = MappingProxyType({"need": "needs", "come after": "comes after", "read of": "reads of"})
 
 
 def _plain(error: ValueError) -> str:

@@ -9,13 +9,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import JsonValue
 
-from orchestrator.binding import Bound, Key
+from orchestrator.binding import Bound
 from orchestrator.boot.private import keep
 from orchestrator.certificate import document
 from orchestrator.certificate.document import Heading, Proof
 from orchestrator.engine.evidence import Evidence, Standing, standing
 from orchestrator.errors import OrchestratorError
 from orchestrator.events import Event
+from orchestrator.fleet import Key
 from orchestrator.record import Record
 from orchestrator.store import now
 
