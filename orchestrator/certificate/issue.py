@@ -40,7 +40,7 @@ def issue(record: Record, node: str, milestone: str) -> bytes:
     """The certificate, noted as an event. `NotProven` names the first thing that is lacking."""
     record.refresh()
     at = now()
-    proven = tuple(_proofs(record, (node, milestone), at))
+    proven = tuple(proofs(record, (node, milestone), at))
     ends = [datetime.fromtimestamp(one.expires, UTC) for one in proven if one.expires is not None]
     machine = record.site.nodes[node]
     heading = Heading(
@@ -51,15 +51,15 @@ def issue(record: Record, node: str, milestone: str) -> bytes:
         issued=at,
         expires=min([*ends, at + LIVES]),
     )
-    proofs = [Proof(**asdict(one), digest=one.digest) for one in proven]
-    written = document.write(heading, proofs, site_key(record.state))
+    kept = [Proof(**asdict(one), digest=one.digest) for one in proven]
+    written = document.write(heading, kept, site_key(record.state))
     says = f"{milestone} certified until {heading.expires:%Y-%m-%d %H:%M:%S} UTC"
     digests: list[JsonValue] = [one.digest for one in proven]
     record.store.record(Event("certificate.issued", says, node, milestone, data={"proofs": digests}))
     return written
 
 
-def _proofs(record: Record, milestone: Key, at: datetime) -> Iterator[Evidence]:
+def proofs(record: Record, milestone: Key, at: datetime) -> Iterator[Evidence]:
     """Of all that it stands on, parents first."""
     wanted = _closure(milestone, record.bound)
     there = standing(record.store, wanted)
