@@ -4,10 +4,12 @@ import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from drivers.dns import Tsig
 from inventory.model import Site
 from orchestrator.agent import app as agent_app
 from orchestrator.agent.client import Agents
@@ -59,8 +61,12 @@ class Services:
         self.agents = Agents(site.nodes, store, self.intents)
         self.phone_homes = PhoneHomes(store, self.intents)
         self.key = site_key(state_dir / "ssh")
-        self.names_key = names_key(state_dir / "secrets")
         self.authority = authority(state_dir / "tls", site.provisioning.address)
+
+    @cached_property
+    def names_key(self) -> Tsig:
+        """By which the site's name servers know our updates and each other; made where there is one to serve."""
+        return names_key(self._state / "names")
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
