@@ -21,10 +21,11 @@ from orchestrator.fleet import Key
 from orchestrator.placement import Placed
 from orchestrator.portplan import PortView, SwitchChange, changes, seen_by
 from orchestrator.reboots import Due, reboots
+from orchestrator.roles import REMOVE
 
 SHOWN = 120  # characters of a value
 Held = Literal["disk", "volume", "foreign configuration"]
-Why = Literal["new", "changed", "failed", "drifted", "stale", "unfinished"]
+Why = Literal["new", "removed", "changed", "failed", "drifted", "stale", "unfinished"]
 
 
 _REASONS: Mapping[str, tuple[Why, str]] = MappingProxyType(
@@ -196,6 +197,8 @@ def observed_hash(world: World, targets: Collection[str]) -> str:
 
 def _due(world: World, one: Bound) -> tuple[Why, str] | None:
     standing = world.standing.get(one.key)
+    if one.role.role.startswith(REMOVE) and (standing is None or standing.digest != one.digest):
+        return "removed", f"the node is to have {one.role.role.removeprefix(REMOVE)} no longer"
     if standing is None:
         return "new", "never done on this node"
     if standing.digest != one.digest:

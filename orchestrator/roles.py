@@ -17,6 +17,8 @@ from orchestrator.errors import BadRole
 from orchestrator.graph import order
 
 LEVELS = ("hardware", "firmware", "network", "os", "service")
+REMOVE = "remove-"  # begins the name of a role that is the removal of another
+REMOVAL_TASKS = "remove.yaml"
 ROLES = Path(__file__).resolve().parent.parent / "roles"
 
 
@@ -98,6 +100,19 @@ class Elsewhere(Holders):
         return self
 
 
+class Removal(_Model):
+    """How what the role brought is taken away again, and how it is seen that it is gone."""
+
+    apply: Means
+    verify: Means
+
+    @model_validator(mode="after")
+    def _known_file(self) -> "Removal":
+        if self.apply.ansible not in (None, REMOVAL_TASKS):
+            raise ValueError(f"tasks that remove stand in {REMOVAL_TASKS}")
+        return self
+
+
 class Role(_Model):
     role: Name
     says: str
@@ -115,6 +130,7 @@ class Role(_Model):
     inputs: Mapping[str, Input] = Field(default_factory=dict)
     apply: Means | None = None
     verify: Means | None = None
+    remove: Removal | None = Field(default=None, description="Done before its node is let go.")
     abilities: tuple[str, ...] = Field(
         default=(), description="What the BMC's driver must offer, as drivers/catalog.py."
     )
@@ -132,6 +148,10 @@ class Role(_Model):
             raise ValueError("a role that applies something must verify it")
         if (self.reboots or self.erases) and not self.apply:
             raise ValueError("it claims to reboot or erase but applies nothing")
+        if self.remove and not self.apply:
+            raise ValueError("it removes what it does not apply")
+        if self.role.startswith(REMOVE):
+            raise ValueError(f"names that begin with {REMOVE} are those of removals")
         if self.staged and not self.reboots:
             raise ValueError("what is staged takes effect at a reboot: say reboots: true")
         if self.when and not self.before:
@@ -142,6 +162,20 @@ class Role(_Model):
     def milestone(self) -> bool:
         """Nothing to do or look at by itself: it holds when its needs do."""
         return self.verify is None
+
+    @property
+    def removal(self) -> "Role":
+        """What is to be done of it on a node that is to have it no longer. Only where it says how to remove it."""
+        return Role.model_construct(
+            role=f"{REMOVE}{self.role}",
+            says=f"Nothing is left of {self.role}.",
+            level=self.level,
+            at_once=self.at_once,
+            apply=self.remove.apply if self.remove else None,
+            verify=self.remove.verify if self.remove else None,
+            retries=self.retries,
+            files=self.files,
+        )
 
     @property
     def through_bmc(self) -> bool:
@@ -214,7 +248,9 @@ def _read(manifest: Path) -> Role:
     if role.role != manifest.parent.name:
         raise ValueError(f"it calls itself {role.role}; name it as its folder")
     missing = [
-        m.verb for m in (role.apply, role.verify) if m and m.ansible and not (manifest.parent / m.verb).is_file()
+        means.verb
+        for means in (role.apply, role.verify, *((role.remove.apply, role.remove.verify) if role.remove else ()))
+        if means and means.ansible and not (manifest.parent / means.verb).is_file()
     ]
     if missing:
         raise ValueError(f"it names {missing[0]}, which is not in its folder")

@@ -41,6 +41,24 @@ def test_a_barrier_is_released_once_and_by_the_last_of_all(bench, parents, child
         assert bench.metal.acted[child.key] == 1
 
 
+def test_what_is_let_go_is_claimed_no_longer_and_comes_back_when_it_is_wanted(bench):
+    node = bench.node()
+    a, b, c = bench.vertex(node, "a"), bench.vertex(node, "b"), bench.vertex(node, "c")
+
+    def refuse(_job):
+        raise StepFailed(node.name, "it does not go", "Wait")
+
+    bench.thing(b).does = refuse
+    bench.anneal(a, b, c, edges=((b.key, c.key),))
+    bench.engine.let_go([a.key, b.key, c.key])
+    assert {bench.status(one.key).state for one in (a, b, c)} == {"proposed"}
+    bench.engine.let_go([a.key])
+    assert bench.kinds(node).count("role.proposed") == 3
+    bench.thing(b).does = None
+    stands = bench.anneal(a, b, c, edges=((b.key, c.key),))
+    assert {row.state for row in stands.values()} == {"active"}
+
+
 def _told(bench, node, kind):
     return [one.id for one in bench.store.events(node=node.name) if one.event.kind == kind]
 
