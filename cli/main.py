@@ -33,6 +33,8 @@ COMMANDS = MappingProxyType(
         "apply": "Carry out a plan that was read.",
         "ready": "From discovered to proven, in one.",
         "status": "Where nodes stand.",
+        "export": "The proven baseline, as another installer wants it.",
+        "graph": "Which roles come before which, as text or SVG.",
         "why": "Why a node is not where it should be, and what to do next.",
         "events": "What happened, in order.",
         "verify": "Look again at what was proven. Changes nothing.",

@@ -65,6 +65,22 @@ def facts(
 
 
 @app.command()
+def forget(
+    node: Annotated[str, typer.Argument(help="A machine that is no more, and is out of the inventory.")],
+    site: SiteDirectory = Path(),
+    state: StateDirectory = None,
+) -> None:
+    """Claim nothing more of a machine that left the inventory undrained. Nothing is done to it."""
+    works = open_works(site, state)
+    if node in works.site.nodes:
+        raise typer.BadParameter(f"{node} is in the inventory; take it out first")
+    held = works.forget(node)
+    if not held:
+        raise typer.BadParameter(f"nothing is recorded of {node}")
+    typer.echo(f"{node} is forgotten, with {', '.join(held)}")
+
+
+@app.command()
 def release(
     node: Annotated[str, typer.Argument(help="A node in quarantine.")],
     site: SiteDirectory = Path(),

@@ -56,6 +56,8 @@ def show(plan: "Plan", output: Format) -> None:
         _show_conduits(conduits_of[node])
     for switch in plan.switches:
         _show_switch(switch)
+    for one in plan.placed:
+        typer.echo(f"{one.placement}: {one.role} {'stays on' if one.stays else 'goes to'} {one.node}; {one.says}")
     erasing = sorted({step.node for step in plan.steps if step.erases})
     nodes = len({step.node for step in plan.steps})
     reboots = f"{count(len(plan.reboots), 'reboot')} at most"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from inventory.document import Step, Table, nearest, step
 from inventory.errors import Place, Problem
 from inventory.layers import Layer
-from inventory.model import Group, Head, Image, Link, Node, Provisioning, Rack
+from inventory.model import Group, Head, Image, Link, Node, Placement, Provisioning, Rack
 from inventory.network import Network
 from inventory.profile import Profile
 from inventory.switch import Switch
@@ -33,6 +33,7 @@ class Draft:
     switches: Mapping[str, Switch]
     nodes: Mapping[str, Node]
     links: Mapping[int, Link]
+    placement: Mapping[str, Placement]
 
     def place(self, *path: Step) -> Place:
         return nearest(self.root, path)

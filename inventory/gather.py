@@ -19,6 +19,7 @@ NOUNS = {
     "racks": "rack",
     "switches": "switch",
     "nodes": "node",
+    "placement": "placement",
 }
 _SECTIONS = (*NOUNS, "links")
 

@@ -73,6 +73,7 @@ def _site(head: Head, draft: Draft) -> Site:
         dns=head.dns,
         provisioning=head.provisioning,
         quarantine=head.quarantine,
+        pack=head.pack,
         networks=draft.networks,
         images=draft.images,
         profiles=draft.profiles,
@@ -81,6 +82,7 @@ def _site(head: Head, draft: Draft) -> Site:
         switches=draft.switches,
         nodes=draft.nodes,
         links=tuple(draft.links.values()),
+        placement=draft.placement,
     )
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from ipaddress import IPv4Address
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, StrictBool, StrictInt, model_validator
+from pydantic import Field, JsonValue, PlainValidator, StrictBool, StrictInt, WithJsonSchema, model_validator
 
 from inventory.address import (
     Endpoint,
@@ -234,6 +234,37 @@ class Group(Model):
     inputs: Mapping[Name, Mapping[str, JsonValue]] = Field(default_factory=dict, description="Role name to its inputs.")
 
 
+def _many(value: object) -> int | str:
+    if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise ValueError("it is no number of nodes; write 1 or more, or all")
+
+
+Many = Annotated[
+    int | str,
+    PlainValidator(_many),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]}),
+]
+
+
+class Placement(Model):
+    """A role that goes to so many nodes, whichever are fit for it. Its nodes get its name as a group."""
+
+    name: Name
+    role: Name
+    count: Many = Field(default=1, description="Nodes that get it; `all` that are fit.")
+    spread: Literal["rack"] | None = Field(default=None, description="No two of them in one rack.")
+    among: Name | None = Field(
+        default=None, description="A group: only its nodes are asked. All where it is not given."
+    )
+
+    @model_validator(mode="after")
+    def _countable(self) -> "Placement":
+        if self.spread is not None and self.count == "all":
+            raise ValueError("all that are fit cannot be spread; give a count: or leave spread: out")
+        return self
+
+
 class Provisioning(Model):
     """The network that machines boot from, and the address Anneal serves it at."""
 
@@ -260,6 +291,7 @@ class Head(Model):
         default=None,
         description="The network for ports of nodes that are kept apart; without it they are off.",
     )
+    pack: Name | None = Field(default=None, description="A service pack: what it places is added to `placement`.")
 
 
 class Site(Head):
@@ -273,6 +305,7 @@ class Site(Head):
     switches: Mapping[str, Switch]
     nodes: Mapping[str, Node]
     links: tuple[Link, ...]
+    placement: Mapping[str, Placement] = Field(default_factory=dict)
 
     def link_of(self, device: str, port: str) -> Link | None:
         """The declared cable at one end, or None where nothing is declared."""

@@ -13,7 +13,7 @@ from inventory.errors import Problem
 from inventory.form import Model
 from inventory.gather import NOUNS, Gathered
 from inventory.layers import Layer, merge
-from inventory.model import Group, Head, Image, Link, Node, Provisioning, Rack
+from inventory.model import Group, Head, Image, Link, Node, Placement, Provisioning, Rack
 from inventory.network import Network
 from inventory.profile import Profile
 from inventory.switch import Switch
@@ -72,6 +72,7 @@ class _Reading:
             switches=self._section("switches", Switch),
             nodes=self._nodes(layers, merged),
             links=self._links(),
+            placement=self._section("placement", Placement),
         )
 
     def _entries(self, section: str) -> Iterator[tuple[str, Table]]:

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from inventory.address import NAME_PATTERN
 from inventory.form import Model
 from inventory.gather import NOUNS
-from inventory.model import Group, Head, Image, Link, Node, Rack
+from inventory.model import Group, Head, Image, Link, Node, Placement, Rack
 from inventory.network import Network
 from inventory.profile import Profile
 from inventory.reading import OWN, SETTINGS
@@ -26,6 +26,7 @@ _NAMED: Mapping[str, type[Model]] = {
     "racks": Rack,
     "switches": Switch,
     "nodes": Node,
+    "placement": Placement,
 }
 # A node says these itself; everything else may come from a layer below.
 _AT_THE_NODE: list[JsonValue] = ["rack", "unit", "nics"]

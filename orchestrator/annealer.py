@@ -18,20 +18,21 @@ from inventory.load import Loaded
 from inventory.secrets import Vaults
 from orchestrator import disks
 from orchestrator.ansible import Playbooks
-from orchestrator.binding import Bound, Key
+from orchestrator.binding import Bound
 from orchestrator.bmcs import Bmcs
 from orchestrator.boot.services import Services
 from orchestrator.engine import status
 from orchestrator.engine.loop import Engine
-from orchestrator.engine.vertex import Limits, Vertex
+from orchestrator.engine.vertex import PROPOSED, Limits, Vertex
 from orchestrator.errors import Impossible
+from orchestrator.fleet import Key
 from orchestrator.hostviews import HostViews
 from orchestrator.image.store import ImageStore
 from orchestrator.passwords import Passwords
 from orchestrator.pins import PinTable
 from orchestrator.plan import Plan, check_fresh
 from orchestrator.record import Record
-from orchestrator.roles import ROLES, Role
+from orchestrator.roles import REMOVE, ROLES, Role
 from orchestrator.sessionbook import SessionTable
 from orchestrator.steps.table import tasks
 from orchestrator.steps.world import World as Workshop
@@ -65,14 +66,22 @@ class Annealer(Record):
         A consent is to what the plan shows: nobody has read anything else.
         """
         self.refresh()
+        self.check_drained()
         check_fresh(plan, self.world(plan.targets))
         wanted = [one for key, one in self.bound.items() if key[0] in plan.targets]
         run = f"{now():%Y%m%dT%H%M%S.%f}"
         engine = self._engine or self._new_engine({})
         engine.submit([_vertex(one) for one in wanted], [(need, one.key) for one in wanted for need in one.needs], run)
+        engine.let_go([(node, role.removeprefix(REMOVE)) for node, role in self.leaving if node in plan.targets])
         for step in plan.steps:
             if step.node in consented and any(erasure.needs_consent for erasure in step.erases):
                 engine.consent(step.node, step.role, by, disks.covered(step.erases))
+
+    def forget(self, node: str) -> Collection[str]:
+        """Claim nothing of a machine that is no more; the roles that it had."""
+        held = [row.role for row in status.statuses(self.store) if row.node == node and row.state != PROPOSED]
+        (self._engine or self._new_engine({})).let_go([(node, role) for role in held])
+        return held
 
     def release(self, node: str) -> None:
         """Let a node netboot again that looped."""

@@ -26,6 +26,7 @@ from inventory.quantity import in_words
 from orchestrator.errors import StepFailed
 from orchestrator.playbook.leftovers import end_leftovers
 from orchestrator.playbook.told import Told
+from orchestrator.roles import REMOVAL_TASKS, REMOVE
 
 HOSTS_PER_RUN = 50
 _WINDOW = timedelta(seconds=1)
@@ -186,7 +187,7 @@ class Playbooks:
             "gather_facts": False,
             "become": True,
             "strategy": "free",
-            "tasks": [{"ansible.builtin.import_tasks": str(self._roles / run.role / "tasks.yaml")}],
+            "tasks": [{"ansible.builtin.import_tasks": str(self._roles / _tasks_of(run.role))}],
         }
         known = [f"{host.name} {host.host_key}" for host, _ in run.hosts.values()]
         (directory / "ansible.cfg").write_text(files("templates").joinpath("ansible/ansible.cfg").read_text())
@@ -252,9 +253,14 @@ def _outcome(run: _Run, name: str) -> Played:
             raise _not_reached(name, run.role, each.says)
     if not any(each.state == "done" for each in told):
         broke = run.broke or _Broke("Ansible ended without a word of this host", retryable=True)
-        remedy = "retry" if broke.retryable else f"mend roles/{run.role}/tasks.yaml or what it names"
+        remedy = "retry" if broke.retryable else f"mend roles/{_tasks_of(run.role)} or what it names"
         raise StepFailed(name, f"role {run.role}: {broke.says}", remedy, retryable=broke.retryable)
     return Played(tuple(each.task for each in told if each.state == "changed"))
+
+
+def _tasks_of(role: str) -> str:
+    """Below the roles' directory. A removal's stand beside those of the role that it undoes."""
+    return f"{role.removeprefix(REMOVE)}/{REMOVAL_TASKS}" if role.startswith(REMOVE) else f"{role}/tasks.yaml"
 
 
 def _not_reached(name: str, role: str, says: str) -> StepFailed:

@@ -4,6 +4,7 @@ Roles see their declared inputs and nothing else, so a changed value re-runs jus
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from pydantic import JsonValue
 
@@ -16,7 +17,7 @@ from inventory.switch import Switch
 from orchestrator import names
 from orchestrator.errors import Impossible
 from orchestrator.ports import Phase, as_json, driven, intents
-from orchestrator.roles import Role
+from orchestrator.roles import Input, Role
 
 
 def attributes(
@@ -52,13 +53,29 @@ def inputs_of(role: Role, tree: Mapping[str, JsonValue], given: Mapping[str, obj
         raise Impossible(f"role {role.role} has no input {stray[0]}. It has: {', '.join(role.inputs) or 'none'}")
     values: dict[str, JsonValue] = {}
     for name, wanted in role.inputs.items():
-        value = given[name] if name in given else value_at(tree, wanted.source) if wanted.source else None
+        value = given[name] if name in given else _own(tree, wanted)
         if value is None:
             if wanted.required:
                 raise Impossible(f"role {role.role} needs its input {name}: {wanted.says} Give it in the inventory")
             value = wanted.default
+        elif not _is(value, wanted.type):
+            raise Impossible(
+                f"role {role.role}: its input {name} must be a {wanted.type}. Give it one in the inventory"
+            )
         values[name] = value  # type: ignore[assignment]  # YAML gave it: JSON by construction
     return values
+
+
+def _is(value: object, kind: str) -> bool:
+    return isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
+
+
+_TYPES: Mapping[str, type] = MappingProxyType({"str": str, "int": int, "bool": bool, "list": list, "map": dict})
+
+
+def _own(tree: Mapping[str, JsonValue], wanted: Input) -> JsonValue:
+    """What the node itself says; what is read of others is given."""
+    return value_at(tree, wanted.source) if wanted.source and wanted.of is None else None
 
 
 def home_address(site: Site, node: Node) -> str | None:

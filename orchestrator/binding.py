@@ -12,11 +12,11 @@ from inventory.model import Node, Site
 from inventory.profile import Profile
 from orchestrator.attributes import attributes, inputs_of, value_at
 from orchestrator.errors import Impossible
+from orchestrator.fleet import Fleet, Key
 from orchestrator.graph import order
 from orchestrator.profiles import Choice, choose_all
 from orchestrator.roles import Role, Roles, providers
 
-Key = tuple[str, str]  # node name, role name
 FINDS_OUT = "managed"  # the milestone behind which it is known what a machine is
 LOOKS_IN = "agent-inspect"  # the role behind which its ports are known
 
@@ -60,18 +60,22 @@ def bind(
         name: attributes(site, node, _profile(site, choices[name]), ports.found.get(name, frozenset()))
         for name, node in site.nodes.items()
     }
-    chosen = {name: _chosen(site, node, roles, trees[name]) for name, node in site.nodes.items()}
-    chosen |= {name: _known_first(chosen[name], roles, LOOKS_IN) for name in ports.open}
-    chosen |= {name: _known_first(chosen[name], roles, FINDS_OUT) for name in chosen if not choices[name].settled}
+    whole = {name: _chosen(site, node, roles, trees[name]) for name, node in site.nodes.items()}
+    fleet = Fleet(site, roles, whole)
+    first = {name: _known_first(whole[name], roles, LOOKS_IN) for name in ports.open}
+    first |= {name: _known_first(whole[name], roles, FINDS_OUT) for name in whole if not choices[name].settled}
+    chosen = fleet.known({**whole, **first})
     bound: dict[Key, Bound] = {}
     for name, node in site.nodes.items():
-        tree = trees[name]
         given = {role: values for group in node.groups for role, values in site.groups[group].inputs.items()}
-        inputs = {role: inputs_of(roles[role], tree, given.get(role, {})) for role in chosen[name]}
+        inputs = {
+            role: inputs_of(roles[role], trees[name], {**fleet.read(node, roles[role], trees), **given.get(role, {})})
+            for role in chosen[name]
+        }
         digests = _digests(inputs, roles, {role: _here(node, roles[role], chosen[name], roles) for role in inputs})
         for role in chosen[name]:
-            needs = (*_here(node, roles[role], chosen[name], roles), *_far(site, node, roles[role], chosen))
-            bound[name, role] = Bound(node, roles[role], inputs[role], digests[role], needs)
+            needs = (*_here(node, roles[role], chosen[name], roles), *fleet.far(node, roles[role]))
+            bound[name, role] = Bound(node, roles[role], inputs[role], digests[role], tuple(dict.fromkeys(needs)))
     return {key: bound[key] for key in order({key: one.needs for key, one in bound.items()})}
 
 
@@ -81,13 +85,13 @@ def _profile(site: Site, choice: Choice) -> Profile | None:
 
 def _chosen(site: Site, node: Node, roles: Roles, tree: Mapping[str, JsonValue]) -> tuple[str, ...]:
     """The node's roles: its groups', what they need, and what joins those by the node's attributes."""
-    chosen = _closure(node, [role for group in node.groups for role in site.groups[group].roles], roles)
+    chosen = closure(node.name, [role for group in node.groups for role in site.groups[group].roles], roles)
     joining = [
         name
         for name, role in roles.items()
         if role.when and set(role.before) & set(chosen) and value_at(tree, role.when)
     ]
-    chosen = _closure(node, [*chosen, *joining], roles) if joining else chosen
+    chosen = closure(node.name, [*chosen, *joining], roles) if joining else chosen
     for name in chosen:
         rival = next((other for other in roles[name].conflicts if other in chosen), None)
         if rival:
@@ -109,7 +113,7 @@ def _before(wanted: set[str], chosen: tuple[str, ...], roles: Roles) -> Iterator
     yield from (name for name in chosen if wanted & set(roles[name].before))
 
 
-def _closure(node: Node, asked: list[str], roles: Roles) -> tuple[str, ...]:
+def closure(node: str, asked: list[str], roles: Roles) -> tuple[str, ...]:
     """Roles and, transitively, what they need on the same node."""
     chosen: dict[str, None] = {}
     while asked:
@@ -117,39 +121,27 @@ def _closure(node: Node, asked: list[str], roles: Roles) -> tuple[str, ...]:
         if name in chosen:
             continue
         if name not in roles:
-            raise Impossible(f"{node.name}: no role is called {name}. The roles are: {', '.join(sorted(roles))}")
+            raise Impossible(f"{node}: no role is called {name}. The roles are: {', '.join(sorted(roles))}")
         chosen[name] = None
         asked += [_provider(need, node, {*chosen, *asked}, roles) for need in roles[name].same_node]
     return tuple(chosen)
 
 
-def _provider(need: str, node: Node, bound: set[str], roles: Roles) -> str:
+def _provider(need: str, node: str, bound: set[str], roles: Roles) -> str:
     found = providers(need, roles)
     if len(found) == 1:
         return found[0]
     here = [name for name in found if name in bound]
     if len(here) != 1:
-        raise Impossible(f"{node.name}: {need} is provided by {', '.join(found)}. Name one of them in its groups")
+        raise Impossible(f"{node}: {need} is provided by {', '.join(found)}. Name one of them in its groups")
     return here[0]
 
 
 def _here(node: Node, role: Role, chosen: tuple[str, ...], roles: Roles) -> tuple[Key, ...]:
     """What comes first on the same node: what the role needs, and what is put before it there."""
-    needed = [_provider(need, node, set(chosen), roles) for need in role.same_node]
+    needed = [_provider(need, node.name, set(chosen), roles) for need in role.same_node]
     first = [name for name in chosen if name in role.after or role.role in roles[name].before]
     return tuple((node.name, name) for name in dict.fromkeys((*needed, *first)))
-
-
-def _far(site: Site, node: Node, role: Role, chosen: Mapping[str, tuple[str, ...]]) -> Iterator[Key]:
-    for need in role.elsewhere:
-        near = [other for other in site.nodes.values() if need.on == "site" or other.rack == node.rack]
-        found = [other.name for other in near if need.role in chosen[other.name] and other.name != node.name]
-        if len(found) < need.count:
-            raise Impossible(
-                f"{node.name}: needs {need.count} x {need.role} on its {need.on}, which has {len(found)}. "
-                "Give that role to more nodes"
-            )
-        yield from ((other, need.role) for other in found[: need.count])
 
 
 def _digests(

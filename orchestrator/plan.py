@@ -15,14 +15,17 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from inventory.switch import Switch
-from orchestrator.binding import Bound, Key
+from orchestrator.binding import Bound
 from orchestrator.errors import StalePlan
+from orchestrator.fleet import Key
+from orchestrator.placement import Placed
 from orchestrator.portplan import PortView, SwitchChange, changes, seen_by
 from orchestrator.reboots import Due, reboots
+from orchestrator.roles import REMOVE
 
 SHOWN = 120  # characters of a value
 Held = Literal["disk", "volume", "foreign configuration"]
-Why = Literal["new", "changed", "failed", "drifted", "stale", "unfinished"]
+Why = Literal["new", "removed", "changed", "failed", "drifted", "stale", "unfinished"]
 
 
 _REASONS: Mapping[str, tuple[Why, str]] = MappingProxyType(
@@ -116,6 +119,7 @@ class Plan(_Model):
     undecided: tuple[str, ...] = ()  # nodes whose profile hangs on what these steps find out; the rest comes then
     switches: tuple[SwitchChange, ...] = ()
     conduits: tuple[PlannedConduit, ...] = ()
+    placed: tuple[Placed, ...] = ()
 
     @property
     def unfinished(self) -> bool:
@@ -148,6 +152,7 @@ class World:
     switches: Mapping[str, Switch] = field(default_factory=dict)  # as declared
     conduits: tuple[PlannedConduit, ...] = ()
     ports: Mapping[str, PortView] = field(default_factory=dict)  # switch -> what it told last
+    placed: tuple[Placed, ...] = ()
 
     def at_stake(self, one: Bound) -> tuple[DiskContent, ...] | None:
         """What is known of what an erasing role would destroy; None where nobody has looked."""
@@ -169,6 +174,7 @@ def make_plan(world: World, targets: Collection[str], made_at: datetime) -> Plan
         undecided=tuple(sorted(world.undecided & set(targets))),
         switches=changes(world.switches, world.bound, due, world.ports),
         conduits=tuple(one for one in world.conduits if one.node in targets),
+        placed=tuple(one for one in world.placed if one.node in targets),
     )
 
 
@@ -209,6 +215,8 @@ def observed_hash(world: World, targets: Collection[str]) -> str:
 
 def _due(world: World, one: Bound) -> tuple[Why, str] | None:
     standing = world.standing.get(one.key)
+    if one.role.role.startswith(REMOVE) and (standing is None or standing.digest != one.digest):
+        return "removed", f"the node is to have {one.role.role.removeprefix(REMOVE)} no longer"
     if standing is None:
         return "new", "never done on this node"
     if standing.digest != one.digest:

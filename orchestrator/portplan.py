@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from drivers.ability.switch import Confirm, PortSettings
 from inventory.switch import Switch
-from orchestrator.binding import Bound, Key
+from orchestrator.binding import Bound
+from orchestrator.fleet import Key
 from orchestrator.portdiff import lines, spelled
 from orchestrator.ports import PortIntent, SwitchIntent, from_json, in_full
 

@@ -9,18 +9,22 @@ from pydantic import TypeAdapter
 
 from drivers import catalog
 from inventory.load import Loaded
-from orchestrator import disks, ipam
+from orchestrator import disks, ipam, removal
 from orchestrator.agent.client import Agents
-from orchestrator.binding import Bound, Key, Ports, bind
+from orchestrator.binding import Bound, Ports, bind
 from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.phonehome import PhoneHomes
 from orchestrator.conduits import Wiring, bind_conduits, speeds_of
 from orchestrator.engine import status
 from orchestrator.engine.vertex import RoleStatus
 from orchestrator.errors import Impossible
+from orchestrator.fleet import Key
+from orchestrator.packs import read_packs
+from orchestrator.placement import place, settled, with_pack
 from orchestrator.plan import DiskContent, Plan, PlannedConduit, Standing, World, make_plan
 from orchestrator.profiles import Choice, Hardware, Verdict, choose_all, hardware_of
-from orchestrator.roles import read_roles
+from orchestrator.removal import Left
+from orchestrator.roles import LEVELS, REMOVE, read_roles
 from orchestrator.store import Store, now
 from orchestrator.switchreading import PortViews
 from orchestrator.switchviews import SwitchViews
@@ -47,11 +51,17 @@ class Record:
         self.roles = read_roles()
         self.store = store_in(state)
         self.intents = BootIntents(self.store)
-        self.site = ipam.settle(self.store, loaded.site)
+        wanted = with_pack(ipam.settle(self.store, loaded.site), read_packs(self.roles))
+        self.placed = place(
+            wanted, self.roles, status.holders(self.store, {one.role for one in wanted.placement.values()})
+        )
+        self.site = settled(wanted, self.placed)
         self.choices: Mapping[str, Choice] = self.profiles()
         self.wiring = self._wire()
         self.site = self.wiring.site
-        self.bound: Mapping[Key, Bound] = self._bind()
+        self._wanted: Mapping[Key, Bound] = self._bind()
+        self.leaving: Mapping[Key, Bound] = {}
+        self.bound: Mapping[Key, Bound] = self._with_removals()
         self.state = state
         self.agents = Agents(self.site.nodes, self.store, self.intents)
         self.phone_homes = PhoneHomes(self.store, self.intents)
@@ -60,6 +70,7 @@ class Record:
     def plan(self, targets: Collection[str]) -> Plan:
         """`Impossible` where a target's profile is for a person to settle."""
         self.refresh()
+        self.check_drained()
         unsettled = [
             self.choices[name] for name in targets if self.choices[name].verdict in {Verdict.TIE, Verdict.NONE}
         ]
@@ -83,11 +94,12 @@ class Record:
         return {name: hardware_of(value) for name, value in told.items()}
 
     def refresh(self) -> None:
-        """Bind anew where it has come out since what machines are."""
+        """Bind anew where it has come out since what machines are, and see what is still to be removed."""
         choices = self.profiles()
         if choices != self.choices:
             self.choices = choices
-            self.bound = self._bind()
+            self._wanted = self._bind()
+        self.bound = self._with_removals()
 
     def _bind(self) -> Mapping[Key, Bound]:
         return bind(self.site, self.roles, self.choices, Ports(self.wiring.open, self.wiring.found))
@@ -106,6 +118,24 @@ class Record:
             {name: speeds_of(value) for name, value in told.items()},
             {name: profile.port_order for name, profile in profiles.items()},
         )
+
+    def check_drained(self) -> None:
+        """`Impossible` where a node left the inventory with services on it."""
+        removal.check_drained(self.site, self.roles, self._left())
+
+    def _with_removals(self) -> Mapping[Key, Bound]:
+        unsettled = {name for name, one in self.choices.items() if not one.settled} | self.wiring.open
+        self.leaving = removal.leaving(self.site, self.roles, self._wanted, self._left(), unsettled)
+        return removal.after_removals(self._wanted, self.leaving, self.roles)
+
+    def _left(self) -> Mapping[Key, Left]:
+        """Of roles that can be removed, of services and of removals, what is recorded."""
+        names = {name for name, role in self.roles.items() if role.remove is not None or role.level == LEVELS[-1]}
+        rows = status.last_runs(self.store, names | {f"{REMOVE}{name}" for name in names})
+        return {
+            key: Left(row.state, row.generation, row.input_hash, row.evidence is not None, row.inputs)
+            for key, row in rows.items()
+        }
 
     def save(self, plan: Plan, path: Path | None) -> Path:
         """Where a plan is kept until it is applied; a name by time where none is given."""
@@ -161,6 +191,7 @@ class Record:
                 PlannedConduit(node=one.node, name=one.conduit, ports=one.ports, says=str(one), open=one.found is None)
                 for one in self.wiring.bindings
             ),
+            placed=self.placed,
         )
 
     def _firmware(self) -> dict[str, dict[str, str | None]]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -17,6 +17,8 @@ from orchestrator.errors import BadRole
 from orchestrator.graph import order
 
 LEVELS = ("hardware", "firmware", "network", "os", "service")
+REMOVE = "remove-"  # begins the name of a role that is the removal of another
+REMOVAL_TASKS = "remove.yaml"
 ROLES = Path(__file__).resolve().parent.parent / "roles"
 
 
@@ -52,25 +54,63 @@ class Means(_Model):
         return self.driver or self.agent or self.netboot or self.ansible or ""
 
 
+class Holders(_Model):
+    """The nodes of the same rack, or of the site, that have a role."""
+
+    role: Name
+    on: Literal["rack", "site"]
+
+
 class Input(_Model):
-    """A value that the role reads. `source` (in YAML: from) is a dotted path into the node's attributes."""
+    """A value that the role reads. `source` (in YAML: from) is a dotted path into the node's attributes.
+
+    With `of` it is read from every node that has that role: a list of `node` and `value`, by name of the node.
+    """
 
     type: Literal["str", "int", "bool", "list", "map"]
     says: str
     source: str | None = Field(default=None, alias="from")
+    of: Holders | None = None
     default: JsonValue = None
+
+    @model_validator(mode="after")
+    def _listed(self) -> "Input":
+        if self.of is not None and (self.type != "list" or self.source is None):
+            raise ValueError("what is read of other nodes is a list, from: a path into their attributes")
+        return self
 
     @property
     def required(self) -> bool:
         return "default" not in self.model_fields_set
 
 
-class Elsewhere(_Model):
-    """A need on other nodes: `count` of the role's nodes in the same rack or on the site must be active first."""
+class Elsewhere(Holders):
+    """A need on other nodes: `count` of the role's nodes in the same rack or on the site must be active first.
 
-    role: Name
-    on: Literal["rack", "site"]
-    count: int = Field(default=1, ge=1)
+    `all` is a barrier: every node that has it, this one too. `spread`: those counted stand in racks of their own.
+    """
+
+    count: Annotated[int, Field(ge=1, strict=True)] | Literal["all"] = 1
+    spread: Literal["rack"] | None = None
+
+    @model_validator(mode="after")
+    def _countable(self) -> "Elsewhere":
+        if self.spread is not None and (self.count == "all" or self.on == "rack"):
+            raise ValueError("only a number of nodes of a site can be spread over racks")
+        return self
+
+
+class Removal(_Model):
+    """How what the role brought is taken away again, and how it is seen that it is gone."""
+
+    apply: Means
+    verify: Means
+
+    @model_validator(mode="after")
+    def _known_file(self) -> "Removal":
+        if self.apply.ansible not in (None, REMOVAL_TASKS):
+            raise ValueError(f"tasks that remove stand in {REMOVAL_TASKS}")
+        return self
 
 
 class Role(_Model):
@@ -90,6 +130,7 @@ class Role(_Model):
     inputs: Mapping[str, Input] = Field(default_factory=dict)
     apply: Means | None = None
     verify: Means | None = None
+    remove: Removal | None = Field(default=None, description="Done before its node is let go.")
     abilities: tuple[str, ...] = Field(
         default=(), description="What the BMC's driver must offer, as drivers/catalog.py."
     )
@@ -107,6 +148,10 @@ class Role(_Model):
             raise ValueError("a role that applies something must verify it")
         if (self.reboots or self.erases) and not self.apply:
             raise ValueError("it claims to reboot or erase but applies nothing")
+        if self.remove and not self.apply:
+            raise ValueError("it removes what it does not apply")
+        if self.role.startswith(REMOVE):
+            raise ValueError(f"names that begin with {REMOVE} are those of removals")
         if self.staged and not self.reboots:
             raise ValueError("what is staged takes effect at a reboot: say reboots: true")
         if self.when and not self.before:
@@ -117,6 +162,20 @@ class Role(_Model):
     def milestone(self) -> bool:
         """Nothing to do or look at by itself: it holds when its needs do."""
         return self.verify is None
+
+    @property
+    def removal(self) -> "Role":
+        """What is to be done of it on a node that is to have it no longer. Only where it says how to remove it."""
+        return Role.model_construct(
+            role=f"{REMOVE}{self.role}",
+            says=f"Nothing is left of {self.role}.",
+            level=self.level,
+            at_once=self.at_once,
+            apply=self.remove.apply if self.remove else None,
+            verify=self.remove.verify if self.remove else None,
+            retries=self.retries,
+            files=self.files,
+        )
 
     @property
     def through_bmc(self) -> bool:
@@ -162,6 +221,17 @@ def providers(need: str, roles: Roles) -> tuple[str, ...]:
     return (need,) if need in roles else tuple(name for name, role in roles.items() if need in role.provides)
 
 
+def needed_here(name: str, roles: Roles) -> frozenset[str]:
+    """All that a role needs on its node, what that needs there, and so on; where several provide it, each of them."""
+    found: set[str] = set()
+    asked = [name]
+    while asked:
+        new = {one for need in roles[asked.pop()].same_node for one in providers(need, roles)} - found
+        found |= new
+        asked += new
+    return frozenset(found)
+
+
 def _first(role: Role, roles: Roles) -> tuple[str, ...]:
     """All that may come before a role on a node."""
     needed = [found for need in role.same_node for found in providers(need, roles)]
@@ -178,7 +248,9 @@ def _read(manifest: Path) -> Role:
     if role.role != manifest.parent.name:
         raise ValueError(f"it calls itself {role.role}; name it as its folder")
     missing = [
-        m.verb for m in (role.apply, role.verify) if m and m.ansible and not (manifest.parent / m.verb).is_file()
+        means.verb
+        for means in (role.apply, role.verify, *((role.remove.apply, role.remove.verify) if role.remove else ()))
+        if means and means.ansible and not (manifest.parent / means.verb).is_file()
     ]
     if missing:
         raise ValueError(f"it names {missing[0]}, which is not in its folder")
@@ -186,26 +258,33 @@ def _read(manifest: Path) -> Role:
 
 
 def _misfits(role: Role, roles: Roles) -> list[str]:
+    """The law of levels: nothing of a role's may hang on what is laid down after it, on its node or on others."""
     faults = []
-    needed = [*role.same_node, *(need.role for need in role.elsewhere), *role.renews]
-    for name in needed:
+    read = [one.of.role for one in role.inputs.values() if one.of is not None]
+    hangs = [("need", name) for name in (*role.same_node, *(need.role for need in role.elsewhere), *role.renews)]
+    hangs += [("come after", name) for name in role.after] + [("read of", name) for name in read]
+    for what, name in hangs:
         found = providers(name, roles)
         if not found:
-            faults.append(f"{role.role}/role.yaml: needs {name}, which is no role and nobody provides it")
+            faults.append(f"{role.role}/role.yaml: {_NOBODY[what]} {name}, which is no role and nobody provides it")
         faults += [
-            f"{role.role}/role.yaml: level {role.level} may not need {other}, which is of level {roles[other].level}"
+            f"{role.role}/role.yaml: {role.role} of level {role.level} may not {what} {other}, "
+            f"which is of level {roles[other].level}"
             for other in found
             if LEVELS.index(roles[other].level) > LEVELS.index(role.level)
         ]
-    for name in (*role.before, *role.after):
+    for name in role.before:
         if name not in roles:
-            faults.append(f"{role.role}/role.yaml: comes before or after {name}, which is no role")
-    faults += [
-        f"{role.role}/role.yaml: level {role.level} may not come before {name}, which is of level {roles[name].level}"
-        for name in role.before
-        if name in roles and LEVELS.index(role.level) > LEVELS.index(roles[name].level)
-    ]
+            faults.append(f"{role.role}/role.yaml: comes before {name}, which is no role")
+        elif LEVELS.index(role.level) > LEVELS.index(roles[name].level):
+            faults.append(
+                f"{role.role}/role.yaml: {role.role} of level {role.level} may not come before {name}, "
+                f"which is of level {roles[name].level}"
+            )
     return faults
+
+
+_NOBODY: Mapping[str, str] = MappingProxyType({"need": "needs", "come after": "comes after", "read of": "reads of"})
 
 
 def _plain(error: ValueError) -> str:

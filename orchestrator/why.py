@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from orchestrator.binding import Key
+from orchestrator.fleet import Key
 
 DONE = frozenset({"active"})
 _WAIT = "wait: it ends by itself at its deadline; anneal status --watch shows it"

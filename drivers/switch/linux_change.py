@@ -26,7 +26,8 @@ _ALIAS_BYTES = 255  # Linux, IFALIASZ
 
 
 def settings_of(kernel: Kernel, files: Interfaces, port: str) -> PortSettings | None:
-    """By the kernel; whether a LAG falls back by its stanza, for only Cumulus' kernel knows, and any other always does.
+    """By the kernel; whether a LAG falls back too, where it tells. Only Cumulus' does: of another the stanza is all
+    that there is.
 
     None for a name that is no port.
     """
@@ -42,7 +43,7 @@ def settings_of(kernel: Kernel, files: Interfaces, port: str) -> PortSettings | 
         tagged=tagged,
         mtu=link.mtu,
         edge=_edge(bridge, kernel.edges.get(member)),
-        lag=LagWanted(number_of(bond.name), _falls_back(files, bond.name)) if bond is not None else None,
+        lag=LagWanted(number_of(bond.name), _falls_back(kernel, files, bond.name)) if bond is not None else None,
         description=link.alias,
     )
 
@@ -65,8 +66,9 @@ def _edge(bridge: Link | None, told: bool | None) -> bool | None:  # noqa: FBT00
     return False if bridge.own.get("stp_state") == STP_IN_KERNEL else told
 
 
-def _falls_back(files: Interfaces, bond: str) -> bool:
-    return (files.value(bond, _FALLBACK) or "no").lower() in ("yes", "on", "1", "true")
+def _falls_back(kernel: Kernel, files: Interfaces, bond: str) -> bool:
+    told = kernel.bypasses.get(bond)
+    return told if told is not None else (files.value(bond, _FALLBACK) or "no").lower() in ("yes", "on", "1", "true")
 
 
 def number_of(bond: str) -> int:

@@ -55,12 +55,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Kernel:
-    """`vlans`, `edges`: by bridge port; `edges`: what mstpd says, where it runs. `speeds`: in Mbit/s."""
+    """`vlans`, `edges`: by bridge port; `edges`: what mstpd says, where it runs. `speeds`: in Mbit/s. `bypasses`: by
+    bond, whether it forwards without a partner, where the kernel tells."""
 
     links: Mapping[str, Link]
     vlans: Mapping[str, Vlans]
     speeds: Mapping[str, int]
     edges: Mapping[str, bool]
+    bypasses: Mapping[str, bool]
 
     def port(self, name: str) -> Link | None:
         """None for what is not there, and for what no cable goes into."""
@@ -87,10 +89,11 @@ class Kernel:
 
 def kernel(who: str, told: Mapping[str, str]) -> Kernel:
     """`links`, `vlans`: JSON. `speeds`: a line `NAME MBPS` each, without the number where the kernel knows none.
-    `edges`: a line `NAME` with mstpctl's line on the admin edge port behind it."""
+    `edges`: a line `NAME` with mstpctl's line on the admin edge port behind it. `bypasses`: `NAME WORD 0|1` each."""
     found = {link.name: link for link in (_link(one) for one in _objects(_json(who, told["links"])))}
     vlans = dict(_vlans(_json(who, told["vlans"].strip() or "[]")))
-    return Kernel(found, vlans, dict(_speeds(told["speeds"])), dict(_edges(told["edges"])))
+    speeds, edges, bypasses = _speeds(told["speeds"]), _edges(told["edges"]), _bypasses(told["bypasses"])
+    return Kernel(found, vlans, dict(speeds), dict(edges), dict(bypasses))
 
 
 def learned(who: str, text: str, bridges: Mapping[str, Link]) -> Iterator[Learned]:
@@ -184,6 +187,13 @@ def _edges(text: str) -> Iterator[tuple[str, bool]]:
     for line in text.splitlines():
         if told := re.match(r"(\S+) .*\badmin edge port\s+(yes|no)\b", line):
             yield told[1], told[2] == "yes"
+
+
+def _bypasses(text: str) -> Iterator[tuple[str, bool]]:
+    for line in text.splitlines():
+        name, *words = line.split()
+        if words and words[-1] in ("0", "1"):
+            yield name, words[-1] == "1"
 
 
 def _json(who: str, text: str) -> JsonValue:

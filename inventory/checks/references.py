@@ -1,10 +1,10 @@
 """Every name that is used must be declared, and be of the right kind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from inventory.document import Step
 from inventory.draft import Draft
-from inventory.errors import Problem
+from inventory.errors import Place, Problem
 from inventory.model import Node
 from inventory.network import Bond, Bridge, Nic
 from inventory.wording import one_of
@@ -20,6 +20,7 @@ def references(draft: Draft) -> Iterator[Problem]:
         yield from _image(draft, "os", node.image, ("nodes", name, "image"))
         yield from _networks(draft, node)
     yield from _of_switches(draft)
+    yield from _placed(draft)
     if draft.provisioning is not None:
         yield from _unknown(draft, "network", draft.provisioning.network, ("site", "provisioning", "network"))
         yield from _image(draft, "ramdisk", draft.provisioning.ramdisk, ("site", "provisioning", "ramdisk"))
@@ -32,14 +33,29 @@ def _of_switches(draft: Draft) -> Iterator[Problem]:
             yield from _image(draft, "nos", switch.first_boot.installer, ("switches", name, "first_boot", "installer"))
 
 
+def _placed(draft: Draft) -> Iterator[Problem]:
+    for name, placement in draft.placement.items():
+        if placement.among is not None:
+            yield from _unknown(draft, "group", placement.among, ("placement", name, "among"))
+        if name in draft.declared("groups"):
+            says = f"placement {name!r} has the name of a group, and its nodes get it as one"
+            yield Problem(draft.place("placement", name), says, "give one of them another name")
+
+
 def roles(draft: Draft, known: frozenset[str]) -> Iterator[Problem]:
-    """Role names in groups, against the roles that there are."""
+    """Role names in groups and placements, against the roles that there are."""
+    placed = [(one.role, draft.place("placement", name, "role")) for name, one in draft.placement.items()]
+    yield from _no_role(placed, known)
     for name, group in draft.groups.items():
         used = [(role, draft.place("groups", name, "roles", index)) for index, role in enumerate(group.roles)]
         used += [(role, draft.place("groups", name, "inputs", role)) for role in group.inputs]
-        for role, place in used:
-            if role not in known:
-                yield Problem(place, f"there is no role {role!r}", one_of(role, known))
+        yield from _no_role(used, known)
+
+
+def _no_role(used: Iterable[tuple[str, Place]], known: frozenset[str]) -> Iterator[Problem]:
+    for role, place in used:
+        if role not in known:
+            yield Problem(place, f"there is no role {role!r}", one_of(role, known))
 
 
 def _networks(draft: Draft, node: Node) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import JsonValue
 
@@ -99,28 +99,35 @@ def set_traits(desk: Desk, call: Call) -> Answer:
     given = call.document().get("traits")
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise Bad("traits must be a list of strings.")
-    return _traits(desk, call, {str(one) for one in given})
+    return _traits(desk, call, lambda _: {str(one) for one in given})
 
 
 def add_trait(desk: Desk, call: Call) -> Answer:
-    return _traits(desk, call, _have(desk.card(call)) | {call.path["trait"]})
+    return _traits(desk, call, lambda have: have | {call.path["trait"]})
 
 
 def remove_trait(desk: Desk, call: Call) -> Answer:
-    return _traits(desk, call, _have(desk.card(call)) - {call.path["trait"]})
-
-
-def _have(card: Card) -> set[str]:
-    have = card.fields["traits"]
-    return {str(one) for one in have} if isinstance(have, list) else set()
+    return _traits(desk, call, lambda have: have - {call.path["trait"]})
 
 
 def remove_traits(desk: Desk, call: Call) -> Answer:
-    return _traits(desk, call, set())
+    return _traits(desk, call, lambda _: set())
 
 
-def _traits(desk: Desk, call: Call, wanted: set[str]) -> Answer:
+def _traits(desk: Desk, call: Call, change: Callable[[set[str]], set[str]]) -> Answer:
+    """What it has is read in the transaction that keeps what it is to have."""
     card = desk.card(call)
+    with desk.store.decide() as connection:
+        have = desk.pool.read(connection, [card.name])[card.name].fields["traits"]
+        wanted = change({str(one) for one in have} if isinstance(have, list) else set())
+        _check_traits(card, wanted)
+        said.write(connection, card.name, {"traits": list[JsonValue](sorted(wanted))})
+        says = f"traits {', '.join(sorted(wanted)) or 'none'}"
+        desk.store.append(connection, call.event("traits", says, card.name))
+    return Answer(status=204)
+
+
+def _check_traits(card: Card, wanted: set[str]) -> None:
     for trait in wanted:
         if len(trait) > _TRAIT_CHARACTERS or not _TRAIT.fullmatch(trait):
             raise Bad(
@@ -128,9 +135,6 @@ def _traits(desk: Desk, call: Call, wanted: set[str]) -> Answer:
             )
     if len(wanted) > _TRAITS:
         raise Bad(f"Could not set traits for node {card.uuid}: a maximum of {_TRAITS} traits is allowed")
-    told = call.event("traits", f"traits {', '.join(sorted(wanted)) or 'none'}", card.name)
-    said.keep(desk.store, card.name, {"traits": list[JsonValue](sorted(wanted))}, told)
-    return Answer(status=204)
 
 
 def maintain(desk: Desk, call: Call) -> Answer:

@@ -9,13 +9,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import JsonValue
 
-from orchestrator.binding import Bound, Key
+from orchestrator.binding import Bound
 from orchestrator.boot.private import keep
 from orchestrator.certificate import document
 from orchestrator.certificate.document import Heading, Proof
 from orchestrator.engine.evidence import Evidence, Standing, standing
 from orchestrator.errors import OrchestratorError
 from orchestrator.events import Event
+from orchestrator.fleet import Key
 from orchestrator.record import Record
 from orchestrator.store import now
 
@@ -39,7 +40,7 @@ def issue(record: Record, node: str, milestone: str) -> bytes:
     """The certificate, noted as an event. `NotProven` names the first thing that is lacking."""
     record.refresh()
     at = now()
-    proven = tuple(_proofs(record, (node, milestone), at))
+    proven = tuple(proofs(record, (node, milestone), at))
     ends = [datetime.fromtimestamp(one.expires, UTC) for one in proven if one.expires is not None]
     machine = record.site.nodes[node]
     heading = Heading(
@@ -50,15 +51,15 @@ def issue(record: Record, node: str, milestone: str) -> bytes:
         issued=at,
         expires=min([*ends, at + LIVES]),
     )
-    proofs = [Proof(**asdict(one), digest=one.digest) for one in proven]
-    written = document.write(heading, proofs, site_key(record.state))
+    kept = [Proof(**asdict(one), digest=one.digest) for one in proven]
+    written = document.write(heading, kept, site_key(record.state))
     says = f"{milestone} certified until {heading.expires:%Y-%m-%d %H:%M:%S} UTC"
     digests: list[JsonValue] = [one.digest for one in proven]
     record.store.record(Event("certificate.issued", says, node, milestone, data={"proofs": digests}))
     return written
 
 
-def _proofs(record: Record, milestone: Key, at: datetime) -> Iterator[Evidence]:
+def proofs(record: Record, milestone: Key, at: datetime) -> Iterator[Evidence]:
     """Of all that it stands on, parents first."""
     wanted = _closure(milestone, record.bound)
     there = standing(record.store, wanted)

@@ -108,6 +108,19 @@ class Engine:
                 else:
                     self._ledger.settle(connection, row, Move("role.proposed", PROPOSED, "cancelled", sets=UNPARKED))
 
+    def let_go(self, keys: Iterable[VertexKey]) -> None:
+        """Claim these no longer, whatever stands of them; their records stay. One that is at work is called off."""
+        gone = set(keys)
+        with self._store.decide() as connection:
+            for row in self._ledger.rows(connection, NODE_ROLE.c.state != PROPOSED):
+                if (row.node, row.role) not in gone:
+                    continue
+                if row.state == TRANSITION and not row.parked:
+                    connection.execute(update(NODE_ROLE).where(NODE_ROLE.c.id == row.id).values(cancelled=True))
+                else:
+                    let_go = Move("role.proposed", PROPOSED, "its node is to have it no longer", sets=UNPARKED)
+                    self._ledger.settle(connection, row, let_go)
+
     def verify(self, keys: Iterable[VertexKey]) -> None:
         """Observe again what was proven: what is contradicted drifts, and its children stay as they are."""
         with self._store.decide() as connection:

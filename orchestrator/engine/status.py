@@ -1,6 +1,6 @@
 """Where each node role stands, read from the tables; any process may ask."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from sqlalchemy import func, select
 
 from orchestrator.engine.tables import EDGE, EVIDENCE, NODE_ROLE
-from orchestrator.engine.vertex import BLOCKED, TODO, TRANSITION, RoleStatus, VertexKey
+from orchestrator.engine.vertex import BLOCKED, PROPOSED, TODO, TRANSITION, RoleStatus, VertexKey
 from orchestrator.store import Store
 
 _COLUMNS = (
@@ -70,6 +70,37 @@ def states_of(store: Store, role: str) -> Mapping[str, str]:
     with store.engine.connect() as connection:
         asked = select(NODE_ROLE.c.node, NODE_ROLE.c.state).where(NODE_ROLE.c.role == role)
         return {row.node: row.state for row in connection.execute(asked)}
+
+
+def holders(store: Store, roles: Collection[str]) -> Mapping[str, Sequence[str]]:
+    """Role to the nodes that have it, those that were asked for it last first."""
+    found: dict[str, list[str]] = {}
+    wanted = (NODE_ROLE.c.role.in_(roles), NODE_ROLE.c.state != PROPOSED)
+    asked = select(NODE_ROLE.c.node, NODE_ROLE.c.role).where(*wanted)
+    last_first = (NODE_ROLE.c.run.desc(), NODE_ROLE.c.node)
+    with store.engine.connect() as connection:
+        for node, role in connection.execute(asked.order_by(*last_first)):
+            found.setdefault(role, []).append(node)
+    return found
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """A node role and what it was last asked for. `evidence`: the id of what proves it."""
+
+    state: str
+    generation: int
+    input_hash: str
+    evidence: int | None
+    inputs: Mapping[str, JsonValue]
+
+
+def last_runs(store: Store, roles: Collection[str]) -> Mapping[VertexKey, LastRun]:
+    """Of these roles alone, on every node."""
+    told = [NODE_ROLE.c[name] for name in LastRun.__dataclass_fields__]
+    with store.engine.connect() as connection:
+        asked = select(NODE_ROLE.c.node, NODE_ROLE.c.role, *told).where(NODE_ROLE.c.role.in_(roles))
+        return {(node, role): LastRun(*rest) for node, role, *rest in connection.execute(asked)}
 
 
 def under_way(store: Store, role: str) -> Mapping[str, Mapping[str, JsonValue]]:

@@ -112,8 +112,9 @@ class Eraser(Bench):
 
 
 def tasks(roles: Roles, world: World) -> Mapping[str, Task]:
-    """A task for every role. `BadRole` names a verb that nobody implements."""
-    return MappingProxyType({name: _task(role, world) for name, role in roles.items()})
+    """A task for every role and for each removal. `BadRole` names a verb that nobody implements."""
+    removals = {role.removal.role: role.removal for role in roles.values() if role.remove is not None}
+    return MappingProxyType({name: _task(role, world) for name, role in {**roles, **removals}.items()})
 
 
 def _task(role: Role, world: World) -> Task:

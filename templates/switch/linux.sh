@@ -38,6 +38,14 @@ edges() { # what mstpd says of the ports whose spanning tree it runs
     done
 }
 
+bypasses() { # what a kernel that knows it, Cumulus', does with a bond that hears no partner: `NAME on 1`
+    for bypass in /sys/class/net/*/bonding/lacp_bypass; do
+        [ -e "$bypass" ] || continue
+        bond=${bypass%/bonding/*}
+        echo "${bond##*/} $(cat "$bypass")"
+    done
+}
+
 world() { # ROOM
     room=$1
     command -v ifreload >/dev/null || { echo "it has no ifreload, which is of ifupdown2"; exit 1; }
@@ -48,6 +56,8 @@ world() { # ROOM
     for net in /sys/class/net/*; do echo "${net##*/} $(cat "$net/speed" 2>/dev/null)"; done
     echo "== edges"
     edges
+    echo "== bypasses"
+    bypasses
     echo "== files"
     for path in $(paths "$main"); do echo "$path $(base64 -w 0 <"$(in_force "$path")")"; done
     echo "== end"

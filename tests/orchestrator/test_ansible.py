@@ -64,6 +64,17 @@ def another(sshd):
     return " ".join(sshd.stranger.with_suffix(".pub").read_text().split()[:2])
 
 
+def test_a_removal_plays_the_tasks_that_stand_beside_those_of_its_role(playbooks, roles, host, tmp_path):
+    (roles / "greet" / "remove.yaml").write_text(
+        "- name: Take it away\n  ansible.builtin.file: {path: '{{ room }}/n01', state: absent}\n"
+    )
+    given = {"greeting": "hello", "room": str(tmp_path)}
+    playbooks.apply("greet", host, given, BOUND)
+    assert (tmp_path / "n01").exists()
+    playbooks.apply("remove-greet", host, given, BOUND)
+    assert not (tmp_path / "n01").exists()
+
+
 def _processes(word):
     """Command lines, of living processes, that hold a word."""
     found = []

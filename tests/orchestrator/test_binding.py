@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
+from orchestrator.attributes import home_address
 from orchestrator.binding import bind
 from orchestrator.errors import Impossible, Knot
+from orchestrator.profiles import Verdict, choose_all
 from orchestrator.roles import read_roles
 
 
@@ -82,3 +86,85 @@ def test_an_edited_task_list_makes_its_role_due_and_no_other(lab, roles, tmp_pat
     after = bind(site, read_roles(tmp_path / "roles"))
     assert before["n1", "a"].digest != after["n1", "a"].digest
     assert before["n1", "b"].digest == after["n1", "b"].digest
+
+
+READS = "inputs: {servers: {type: list, from: address, says: Servers., of: {role: dns, on: site}}}"
+
+
+def _fleet(lab, **nodes):
+    """The site with nodes as name -> (rack, role, ...)."""
+    one = lab.nodes["n1"]
+    plain = lab.groups["compute"]
+    groups = {name: plain.model_copy(update={"name": name, "roles": own}) for name, (_, *own) in nodes.items()}
+    racks = {rack: lab.racks["r1"].model_copy(update={"name": rack}) for rack, *_ in nodes.values()}
+    made = {name: one.model_copy(update={"name": name, "rack": of[0], "groups": (name,)}) for name, of in nodes.items()}
+    return lab.model_copy(update={"groups": groups, "racks": racks, "nodes": made})
+
+
+def test_what_is_read_of_others_says_of_which_node_it_is(lab, roles):
+    site = _with(lab, first=("dns",), second=("dns", "client"))
+    bound = bind(site, roles(dns="", client=READS))
+    assert bound["n2", "client"].inputs["servers"] == [
+        {"node": name, "value": home_address(lab, lab.nodes[name])} for name in ("n1", "n2")
+    ]
+
+
+def test_a_node_more_makes_due_again_only_what_reads_it(lab, roles):
+    manifests = roles(dns="", client=READS, other="needs: [{role: dns, on: site, count: all}]")
+    few = {"n1": ("r1", "dns"), "n2": ("r1", "client", "other")}
+    before = bind(_fleet(lab, **few), manifests)
+    after = bind(_fleet(lab, **few, a0=("r1", "dns")), manifests)
+    assert {key for key in before if before[key].digest != after[key].digest} == {("n2", "client")}
+    assert after["n2", "other"].needs == (("a0", "dns"), ("n1", "dns"))
+
+
+def test_an_input_read_of_a_role_that_nobody_has_is_named(lab, roles):
+    with pytest.raises(Impossible, match="role client needs its input servers"):
+        bind(_fleet(lab, n1=("r1", "client")), roles(dns="", client=READS))
+
+
+def test_an_input_of_another_type_is_refused(lab, roles):
+    wrong = "inputs: {x: {type: int, from: node.name, says: X.}}"
+    with pytest.raises(Impossible, match="role client: its input x must be a int"):
+        bind(_fleet(lab, n1=("r1", "client")), roles(client=wrong))
+
+
+def test_a_need_that_is_spread_counts_one_node_of_each_rack(lab, roles):
+    manifests = roles(dns="", client="needs: [{role: dns, on: site, count: 2, spread: rack}]")
+    crowd = {"a": ("r1", "dns"), "b": ("r1", "dns"), "c": ("r1", "client")}
+    bound = bind(_fleet(lab, **crowd, d=("r2", "dns")), manifests)
+    assert bound["c", "client"].needs == (("a", "dns"), ("d", "dns"))
+    with pytest.raises(Impossible, match="c: needs 2 x dns on its site in racks of their own, which has 1"):
+        bind(_fleet(lab, **crowd), manifests)
+
+
+def test_a_barrier_waits_for_every_node_that_has_the_role_its_own_too(lab, roles):
+    manifests = roles(dns="", client="needs: [{role: dns, on: site, count: all}]")
+    site = _fleet(lab, a=("r1", "dns"), b=("r2", "dns", "client"), c=("r1", "client"))
+    bound = bind(site, manifests)
+    assert bound["b", "client"].needs == bound["c", "client"].needs == (("a", "dns"), ("b", "dns"))
+
+
+def test_a_barrier_of_nobody_is_refused(lab, roles):
+    with pytest.raises(Impossible, match="c: needs every dns on its rack, which has 0"):
+        bind(
+            _fleet(lab, a=("r1", "dns"), c=("r2", "client")),
+            roles(dns="", client="needs: [{role: dns, on: rack, count: all}]"),
+        )
+
+
+def test_a_need_elsewhere_is_met_by_whoever_provides_it(lab, roles):
+    bound = bind(
+        _fleet(lab, a=("r1", "bind9"), c=("r1", "client")),
+        roles(bind9="provides: [dns]", client="needs: [{role: dns, on: site}]"),
+    )
+    assert bound["c", "client"].needs == (("a", "bind9"),)
+
+
+def test_what_needs_a_node_that_has_yet_to_find_out_what_it_is_comes_later(lab, roles):
+    manifests = roles(managed="", dns="", client="needs: [{role: dns, on: site}]", more="needs: [client]")
+    site = _fleet(lab, a=("r1", "managed", "dns"), c=("r1", "managed", "client", "more"))
+    choices = choose_all(site, {})
+    unknown = {**choices, "a": replace(choices["a"], verdict=Verdict.OPEN)}
+    assert set(bind(site, manifests, choices)) >= {("c", "client"), ("c", "more")}
+    assert set(bind(site, manifests, unknown)) == {("a", "managed"), ("c", "managed")}

@@ -162,3 +162,18 @@ def test_a_group_may_override_an_input(lab):
     groups = {"compute": lab.groups["compute"].model_copy(update={"inputs": {"time-sync": {"servers": ["10.9.9.9"]}}})}
     bound = bind(lab.model_copy(update={"groups": groups}), read_roles())
     assert bound["n1", "time-sync"].inputs["servers"] == ["10.9.9.9"]
+
+
+def test_a_service_waits_for_a_baseline_whose_proof_is_too_old_to_be_looked_at_again(world, lab):
+    group = lab.groups["compute"].model_copy(update={"roles": ("network-ready", "dns-server")})
+    served = dataclasses.replace(
+        world, bound=bind(lab.model_copy(update={"groups": {**lab.groups, "compute": group}}), read_roles())
+    )
+    standing = dict(_all_active(served).standing)
+    del standing["n1", "dns-server"]
+    standing["n1", "network-ready"] = dataclasses.replace(standing["n1", "network-ready"], state="stale")
+    steps = make_plan(dataclasses.replace(served, standing=standing), ["n1"], AT).steps
+    assert [(step.role, step.waits_for) for step in steps] == [
+        ("network-ready", ()),
+        ("dns-server", ("network-ready",)),
+    ]

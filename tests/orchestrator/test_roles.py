@@ -48,7 +48,7 @@ def test_a_need_that_nobody_meets_is_named_with_the_rest_of_the_faults(folder):
 
 
 def test_a_role_may_not_need_a_higher_level(folder):
-    with pytest.raises(BadRole, match="level hardware may not need b, which is of level os"):
+    with pytest.raises(BadRole, match="a of level hardware may not need b, which is of level os"):
         read_roles(folder(a=_role("a", needs="[b]"), b=_role("b").replace("hardware", "os")))
 
 
@@ -74,3 +74,47 @@ def test_editing_a_roles_files_changes_its_digest(folder):
     before = read_roles(where)["a"].files
     (where / "a" / "t.yaml").write_text("- name: two\n")
     assert read_roles(where)["a"].files != before
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "says"),
+    [
+        ({"needs": "[{role: b, on: site}]"}, {}, "may not need b"),
+        ({"needs": "[{role: b, on: rack, count: all}]"}, {}, "may not need b"),
+        ({"needs": "[thing]"}, {"provides": "[thing]"}, "may not need b"),
+        ({"needs": "[{role: thing, on: site}]"}, {"provides": "[thing]"}, "may not need b"),
+        ({"after": "[b]"}, {}, "may not come after b"),
+        ({"renews": "[b]"}, {}, "may not need b"),
+        ({"inputs": "{x: {type: list, from: address, says: X., of: {role: b, on: site}}}"}, {}, "may not read of b"),
+    ],
+)
+def test_nothing_of_a_role_hangs_on_a_higher_level(folder, low, high, says):
+    with pytest.raises(BadRole, match=f"a of level hardware {says}, which is of level os"):
+        read_roles(folder(a=_role("a", **low), b=_role("b", **high).replace("hardware", "os")))
+
+
+def test_a_role_may_not_come_before_one_of_a_lower_level(folder):
+    with pytest.raises(BadRole, match="b of level os may not come before a, which is of level hardware"):
+        read_roles(folder(a=_role("a"), b=_role("b", before="[a]").replace("hardware", "os")))
+
+
+def test_a_role_may_hang_on_its_own_level_and_lower_ones(folder):
+    over = _role("b", needs="[a, {role: c, on: site}]", after="[c]").replace("hardware", "os")
+    assert set(read_roles(folder(a=_role("a"), b=over, c=_role("c").replace("hardware", "os")))) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"needs": "[{role: a, on: rack, spread: rack}]"}, "only a number of nodes of a site can be spread"),
+        (
+            {"needs": "[{role: a, on: site, count: all, spread: rack}]"},
+            "only a number of nodes of a site can be spread",
+        ),
+        ({"inputs": "{x: {type: str, from: address, says: X., of: {role: a, on: site}}}"}, "is a list"),
+        ({"inputs": "{x: {type: list, says: X., of: {role: a, on: site}}}"}, "is a list"),
+    ],
+)
+def test_what_is_asked_of_other_nodes_must_make_sense(folder, more, says):
+    with pytest.raises(BadRole, match=says):
+        read_roles(folder(a=_role("a"), b=_role("b", **more)))

@@ -89,6 +89,9 @@ def main(url: str, room: Path, executor: str, kind: str) -> None:
         edges = [
             ((node.name, above), (node.name, below)) for node in nodes for above, below in itertools.pairwise(ROLES)
         ]
+    elif kind == "barrier":
+        vertices = [Vertex(node, role, "1") for node in nodes for role in ("power", "prove")]
+        edges = [((above.name, "power"), (below.name, "prove")) for above in nodes for below in nodes]
     else:
         vertices, edges = [Vertex(nodes[0], kind, "1", erases=kind == "stuck-wipe", retries=0)], []
     if not engine.statuses():

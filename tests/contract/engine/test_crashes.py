@@ -73,6 +73,23 @@ def test_many_kills_repeat_no_deed_and_lose_none(url, live, tmp_path):
     store.engine.dispose()
 
 
+def test_a_barrier_is_released_once_whatever_is_killed(url, live, tmp_path):
+    chance = random.Random(3)  # noqa: S311 a repeatable sequence, not a secret
+    for _ in range(6):
+        process = live("barrier")
+        _more_deeds(tmp_path / "deeds", chance.randint(1, 3), process)
+        process.kill()
+        process.wait()
+    assert live("barrier").wait(timeout=120) == 0
+    store = Store(url)
+    told = [(one.id, one.event) for one in store.events()]
+    store.engine.dispose()
+    released = Counter(one.node for _, one in told if (one.kind, one.role) == ("role.todo", "prove"))
+    assert released == {f"n{number}": 1 for number in range(6)}
+    last_parent = max(at for at, one in told if (one.kind, one.role) == ("role.active", "power"))
+    assert min(at for at, one in told if (one.kind, one.role) == ("role.todo", "prove")) > last_parent
+
+
 def _more_deeds(path, many, process):
     """Wait until so many lines were added; whoever wrote the last one is still at it."""
 

@@ -4,6 +4,8 @@ import threading
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from drivers.errors import Busy, Denied
 from orchestrator.errors import Held, Impossible, Knot, StepFailed
@@ -19,6 +21,46 @@ def test_a_role_begins_only_when_all_before_it_are_active(bench):
     stands = bench.anneal(c, b, a, edges=((a.key, b.key), (b.key, c.key), (a.key, c.key)))
     assert [row.state for row in stands.values()] == ["active"] * 3
     assert [key for key in bench.metal.order if key in {a.key, b.key, c.key}] == [a.key, b.key, c.key]
+
+
+@settings(max_examples=8, deadline=None)
+@given(parents=st.integers(1, 7), children=st.integers(1, 4), first=st.sets(st.integers(0, 6)))
+def test_a_barrier_is_released_once_and_by_the_last_of_all(bench, parents, children, first):
+    """Some parents hold already, the others end in any order, on eight threads."""
+    above = [bench.vertex(bench.node(), "a") for _ in range(parents)]
+    below = [bench.vertex(bench.node(), "b") for _ in range(children)]
+    for number in first:
+        bench.thing(above[number % parents]).holds = True
+    edges = tuple((parent.key, child.key) for parent in above for child in below)
+    bench.anneal(*below, *above, edges=edges)
+    last = max(_told(bench, parent.node, "role.active")[0] for parent in above)
+    for child in below:
+        released = _told(bench, child.node, "role.todo")
+        assert len(released) == 1
+        assert released[0] > last
+        assert bench.metal.acted[child.key] == 1
+
+
+def test_what_is_let_go_is_claimed_no_longer_and_comes_back_when_it_is_wanted(bench):
+    node = bench.node()
+    a, b, c = bench.vertex(node, "a"), bench.vertex(node, "b"), bench.vertex(node, "c")
+
+    def refuse(_job):
+        raise StepFailed(node.name, "it does not go", "Wait")
+
+    bench.thing(b).does = refuse
+    bench.anneal(a, b, c, edges=((b.key, c.key),))
+    bench.engine.let_go([a.key, b.key, c.key])
+    assert {bench.status(one.key).state for one in (a, b, c)} == {"proposed"}
+    bench.engine.let_go([a.key])
+    assert bench.kinds(node).count("role.proposed") == 3
+    bench.thing(b).does = None
+    stands = bench.anneal(a, b, c, edges=((b.key, c.key),))
+    assert {row.state for row in stands.values()} == {"active"}
+
+
+def _told(bench, node, kind):
+    return [one.id for one in bench.store.events(node=node.name) if one.event.kind == kind]
 
 
 def test_what_holds_already_is_proven_and_not_touched(bench):

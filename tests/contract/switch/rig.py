@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 
 from drivers.patience import Patience
 from inventory.address import HostPort
+from tests.drivers.switch.conftest import FirstMet
 
 QUICK = Patience(connect=timedelta(seconds=10), answer=timedelta(seconds=40), poll=timedelta(milliseconds=200))
 RELAY = """
@@ -47,19 +47,6 @@ while True:
 """
 
 
-@dataclass
-class Pins:
-    """First-met host keys, in memory."""
-
-    known: dict[str, str] = field(default_factory=dict)
-
-    def fingerprint(self, address):
-        return self.known.get(address)
-
-    def pin(self, address, fingerprint):
-        self.known.setdefault(address, fingerprint)
-
-
 def sh(*argv, check=True, env=None, feed=None):
     ran = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, input=feed)
     if check and ran.returncode:
@@ -86,7 +73,7 @@ class Rig:
         self.room, self.stack = room, stack
         self.name = f"anl-{self.letter}{os.getpid()}"
         self.switch = f"{self.name}-s"
-        self.pins = Pins()
+        self.pins = FirstMet()
         # lldpcli gives up root's rights, and may not pass through a directory of pytest's.
         self.voices = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="anl-", dir="/run")))
         self.voices.chmod(0o755)

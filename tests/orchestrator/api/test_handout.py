@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import case, delete, update
@@ -61,6 +62,15 @@ def test_no_node_is_given_twice_and_the_sixth_who_asks_is_told_why_not(pool):
 
 def test_a_node_of_the_allocations_own_name_goes_first(pool):
     assert claim(pool, name="r1-n05")["node_uuid"] == pool.get("/v1/nodes/r1-n05")["uuid"]
+
+
+def test_traits_that_are_added_at_one_time_are_all_there(pool):
+    wanted = {f"CUSTOM_T{number}" for number in range(24)}
+    assert pool.ask("PUT", "/v1/nodes/r1-n03/traits", {"traits": []})[0] == 204
+    with ThreadPoolExecutor(12) as clients:
+        told = list(clients.map(lambda one: pool.ask("PUT", f"/v1/nodes/r1-n03/traits/{one}")[0], wanted))
+    assert set(told) == {204}
+    assert set(pool.get("/v1/nodes/r1-n03")["traits"]) == wanted
 
 
 def test_traits_and_candidates_are_held_to(pool):

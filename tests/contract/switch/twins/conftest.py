@@ -19,6 +19,7 @@ from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.twin import Twin
 from inventory.address import HostPort
 from inventory.secrets import Secret
+from tests.drivers.switch.conftest import FirstMet
 
 COUNT = itertools.count(1)
 QUICK = Patience(
@@ -52,24 +53,13 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 
 
 @dataclass
-class Pins:
-    known: dict[str, str] = field(default_factory=dict)
-
-    def fingerprint(self, address):
-        return self.known.get(address)
-
-    def pin(self, address, fingerprint):
-        self.known.setdefault(address, fingerprint)
-
-
-@dataclass
 class Rig:
     """`ports`: ours; `before`: the whole running configuration at first."""
 
     name: str
     family: Family
     twin: Twin
-    pins: Pins = field(default_factory=Pins)
+    pins: FirstMet = field(default_factory=FirstMet)
 
     def __post_init__(self) -> None:
         self.box = self.twin.switches["leaf1"]

@@ -49,9 +49,15 @@ def link(name, *, up=True, carrier=True, master=None, kind=None, own=None, slave
     )
 
 
-def told_by(*links, vlans=(), stp=0):
+def told_by(*links, vlans=(), stp=0, bypasses=""):
     bridge = link("bridge", kind="bridge", own={"vlan_filtering": 1, "stp_state": stp})
-    sections = {"links": json.dumps([bridge, *links]), "vlans": json.dumps(list(vlans)), "speeds": "", "edges": ""}
+    sections = {
+        "links": json.dumps([bridge, *links]),
+        "vlans": json.dumps(list(vlans)),
+        "speeds": "",
+        "edges": "",
+        "bypasses": bypasses,
+    }
     return kernel("sw1", sections)
 
 

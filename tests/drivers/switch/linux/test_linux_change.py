@@ -51,6 +51,14 @@ def test_a_lag_is_made_of_its_members_and_taken_apart_to_nothing(files, switch):
     assert {"swp1", "swp2"} <= {*members(back, back.value("bridge", "bridge-ports"))}
 
 
+@pytest.mark.parametrize(("bypasses", "falls_back"), [("bond7 off 0", False), ("bond7 on 1", True), ("", True)])
+def test_whether_a_lag_falls_back_is_read_from_the_kernel_where_it_tells(files, switch, bypasses, falls_back):
+    lag = PortSettings(untagged=300, lag=LagWanted(7, fallback=True))
+    made = edited(files, switch, {"swp1": lag}, ()).files
+    bundled = told_by(link("bond7", kind="bond", master="bridge"), link("swp1", master="bond7"), bypasses=bypasses)
+    assert settings_of(bundled, made, "swp1").lag == LagWanted(7, fallback=falls_back)
+
+
 def test_vlans_that_are_missing_are_named_at_the_bridge_and_those_there_stay(files, switch):
     made = edited(files, switch, {"swp1": PortSettings(untagged=200)}, {200: "storage"}).files
     assert made.value("bridge", "bridge-vids") == "100 200 300-302"

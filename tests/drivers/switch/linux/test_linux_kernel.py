@@ -43,10 +43,12 @@ def test_an_old_iproute2_tells_vlans_by_port_and_ranges_are_written_out():
         ),
         "speeds": "swp1 -1\neth0 1000\nswp2 4294967295\nswp3\n",
         "edges": "",
+        "bypasses": "bond1 on 1\nbond2 off 0\nbond3\n",
     }
     told = kernel("sw1", sections)
     assert (told.vlans["swp1"].pvid, told.vlans["swp1"].tagged) == (10, {20, 21, 22})
     assert told.speeds == {"eth0": 1000}
+    assert told.bypasses == {"bond1": True, "bond2": False}
 
 
 def test_what_is_no_cables_end_is_no_port():
@@ -69,4 +71,4 @@ def test_its_own_addresses_are_not_learned_ones():
 
 def test_what_is_no_json_is_told_with_what_to_do():
     with pytest.raises(Garbled, match="iproute2"):
-        kernel("sw1", {"links": "Usage: ip", "vlans": "", "speeds": "", "edges": ""})
+        kernel("sw1", {"links": "Usage: ip", "vlans": "", "speeds": "", "edges": "", "bypasses": ""})

@@ -12,21 +12,11 @@ from drivers.switch.change import Change, bring
 from drivers.trust import Trust
 from drivers.virtual.twin.states import Stage
 from inventory.secrets import Secret
+from tests.drivers.switch.conftest import FirstMet
 
 MAC = "52:54:00:01:01:00"
 PORTS = {"eos": ("Ethernet1", "Ethernet2"), "junos": ("xe-0/0/1", "xe-0/0/2")}
 QUICK = Patience(connect=timedelta(seconds=5), answer=timedelta(seconds=10), poll=timedelta(milliseconds=50))
-
-
-class Pins:
-    def __init__(self):
-        self.known = {}
-
-    def fingerprint(self, address):
-        return self.known.get(address)
-
-    def pin(self, address, fingerprint):
-        self.known.setdefault(address, fingerprint)
 
 
 @pytest.mark.parametrize("family", sorted(PORTS))
@@ -43,7 +33,7 @@ def test_a_machine_that_boots_is_heard_and_learned_at_its_port(rack_of, machine_
     }  # fmt: skip
     twin = rack_of(machine, networks=networks, switches=[leaf])
     entry = Entry(twin.switches["leaf1"].chassis.spec.address, "admin", Secret("s3cret"))
-    trust, first = Trust(Pins()), PORTS[family][0]
+    trust, first = Trust(FirstMet()), PORTS[family][0]
 
     def session():
         return closing(connect(family, entry, trust, patience=QUICK))

@@ -14,20 +14,13 @@ from drivers.trust import Trust
 from drivers.virtual.twin.states import Stage
 from drivers.virtual.twin.wire import Port, Wire
 from inventory.secrets import Login, Secret
+from tests.drivers.switch.conftest import FirstMet
 
 MAC = "52:54:00:01:01:00"
 PORTS = ("Ethernet1", "Ethernet2", "Ethernet3", "Ethernet4")
 VLANS = {100: "provisioning", 200: "storage"}
 PROVISION = PortSettings(untagged=100)
 QUICK = Patience(connect=timedelta(seconds=5), answer=timedelta(seconds=10), poll=timedelta(milliseconds=50))
-
-
-class Pins:
-    def fingerprint(self, address):
-        return None
-
-    def pin(self, address, fingerprint):
-        self.last = fingerprint
 
 
 @pytest.fixture
@@ -49,7 +42,7 @@ def rack(rack_of, machine_of, subnet, desk):
 @pytest.fixture
 def driver(rack):
     login = Login("admin", Secret("s3cret"))
-    return lambda: Eos.connect(rack.switches["leaf1"].chassis.spec.address, login, Trust(Pins()), QUICK)
+    return lambda: Eos.connect(rack.switches["leaf1"].chassis.spec.address, login, Trust(FirstMet()), QUICK)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The proven baseline, handed to an installer that is not ours: the inventory or answer file that it wants."""
