@@ -73,17 +73,16 @@ def _bridges(node: Node, names: Mapping[str, str]) -> Iterator[Bridge]:
 
 def replaced(site: Site, nodes: Mapping[str, Node], ports: Mapping[Endpoint, str]) -> Site:
     """The site with these nodes, and each cable at the NIC that its port was found to be. `ports`: where `25g0` of a
-    node is a NIC by that name. A cable at a port that was not found yet is left out: it leads nowhere."""
+    node is a NIC by that name. A cable at a port that was not found yet is left as it is."""
 
-    def end(one: Endpoint) -> Endpoint | None:
+    def end(one: Endpoint) -> Endpoint:
         node = nodes.get(one.device)
-        if node is None or any(nic.name == one.port for nic in node.nics):
+        if node is None or one not in ports or any(nic.name == one.port for nic in node.nics):
             return one
-        return Endpoint(one.device, ports[one]) if one in ports else None
+        return Endpoint(one.device, ports[one])
 
-    links = [(link, end(link.a), end(link.b)) for link in site.links]
-    kept = tuple(_link(link, a, b) for link, a, b in links if a is not None and b is not None)
-    return site.model_copy(update={"nodes": {**site.nodes, **nodes}, "links": kept})
+    links = tuple(_link(link, end(link.a), end(link.b)) for link in site.links)
+    return site.model_copy(update={"nodes": {**site.nodes, **nodes}, "links": links})
 
 
 def _link(link: Link, a: Endpoint, b: Endpoint) -> Link:

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from inventory.load import Loaded
 from inventory.secrets import Vaults
-from orchestrator import disks
+from orchestrator import disks, wires
 from orchestrator.ansible import Playbooks
 from orchestrator.binding import Bound
 from orchestrator.bmcs import Bmcs
@@ -67,7 +67,9 @@ class Annealer(Record):
         """
         self.refresh()
         self.check_drained()
+        self.wiring.check(plan.targets)
         check_fresh(plan, self.world(plan.targets))
+        wires.keep(self.store, self.wiring.bindings, plan.targets)
         wanted = [one for key, one in self.bound.items() if key[0] in plan.targets]
         run = f"{now():%Y%m%dT%H%M%S.%f}"
         engine = self._engine or self._new_engine({})
@@ -81,7 +83,15 @@ class Annealer(Record):
         """Claim nothing of a machine that is no more; the roles that it had."""
         held = [row.role for row in status.statuses(self.store) if row.node == node and row.state != PROPOSED]
         (self._engine or self._new_engine({})).let_go([(node, role) for role in held])
+        wires.forget(self.store, node)
         return held
+
+    def rewire(self, node: str) -> bool:
+        """Have a node's ports found anew: once its ramdisk has told of them again. False where it has no conduits."""
+        has = any(one.node == node for one in self.wiring.bindings)
+        if has:
+            wires.find_anew(self.store, node)
+        return has
 
     def release(self, node: str) -> None:
         """Let a node netboot again that looped."""

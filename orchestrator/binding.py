@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import JsonValue
 
 from inventory.address import Mac
 from inventory.model import Node, Site
 from inventory.profile import Profile
-from orchestrator.attributes import attributes, inputs_of, value_at
+from orchestrator.attributes import Found, attributes, inputs_of, value_at
 from orchestrator.errors import Impossible
 from orchestrator.fleet import Fleet, Key
 from orchestrator.graph import order
@@ -38,10 +39,14 @@ class Bound:
 
 @dataclass(frozen=True)
 class Ports:
-    """Of nodes with conduits: who has ports yet to be found, and the NICs of others that were."""
+    """Of nodes with conduits: who has ports yet to be found, the NICs that were, and who was to be looked into anew."""
 
     open: frozenset[str] = frozenset()
     found: Mapping[str, frozenset[Mac]] = field(default_factory=dict)
+    anew: Mapping[str, datetime] = field(default_factory=dict)
+
+    def of(self, node: str) -> Found:
+        return Found(self.found.get(node, frozenset()), self.anew.get(node))
 
 
 ALL_DECLARED = Ports()
@@ -57,8 +62,7 @@ def bind(
     """
     choices = choose_all(site, {}) if choices is None else choices
     trees = {
-        name: attributes(site, node, _profile(site, choices[name]), ports.found.get(name, frozenset()))
-        for name, node in site.nodes.items()
+        name: attributes(site, node, _profile(site, choices[name]), ports.of(name)) for name, node in site.nodes.items()
     }
     whole = {name: _chosen(site, node, roles, trees[name]) for name, node in site.nodes.items()}
     fleet = Fleet(site, roles, whole)

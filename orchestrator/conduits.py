@@ -1,17 +1,19 @@
 """Which NICs a node's conduits are: by what its ramdisk told of them, and the order that its profile gives (pure).
 
 A port is known by its MAC, and by the name that the ramdisk's kernel gives it. What cannot be told apart is an error
-and never a guess: a wrong wire is found late.
+and never a guess: a wrong wire is found late. What was found and taken up stays, whatever the machine tells later: a
+network may run on it.
 """
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 from pydantic import JsonValue
 
-from inventory.address import Endpoint, Mac
+from inventory.address import Endpoint, Mac, MacField
 from inventory.conduits import Wired, conduits, put, replaced
 from inventory.model import Node, Site
 from inventory.network import Conduit, Nic
@@ -36,7 +38,7 @@ class Port:
     """A NIC on a PCI bus. `speed_mbps` None: nobody tells."""
 
     name: str
-    mac: Mac
+    mac: MacField
     pci: str
     speed_mbps: int | None
 
@@ -44,21 +46,68 @@ class Port:
         speed = speed_in_words(self.speed_mbps) if self.speed_mbps is not None else "speed unknown"
         return f"{self.name} ({self.pci}, {speed})"
 
+    @property
+    def identity(self) -> tuple[str, Mac, str]:
+        """What it is known by; its speed is told now this way and now that."""
+        return self.name, self.mac, self.pci
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a node's conduits were found to be when a plan with that was taken up (`at`), by what each asks for.
+
+    `ports` None: they are to be found anew, by a ramdisk that told after `at`. `anew`: when that was last asked for.
+    """
+
+    at: datetime | None
+    ports: Mapping[str, tuple[Port, ...]] | None
+    anew: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """Of one machine: what its ramdisk told and when, what its BMC told, and its profile's `port_order`."""
+
+    inspection: Inspection | None = None
+    at: datetime | None = None
+    speeds: Speeds = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+    kept: Kept = Kept(None, None)
+
+    @property
+    def told(self) -> tuple[Port, ...] | None:
+        """Its ports in their order; None where no ramdisk told of them, or none since they are to be found anew."""
+        since = self.kept.at if self.kept.ports is None else None
+        if self.inspection is None or (since is not None and self.at is not None and self.at <= since):
+            return None
+        return _ports(self.inspection, self.speeds, self.order)
+
 
 @dataclass(frozen=True)
 class Binding:
-    """What a conduit was found to be; `found` None: its node was not looked into yet, or `fault` says why not."""
+    """What a conduit was found to be; `found` None: its node was not looked into yet, or `fault` says why not.
+
+    `asked`: its ports and the order that they were counted in. With a `drift`, which says where its ports are other
+    ones than they were, `found` is as it was. `note` is for whoever reads the plan.
+    """
 
     node: str
     conduit: str
     ports: str
+    asked: str
     found: tuple[Port, ...] | None = None
     fault: str | None = None
+    drift: str | None = None
+    note: str = ""
 
     def __str__(self) -> str:
         if self.found is None:
             return self.fault or "found when its ramdisk has told of its ports (agent-inspect)"
-        return ", ".join(map(str, self.found))
+        return _names(self.found) + self.note
+
+    @property
+    def says(self) -> str:
+        return f"{self.node}: conduit {self.conduit} ({self.ports}): {self.fault or self.drift or self}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +117,7 @@ class Wiring:
     site: Site
     bindings: tuple[Binding, ...] = ()
     declared: Mapping[str, frozenset[Mac]] = field(default_factory=dict)  # by node with conduits
+    anew: Mapping[str, datetime] = field(default_factory=dict)  # by node: when its ports were last to be found anew
 
     @property
     def open(self) -> frozenset[str]:
@@ -85,20 +135,26 @@ class Wiring:
         return hashlib.sha256("\n".join(map(repr, self.bindings)).encode()).hexdigest()[:16]
 
     def check(self, nodes: Collection[str]) -> None:
-        """`Impossible` where a conduit of one of these cannot be what it is to be."""
-        wrong = [one for one in self.bindings if one.fault is not None and one.node in nodes]
-        if wrong:
-            told = "\n".join(f"{one.node}: conduit {one.conduit} ({one.ports}): {one.fault}" for one in wrong)
-            raise Impossible(f"{told}. Mend its ports:, or name the NICs themselves under nics: and bonds:")
+        """`Impossible` where a conduit of one of these cannot be what it is to be, or is no longer what it was."""
+        here = [one for one in self.bindings if one.node in nodes]
+        told = []
+        if wrong := [one.says for one in here if one.fault is not None]:
+            told.append("\n".join(wrong) + ". Mend its ports:, or name the NICs themselves under nics: and bonds:")
+        if drifted := [one for one in here if one.drift is not None]:
+            told.append(
+                "\n".join(one.says for one in drifted)
+                + ". Nothing moves under a running network: put it back, or have "
+                f"the ports found anew: anneal node rewire {drifted[0].node}"
+            )
+        if told:
+            raise Impossible("\n".join(told))
 
 
-def bind_conduits(
-    site: Site,
-    inspected: Mapping[str, Inspection],
-    speeds: Mapping[str, Speeds],
-    order: Mapping[str, Sequence[str]],
-) -> Wiring:
-    """By node name: what its ramdisk told, what its BMC told of speeds, and its profile's `port_order`."""
+NOTHING = Known()
+
+
+def bind_conduits(site: Site, known: Mapping[str, Known]) -> Wiring:
+    """`known`: by node name, of those that anybody knows anything of."""
     nodes: dict[str, Node] = {}
     ends: dict[Endpoint, str] = {}
     told: list[Binding] = []
@@ -106,9 +162,7 @@ def bind_conduits(
         own = conduits(site.networks, node)
         if not own:
             continue
-        seen = inspected.get(node.name)
-        ports = _ports(seen, speeds.get(node.name, {}), order.get(node.name, ())) if seen is not None else None
-        bindings = tuple(_bindings(node, own, ports))
+        bindings = tuple(_bindings(node, own, known.get(node.name, NOTHING)))
         told += bindings
         whole = all(one.found is not None for one in bindings)
         wired = (
@@ -121,7 +175,8 @@ def bind_conduits(
             for port, nic in zip(one.conduit.ports.names, one.nics, strict=True)
         }
     declared = {name: frozenset(nic.mac for nic in site.nodes[name].nics) for name in nodes}
-    return Wiring(replaced(site, nodes, ends) if nodes else site, tuple(told), declared)
+    anew = {name: at for name in nodes if (at := known.get(name, NOTHING).kept.anew) is not None}
+    return Wiring(replaced(site, nodes, ends) if nodes else site, tuple(told), declared, anew)
 
 
 def _ports(told: Inspection, speeds: Speeds, order: Sequence[str]) -> tuple[Port, ...]:
@@ -142,20 +197,48 @@ def _place(pci: str) -> tuple[int, ...]:
     return tuple(int(part, 16) for part in pci.replace(".", ":").split(":"))
 
 
-def _bindings(node: Node, own: Sequence[Conduit], ports: Sequence[Port] | None) -> Iterator[Binding]:
+def _bindings(node: Node, own: Sequence[Conduit], known: Known) -> Iterator[Binding]:
     taken = {nic.mac: nic.name for nic in node.nics if nic.addresses or node.bond_of(nic) or nic == node.boot_nic}
     for one in own:
-        binding = Binding(node.name, one.name, str(one.ports))
-        if ports is None:
-            yield binding
-            continue
-        found = _found(one.ports, ports)
-        fault = found if isinstance(found, str) else _misfit(node, found, ports, taken)
-        if isinstance(found, str) or fault is not None:
-            yield Binding(binding.node, binding.conduit, binding.ports, fault=fault)
-            continue
-        taken |= {port.mac: f"conduit {one.name}" for port in found}
-        yield Binding(binding.node, binding.conduit, binding.ports, found)
+        binding = _as_kept(_looked(node, one, known), known)
+        if binding.found is not None and (fault := _misfit(node, binding.found, known.told or (), taken)):
+            binding = replace(binding, found=None, fault=fault, drift=None)
+        taken |= {port.mac: f"conduit {one.name}" for port in binding.found or ()}
+        yield binding
+
+
+def _looked(node: Node, one: Conduit, known: Known) -> Binding:
+    """By what the machine tells today."""
+    order = f" in the order {', '.join(known.order)}" if known.order else ""
+    binding = Binding(node.name, one.name, str(one.ports), f"{one.ports}{order}")
+    if known.told is None:
+        return binding
+    found = _found(one.ports, known.told)
+    return replace(binding, fault=found) if isinstance(found, str) else replace(binding, found=found)
+
+
+def _as_kept(today: Binding, known: Known) -> Binding:
+    """As it was taken up, where the same was asked for then."""
+    before = known.kept.ports.get(today.asked) if known.kept.ports is not None else None
+    if before is None:
+        return today
+    since = f"{known.kept.at:%Y-%m-%d}"
+    there = {port.identity for port in known.told or before}
+    lost = next((port for port in before if port.identity not in there), None)
+    if lost is not None:
+        drift = f"it is {lost}, {lost.mac}, since {since}, and {_instead(lost, known.told or ())}"
+        return replace(today, found=before, fault=None, drift=drift)
+    others = today.found is not None and [one.identity for one in today.found] != [one.identity for one in before]
+    note = f"; so since {since}, today it would be {_names(today.found or ())}" if others else ""
+    return replace(today, found=before, fault=None, note=note)
+
+
+def _instead(lost: Port, ports: Sequence[Port]) -> str:
+    """What the machine tells of a port that is not what it was: at another place, or another one in its place."""
+    there = [one for one in ports if one.mac == lost.mac] or [one for one in ports if one.pci == lost.pci]
+    if not there:
+        return "its ramdisk finds neither that any more nor another in its place"
+    return f"its ramdisk finds {there[0]}, {there[0].mac}"
 
 
 def _found(wanted: Ports, ports: Sequence[Port]) -> tuple[Port, ...] | str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,12 +10,12 @@ from pydantic import TypeAdapter
 
 from drivers import catalog
 from inventory.load import Loaded
-from orchestrator import disks, ipam, removal
+from orchestrator import disks, ipam, removal, wires
 from orchestrator.agent.client import Agents
 from orchestrator.binding import Bound, Ports, bind
 from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.phonehome import PhoneHomes
-from orchestrator.conduits import Wiring, bind_conduits, speeds_of
+from orchestrator.conduits import NOTHING, Wiring, bind_conduits, speeds_of
 from orchestrator.engine import status
 from orchestrator.engine.vertex import RoleStatus
 from orchestrator.errors import Impossible
@@ -102,22 +103,25 @@ class Record:
         self.bound = self._with_removals()
 
     def _bind(self) -> Mapping[Key, Bound]:
-        return bind(self.site, self.roles, self.choices, Ports(self.wiring.open, self.wiring.found))
+        ports = Ports(self.wiring.open, self.wiring.found, self.wiring.anew)
+        return bind(self.site, self.roles, self.choices, ports)
 
     def _wire(self) -> Wiring:
         """Conduits by what ramdisks and BMCs told of each machine's NICs."""
         asking = [name for name, node in self.site.nodes.items() if node.conduits or node.addresses]
         if not asking:
             return Wiring(self.site)
-        seen = Agents(self.site.nodes, self.store, self.intents).inspections(asking)
-        told = status.newest(self.store, "hardware-facts", asking)
+        known = dict.fromkeys(asking, NOTHING)
+        for name, seen in Agents(self.site.nodes, self.store, self.intents).inspections(asking).items():
+            known[name] = replace(known[name], inspection=seen.inspection, at=seen.at)
+        for name, value in status.newest(self.store, "hardware-facts", asking).items():
+            known[name] = replace(known[name], speeds=speeds_of(value))
+        for name, kept in wires.kept(self.store, asking).items():
+            known[name] = replace(known[name], kept=kept)
         profiles = {name: self.site.profiles[of] for name in asking if (of := self.choices[name].profile) is not None}
-        return bind_conduits(
-            self.site,
-            {name: one.inspection for name, one in seen.items()},
-            {name: speeds_of(value) for name, value in told.items()},
-            {name: profile.port_order for name, profile in profiles.items()},
-        )
+        for name, profile in profiles.items():
+            known[name] = replace(known[name], order=profile.port_order)
+        return bind_conduits(self.site, known)
 
     def check_drained(self) -> None:
         """`Impossible` where a node left the inventory with services on it."""

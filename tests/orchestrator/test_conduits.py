@@ -1,10 +1,12 @@
 """Which NICs a conduit is, by what a ramdisk told: in the order of PCI addresses, and never by a guess."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from inventory.model import Site
 from orchestrator.agent.inspection import Inspection
-from orchestrator.conduits import bind_conduits, speeds_of
+from orchestrator.conduits import Kept, Known, bind_conduits, speeds_of
 from orchestrator.errors import Impossible
 
 
@@ -47,9 +49,12 @@ def site(lab, *conduits, nics=(), more=None):
     return Site.model_validate({**lab.model_dump(mode="json"), "nodes": {"n1": node}, "links": []})
 
 
-def bound(site, inspection=SERVER, speeds=None, order=()):
-    seen = {"n1": inspection} if inspection is not None else {}
-    return bind_conduits(site, seen, {"n1": speeds or {}}, {"n1": order})
+THEN = datetime(2026, 11, 27, tzinfo=UTC)
+NEVER = Kept(None, None)
+
+
+def bound(site, inspection=SERVER, speeds=None, order=(), kept=NEVER):
+    return bind_conduits(site, {"n1": Known(inspection, THEN, speeds or {}, order, kept)})
 
 
 def found(*args, **more):
@@ -94,7 +99,7 @@ def test_a_cable_at_a_port_is_at_the_nic_that_the_port_was_found_to_be(lab):
     cables = [{"a": f"n1:25g{index}", "b": f"sw1:swp{index + 1}"} for index in range(2)]
     wanted = Site.model_validate({**wanted.model_dump(mode="json"), "links": cables})
     assert [str(link.a) for link in bound(wanted).site.links] == ["n1:ens2", "n1:ens5f0"]
-    assert bound(wanted, None).site.links == ()
+    assert [str(link.a) for link in bound(wanted, None).site.links] == ["n1:25g0", "n1:25g1"]
 
 
 def test_a_node_that_was_not_looked_into_has_what_it_declares_and_is_open(lab):
@@ -167,4 +172,85 @@ def test_a_declared_nic_that_serves_nothing_is_used_as_it_is_declared(lab):
 
 
 def test_a_site_without_conduits_is_left_as_it_is(lab):
-    assert bind_conduits(lab, {}, {}, {}).site is lab
+    assert bind_conduits(lab, {}).site is lab
+
+
+def taken_up(wanted, at=THEN):
+    """What the server's conduits were found to be, as kept from then on."""
+    return Kept(at, {one.asked: one.found for one in bound(wanted).bindings})
+
+
+def otherwise(**changed):
+    """The server's ramdisk once more, with NICs gone (None) or with other values."""
+    nics = [
+        {"name": nic.name, "mac_address": nic.mac, "pci_address": nic.pci_address, "speed_mbps": nic.speed_mbps}
+        | (changed.get(nic.name) or {})
+        for nic in SERVER.nics
+        if changed.get(nic.name, "as it was") is not None
+    ]
+    return Inspection.parse({"inventory": {"interfaces": nics}})
+
+
+def test_what_was_taken_up_stays_when_a_new_card_comes_before_it_and_the_plan_says_so(lab):
+    wanted = site(lab, "data=25g0")
+    more = told(*((nic.name, nic.pci_address, nic.speed_mbps) for nic in SERVER.nics), ("new", "0000:01:00.0", 25_000))
+    wiring = bound(wanted, more, kept=taken_up(wanted))
+    (one,) = wiring.bindings
+    wiring.check(["n1"])
+    assert str(one) == "ens2 (0000:3b:00.0, 25g); so since 2026-11-27, today it would be new (0000:01:00.0, 25g)"
+    assert [nic.name for nic in wiring.site.nodes["n1"].nics] == ["eno1", "ens2"]
+
+
+def test_a_speed_that_is_told_no_more_moves_nothing(lab):
+    wanted = site(lab, "data=25g0")
+    wiring = bound(wanted, otherwise(ens2={"speed_mbps": None}), kept=taken_up(wanted))
+    wiring.check(["n1"])
+    assert str(wiring.bindings[0]) == "ens2 (0000:3b:00.0, 25g)"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"mac_address": mac(9)}, f"its ramdisk finds ens2 (0000:3b:00.0, 25g), {mac(9)}"),
+        ({"name": "ens3"}, f"its ramdisk finds ens3 (0000:3b:00.0, 25g), {mac(4)}"),
+        ({"pci_address": "0000:5e:00.0"}, f"its ramdisk finds ens2 (0000:5e:00.0, 25g), {mac(4)}"),
+        (None, "its ramdisk finds neither that any more nor another in its place"),
+    ],
+)
+def test_a_port_that_is_another_than_it_was_is_drift_and_the_network_stays_where_it_is(lab, change, says):
+    wanted = site(lab, "data=25g0")
+    wiring = bound(wanted, otherwise(ens2=change), kept=taken_up(wanted))
+    with pytest.raises(Impossible) as error:
+        wiring.check(["n1"])
+    was = f"n1: conduit data (25g0): it is ens2 (0000:3b:00.0, 25g), {mac(4)}, since 2026-11-27, and {says}"
+    assert str(error.value).startswith(was)
+    assert str(error.value).endswith("anneal node rewire n1")
+    wiring.check(["n2"])
+    assert (wiring.open, wiring.found) == (frozenset(), {"n1": {mac(4)}})
+
+
+def test_whoever_asks_for_other_ports_or_another_order_has_them_found_by_what_is_told_today(lab):
+    before = taken_up(site(lab, "data=25g0"))
+    assert found(site(lab, "data=25g1"), kept=before) == [["ens5f0"]]
+    assert found(site(lab, "data=25g0"), order=("0000:af:*",), kept=before) == [["ens5f0"]]
+
+
+def test_ports_that_are_to_be_found_anew_wait_for_a_ramdisk_that_told_after_they_were_taken_up(lab):
+    wanted = site(lab, "data=25g0")
+    late, early = (Kept(THEN + timedelta(seconds=sign), None, THEN) for sign in (1, -1))
+    assert bound(wanted, kept=late).open == {"n1"}
+    assert bound(wanted, kept=early).open == frozenset()
+    assert bound(wanted, kept=early).anew == {"n1": THEN}
+
+
+def test_a_port_that_was_taken_up_and_is_declared_for_something_else_is_no_conduit_any_more(lab):
+    before = taken_up(site(lab, "data=25g0"))
+    nic = {"name": "ens2", "mac": mac(4), "addresses": [{"network": "storage", "address": "10.77.2.11"}]}
+    wiring = bound(site(lab, "data=25g0", nics=[nic]), kept=before)
+    assert "is ens2 already, which boots or has addresses" in wiring.bindings[0].fault
+    assert wiring.bindings[0].found is None
+
+
+def test_what_was_taken_up_is_known_of_a_machine_that_no_ramdisk_is_remembered_of(lab):
+    wanted = site(lab, "data=25g0")
+    assert found(wanted, None, kept=taken_up(wanted)) == [["ens2"]]
