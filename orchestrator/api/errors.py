@@ -1,4 +1,5 @@
-"""What a client is told went wrong. Source of the codes: Ironic's API; clients retry 409 and 503, and nothing else.
+"""What a client is told went wrong. Source of the codes: Ironic's API, whose clients retry 409 and 503 and nothing
+else; of 412, 422 and 428, which only the native API gives: RFC 9110 and RFC 6585.
 
 ApiError
 ├── Bad            400  a value or a wish that makes no sense, now or ever
@@ -7,6 +8,9 @@ ApiError
 ├── Missing        404
 ├── NotAcceptable  406  a version that is not spoken
 ├── Conflict       409  a duplicate, or taken: another try may do better
+├── Changed        412  it is not as the client last saw it
+├── Unprocessable  422  understood, and not to be done as it stands
+├── Unconditional  428  a change that does not say of what it was made
 └── Unavailable    503  not now: the database does not answer
 """
 
@@ -48,6 +52,18 @@ class NotAcceptable(ApiError):
 
 class Conflict(ApiError):
     status = 409
+
+
+class Changed(ApiError):
+    status = 412
+
+
+class Unprocessable(ApiError):
+    status = 422
+
+
+class Unconditional(ApiError):
+    status = 428
 
 
 class Unavailable(ApiError):

@@ -49,6 +49,7 @@ ALLOCATION = Table(
     Column("last_error", String),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float),
+    Column("claim", String),  # of the native API: whose node it is one of
     Index("allocation_by_node", "node"),
     Index("allocation_by_age", "created_at"),
 )
