@@ -33,8 +33,9 @@ class Answer:
 
 
 def audited(actor: Actor, request: str, kind: str, says: str, node: str | None) -> Event:
-    """What goes into the log of a change: who did it, by which request."""
+    """What goes into the log of a change: who did it, by which request, for which tenant."""
     told: dict[str, JsonValue] = {"actor": actor.name, "role": actor.role.value, "request": request}
+    told |= {"tenant": actor.tenant} if actor.tenant is not None else {}
     return Event(f"handoff.{kind}", f"{actor.name}: {says}", node, data=told)
 
 

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from orchestrator.api import said
+from orchestrator.api import said, tenure
 from orchestrator.api.cards import Card
 from orchestrator.api.errors import Conflict
 from orchestrator.api.pool import Pool
@@ -54,7 +54,9 @@ def claim(store: Store, pool: Pool, wish: Wish, told: Told) -> str | None:
             why = None if node else _why_none(pool.read(connection, pool.names), wish)
             _keep(connection, wish, node, why)
             says = f"allocation {wish.name or wish.uuid} " + (f"has {node}" if node else f"has no node: {why}")
-            store.append(connection, told("claimed" if node else "unmet", says, node))
+            event = store.append(connection, told("claimed" if node else "unmet", says, node))
+            if node is not None:
+                tenure.begin(connection, node, wish.owner, event)
             return node
     except IntegrityError as error:
         raise Conflict(f"An allocation {wish.uuid} or its name exists already.") from error
@@ -63,7 +65,7 @@ def claim(store: Store, pool: Pool, wish: Wish, told: Told) -> str | None:
 def claim_all(connection: Connection, pool: Pool, wishes: Sequence[Wish], choose: Choose) -> Sequence[str]:
     """Within the caller's `decide`: a node for each of these wishes, which differ in their uuid alone, or none for any.
 
-    The caller tells the log.
+    The caller tells the log, and whose the nodes are from that event on.
     """
     likely = [card.name for card in pool.all() if fits(card, wishes[0])]
     chosen: Sequence[str] = ()
@@ -106,7 +108,9 @@ def let_go(store: Store, connection: Connection, uuid: str, told: Told) -> None:
         here = (HANDOFF.c.node == row.node, HANDOFF.c.allocation_uuid == uuid)
         connection.execute(update(HANDOFF).where(*here).values(free))
         connection.execute(delete(VIF).where(VIF.c.node == row.node))
-    store.append(connection, told("released", f"allocation {uuid} is over", row.node))
+    event = store.append(connection, told("released", f"allocation {uuid} is over", row.node))
+    if row.node is not None:
+        tenure.end(connection, row.node, event)
 
 
 def fits(card: Card, wish: Wish) -> bool:

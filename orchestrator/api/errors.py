@@ -11,10 +11,12 @@ ApiError
 ├── Changed        412  it is not as the client last saw it
 ├── Unprocessable  422  understood, and not to be done as it stands
 ├── Unconditional  428  a change that does not say of what it was made
+├── TooMany        429  more than one may ask for at a time; says when to come again
 └── Unavailable    503  not now: the database does not answer
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -22,7 +24,7 @@ class ApiError(Exception):
     """`says` is for the client: it holds no secret and nothing of another tenant."""
 
     status: ClassVar[int] = 500
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, says: str) -> None:
         super().__init__(says)
@@ -35,7 +37,7 @@ class Bad(ApiError):
 
 class Unknown(ApiError):
     status = 401
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Basic realm="Baremetal API"'}
+    headers = MappingProxyType({"WWW-Authenticate": 'Basic realm="Baremetal API"'})
 
 
 class Forbidden(ApiError):
@@ -64,6 +66,15 @@ class Unprocessable(ApiError):
 
 class Unconditional(ApiError):
     status = 428
+
+
+class TooMany(ApiError):
+    status = 429
+
+    def __init__(self, says: str, after: int) -> None:
+        """`after`: seconds."""
+        super().__init__(says)
+        self.headers = {"Retry-After": str(after)}
 
 
 class Unavailable(ApiError):

@@ -62,10 +62,11 @@ class Listening:
         works.refresh()
         pool = Pool(works.site, works.store, works.roles, works.choices)
         desk = Desk(works.site, works.store, pool, works.bmcs, works.agents)
-        apis = _Both(native(Front(desk, works), self.door), handoff(desk, self.door))
+        front = Front(desk, works)
+        apis = _Both(native(front, self.door), handoff(desk, self.door))
         tls = authority(works.state / "api-tls", self.address) if self.tls else None
         listener = tcp(self.address, self.port, "the hand-off API")
-        with Web("api", apis, listener, tls), Clerk(desk):
+        with Web("api", apis, listener, tls), Clerk(desk, front.tail):
             yield
 
 

@@ -15,6 +15,7 @@ from orchestrator.api.call import audited
 from orchestrator.api.desk import Desk
 from orchestrator.api.errors import Changed, Forbidden, Unconditional
 from orchestrator.events import Event
+from orchestrator.native.tail import Tail
 
 IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] | None,
@@ -37,6 +38,7 @@ class Front:
 
     desk: Desk
     works: Annealer
+    tail: Tail = field(default_factory=Tail)
     planning: threading.Lock = field(default_factory=threading.Lock)
 
 

@@ -129,7 +129,7 @@ def changed(ask: Asked, claim: Ident, change: Change, if_match: IfMatch = None) 
             values["ends_at"] = at + lease if lease is not None and row.state == HELD else None
         connection.execute(update(CLAIM).where(CLAIM.c.uuid == row.uuid).values({**values, "updated_at": at}))
         says = f"claim {row.uuid}: changed {', '.join(sorted(change.model_fields_set)) or 'nothing'}"
-        ask.desk.store.append(connection, ask.event("claim_changed", says))
+        holding.tell(ask.desk.store, connection, row.owner, ask.event("claim_changed", says))
         return document(holding.read(connection, row.uuid))
 
 

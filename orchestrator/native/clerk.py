@@ -1,7 +1,7 @@
 """What happens without being asked again: waiting claims are filled, leases run out, operations are carried out.
 
-One thread that looks at the tables once a second, or sooner where it is woken. All that it needs to know is there, so
-a process that dies is followed by one that goes on.
+One thread that looks at the tables once a second, and as soon as the log has grown. All that it needs to know is
+there, so a process that dies is followed by one that goes on.
 """
 
 import logging
@@ -27,9 +27,11 @@ from orchestrator.events import Event
 from orchestrator.native import holding, keys, operations
 from orchestrator.native.holding import HELD, WAITING
 from orchestrator.native.tables import CLAIM, OPERATION
+from orchestrator.native.tail import Tail
 from orchestrator.store import EVENT, now
 
-LOOKS = 0.5  # seconds
+LOOKS = 0.2  # seconds between two looks at how far the log is
+_EVERY = 5  # looks, after which deadlines are looked at too
 _AT_ONCE = 8  # BMCs that are spoken to
 _ANNEAL = Actor("anneal", Role.OPERATOR)
 _STATES = ("power on", "power off")  # asked for again, they do no harm
@@ -39,8 +41,9 @@ _LOG = logging.getLogger("anneal.native")
 class Clerk(AbstractContextManager["Clerk"]):
     """Works within its `with`."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, tail: Tail) -> None:
         self._desk = desk
+        self._tail = tail
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="native-clerk", daemon=True)
         self._hands = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="native-power")
@@ -53,20 +56,26 @@ class Clerk(AbstractContextManager["Clerk"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._tail.closed = True
         self._stop.set()
         self._thread.join()
         self._hands.shutdown(cancel_futures=True)
 
     def _work(self) -> None:
-        first = True
+        looks = 0
         while not self._stop.is_set():
             try:
-                if first:
+                if looks == 0:
                     self._settle_left()
-                    first = False
-                self._look()
+                grown = self._grown()
+                if grown:
+                    self._in_turn(self._due(CLAIM.c.state == WAITING), self._fill)
+                if grown or looks % _EVERY == 0:
+                    self._look()
+                looks += 1
             except OperationalError as error:
                 _LOG.warning("the database failed: %s", error.orig)
+                self._seen = -1
             self._stop.wait(LOOKS)
 
     def _settle_left(self) -> None:
@@ -84,16 +93,16 @@ class Clerk(AbstractContextManager["Clerk"]):
     def _look(self) -> None:
         self._in_turn(self._due(CLAIM.c.state == HELD, CLAIM.c.ends_at <= now().timestamp()), self._expire)
         self._in_turn(self._due(CLAIM.c.state == HELD, ~_HAS_NODES), self._expire)
-        newest = self._newest()
-        if newest != self._seen:  # nothing has become free since, where nothing happened
-            self._in_turn(self._due(CLAIM.c.state == WAITING), self._fill)
-            self._seen = newest
         self._in_turn(self._due(CLAIM.c.state == WAITING, CLAIM.c.wait_until <= now().timestamp()), self._give_up)
         self._take_up()
 
-    def _newest(self) -> int:
+    def _grown(self) -> bool:
+        """Whether anything has happened since: where nothing has, nothing has become free."""
         with self._desk.store.engine.connect() as connection:
-            return connection.scalar(select(func.max(EVENT.c.id))) or 0
+            newest = connection.scalar(select(func.max(EVENT.c.id))) or 0
+        grown, self._tail.newest = newest != self._seen, newest
+        self._seen = newest
+        return grown
 
     def _due(self, *conditions: ColumnElement[bool]) -> list[str]:
         wanted = select(CLAIM.c.uuid).where(*conditions).order_by(CLAIM.c.created_at, CLAIM.c.uuid)
@@ -123,7 +132,8 @@ class Clerk(AbstractContextManager["Clerk"]):
         """Its lease may have been made longer, and its nodes been given back one by one, since it was found."""
         told = _told(claim)
         if claim.ends_at is not None and claim.ends_at <= now().timestamp():
-            self._desk.store.append(connection, told("lease_ended", f"the lease of claim {claim.uuid} ran out", None))
+            says = f"the lease of claim {claim.uuid} ran out"
+            holding.tell(self._desk.store, connection, claim.owner, told("lease_ended", says, None))
         elif holding.held(connection, claim.uuid):
             return
         holding.end(self._desk.store, connection, claim.uuid, told)

@@ -1,7 +1,7 @@
 """Claims as stored: made, filled, told, ended, each within the caller's `decide`. Nodes are taken by `api.claims`."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID, uuid4
@@ -10,12 +10,13 @@ from pydantic import AwareDatetime, Field, JsonValue
 from sqlalchemy import Connection, delete, insert, select, update
 
 from orchestrator.agent.messages import node_uuid
-from orchestrator.api import claims
+from orchestrator.api import claims, tenure
 from orchestrator.api.allocations import Trait
 from orchestrator.api.claims import Told, Wish
 from orchestrator.api.desk import Desk
 from orchestrator.api.errors import Conflict, Missing
 from orchestrator.api.tables import ALLOCATION
+from orchestrator.events import Event
 from orchestrator.native.answers import Document
 from orchestrator.native.ask import Ask
 from orchestrator.native.spread import Spread, choose
@@ -143,7 +144,9 @@ def fill(desk: Desk, connection: Connection, claim: ClaimRow, told: Told) -> boo
     here = CLAIM.c.uuid == claim.uuid
     held = {"state": HELD, "ends_at": ends, "wait_until": None, "updated_at": at}
     connection.execute(update(CLAIM).where(here).values(held))
-    desk.store.append_all(connection, [told("claimed", f"claim {claim.uuid} has {name}", name) for name in names])
+    happened = [told("claimed", f"claim {claim.uuid} has {name}", name) for name in names]
+    for name, event in zip(names, desk.store.append_all(connection, happened), strict=True):
+        tenure.begin(connection, name, claim.owner, event)
     return True
 
 
@@ -211,11 +214,17 @@ def held(connection: Connection, ident: str) -> bool:
     return connection.scalar(select(ALLOCATION.c.uuid).where(ALLOCATION.c.claim == ident).limit(1)) is not None
 
 
+def tell(store: Store, connection: Connection, owner: str | None, what: Event) -> None:
+    """An event of a claim, which its tenant may read whoever did it."""
+    store.append(connection, what if owner is None else replace(what, data={**what.data, "tenant": owner}))
+
+
 def end(store: Store, connection: Connection, ident: str, told: Told) -> None:
     for one in connection.scalars(select(ALLOCATION.c.uuid).where(ALLOCATION.c.claim == ident)).all():
         claims.let_go(store, connection, one, told)
+    owner = connection.scalar(select(CLAIM.c.owner).where(CLAIM.c.uuid == ident))
     connection.execute(delete(CLAIM).where(CLAIM.c.uuid == ident))
-    store.append(connection, told("claim_ended", f"claim {ident} is over", None))
+    tell(store, connection, owner, told("claim_ended", f"claim {ident} is over", None))
 
 
 def end_one(store: Store, connection: Connection, ident: str, node: str, told: Told) -> bool:

@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from orchestrator.api.access import Role
 from orchestrator.api.routes import EVERYBODY, OPERATORS, THE_SITES, WHOEVER_USES
-from orchestrator.native import claims, holding, nodes, operations, plans
+from orchestrator.native import claims, events, holding, nodes, operations, plans
+from orchestrator.native.events import STREAM
 from orchestrator.native.problems import Problem
 
 PREFIX = "/api/v1"
@@ -23,6 +24,7 @@ _SAYS: Mapping[int, str] = {
     415: "The body is not sent as application/json.",
     422: "Understood, and not to be done as it stands.",
     428: "A change without If-Match.",
+    429: "More than one may ask for at a time; Retry-After says when to come again.",
     503: "The database does not answer.",
 }
 
@@ -70,7 +72,8 @@ def _told(what: type[BaseModel] | str | None) -> dict[str, object]:
         return {"description": "Done, or as it was."}
     if isinstance(what, str):
         return {"description": "As asked.", "content": {what: {"schema": {"type": "string"}}}}
-    return {"description": "As asked.", "model": what}
+    also = {STREAM: {"schema": {"type": "string"}}} if what is events.Events else {}
+    return {"description": "As asked.", "model": what, "content": also}
 
 
 _NODE, _CLAIM, _PLAN = f"{PREFIX}/nodes/{{node}}", f"{PREFIX}/claims/{{claim}}", f"{PREFIX}/plans/{{plan}}"
@@ -95,6 +98,7 @@ ROUTES = (
     Route("GET", f"{PREFIX}/operations", EVERYBODY, operations.listed, {200: operations.Operations}, (404,)),
     Route("GET", f"{PREFIX}/operations/{{operation}}", EVERYBODY, operations.shown,
           {200: operations.Operation, 304: None}, (404,)),
+    Route("GET", f"{PREFIX}/events", EVERYBODY, events.listed, {200: events.Events}, (404, 429)),
     Route("GET", f"{PREFIX}/plans", THE_SITES, plans.listed, {200: plans.Plans}, (404,)),
     Route("POST", f"{PREFIX}/plans", OPERATORS, plans.made, {201: plans.PlanMade}, (409,),
           {"plans_shown": _PLANNED, "plans_taken_up": _PLANNED}),

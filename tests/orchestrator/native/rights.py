@@ -43,6 +43,7 @@ RIGHTS = (
     Row("GET", "/operations", ALL),
     Row("GET", "/operations/{our_op}", ALL),
     Row("GET", "/operations/{their_op}", HIDDEN),
+    Row("GET", "/events", ALL),
     Row("GET", "/plans", SITE),
     Row("POST", "/plans", (403, 403, 201, 201), {"targets": ["r1-n06"]}),
     Row("GET", "/plans/none", (404, 403, 404, 404)),
