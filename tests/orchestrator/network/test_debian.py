@@ -20,9 +20,9 @@ SHORT, LONG = timedelta(seconds=20), timedelta(seconds=120)
 MEMBERS = {"t0", "t1"}
 
 
-def elsewhere(network="provisioning"):
+def elsewhere(network="provisioning", **bonding):
     """The bonded node, which seeks its home by a tag that the switch has no such network behind."""
-    bond = BONDED["bonds"][0]
+    bond = {**BONDED["bonds"][0], **bonding}
     addresses = [{**one, "tagged": True} if one["network"] == network else one for one in bond["addresses"]]
     return site_of(**{**BONDED, "bonds": [{**bond, "addresses": addresses}]})
 
@@ -143,3 +143,17 @@ def test_a_bridge_that_a_kept_set_has_no_more_is_gone_and_comes_back_with_the_ne
     assert not {"br0", "bond0.300"} & set(debian.out("ls", "/sys/class/net").split())
     settle(debian, site)
     assert {"br0", "bond0.300"} <= set(debian.out("ls", "/sys/class/net").split())
+    assert "definitely down" not in debian.out("sudo", "dmesg"), "a member of the bond went down for it"
+
+
+def test_a_set_that_makes_a_kept_bond_anew_and_cuts_it_off_goes_back_to_what_is_kept(debian, bonded):
+    """The bond is another one twice, with all that stands on it."""
+    site, _ = bonded
+    before = standing(debian).kept
+    begin(debian, wanted_of(elsewhere(hash="layer2")), SHORT)
+    await_that(lambda: cut_off(debian), "it is cut off")
+    await_that(lambda: standing(debian).trial is None, "it is back")
+    await_that(lambda: not wrong(debian, site), "it is as it was")
+    assert standing(debian).kept == before
+    assert "layer3+4" in debian.out("cat", "/sys/class/net/bond0/bonding/xmit_hash_policy")
+    assert set(debian.bundled()) == MEMBERS
