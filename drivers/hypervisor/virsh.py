@@ -58,6 +58,18 @@ class Hypervisor:
             raise Garbled(self._who, "libvirt offers neither kvm nor qemu", "look whether qemu-system-x86 is there")
         return found[1]
 
+    def starts_by_itself(self) -> bool:
+        """Whether libvirt comes up with the machine."""
+        units = ("libvirtd.service", "virtqemud.service", "virtqemud.socket")
+        ran = self._shell.run(("systemctl", "is-enabled", *units), _ANSWER)
+        return "enabled" in ran.out.split()
+
+    def reaches_volumes(self) -> bool:
+        """Whether QEMU has iSCSI in it: asked for a volume where nobody listens it fails otherwise than without."""
+        nowhere = ("qemu-img", "info", "iscsi://127.0.0.1:1/iqn.none/0")
+        ran = self._shell.run(("env", "LC_ALL=C", *nowhere), _ANSWER)
+        return ran.exit == 1 and "Unknown protocol" not in ran.err and "iSCSI" in ran.err
+
     def guests(self) -> tuple[Standing, ...]:
         """All that are defined or run here, also those of others."""
         names = self._virsh("list", "--all", "--name").split()
@@ -113,13 +125,13 @@ class Hypervisor:
                 raise NotApplied(self._who, f"{name} was undefined and is still there", "virsh undefine it there")
         self._root("rm", "-f", str(CONSOLES / f"{name}-console.log"), str(CONSOLES / f"{name}.log"))
 
-    def forget(self, volume: Volume) -> None:
-        """The volume's secret. What is not known stays so."""
-        ran = self._run(("secret-undefine", str(volume.secret)))
+    def forget(self, secret: str) -> None:
+        """A volume's secret, by its UUID. What is not known stays so."""
+        ran = self._run(("secret-undefine", secret))
         if not _absent(ran):
             self._judged(ran, "undefine a secret")
-        if str(volume.secret) in self.secrets():
-            raise NotApplied(self._who, f"the secret of {volume.serial} is still known", "virsh secret-undefine it")
+        if secret in self.secrets():
+            raise NotApplied(self._who, f"the secret {secret} is still known", "virsh secret-undefine it there")
 
     def secrets(self) -> Collection[str]:
         """UUIDs of all that libvirt knows here."""

@@ -1,7 +1,7 @@
 """Machines that run guests: libvirt and OpenSSH in namespaces of this one, at a hub that we stand at; iSCSI by tgt.
 
 Each has a mount, process and host name space, so that libvirt and its guests are its own and end with it. The processor
-is emulated: what is at /dev/kvm here is hidden from them.
+is emulated: they see no /dev/kvm, or libvirt would probe QEMU anew with each question.
 """
 
 import ctypes
@@ -49,7 +49,16 @@ mount --make-rprivate /
 mount -t proc proc /proc
 for each in {own}; do mkdir -p /$each {room}/$each; mount --bind {room}/$each /$each; done
 mkdir -p /run/sshd /run/lock /var/log/libvirt/qemu /var/lib/libvirt/images
-[ ! -e /dev/kvm ] || mount --bind /dev/null /dev/kvm
+mkdir -p {room}/dev/net
+for each in null zero full random urandom tty net/tun; do
+    touch {room}/dev/$each
+    mount --bind /dev/$each {room}/dev/$each
+done
+for each in pts shm; do mkdir -p {room}/dev/$each; mount --bind /dev/$each {room}/dev/$each; done
+ln -sf pts/ptmx {room}/dev/ptmx
+ln -sfn /proc/self/fd {room}/dev/fd
+for each in 0:stdin 1:stdout 2:stderr; do ln -sf /proc/self/fd/${{each%:*}} {room}/dev/${{each#*:}}; done
+mount --rbind {room}/dev /dev
 [ ! -e {room}/resolv.conf ] || mount --bind {room}/resolv.conf /etc/resolv.conf
 hostname {name}
 mount --bind {room}/hosts /etc/hosts

@@ -126,7 +126,7 @@ def test_a_volume_whose_secret_is_wrong_keeps_its_guest_from_starting(host, gues
         host.start("g3")
     assert "another-and-more" not in str(told.value)
     host.undefine("g3")
-    host.forget(stranger)
+    host.forget(str(stranger.secret))
     assert str(stranger.secret) not in host.secrets()
 
 
@@ -148,7 +148,7 @@ def test_a_guest_that_was_destroyed_and_undefined_has_left_nothing(host, guest):
     assert host.guest("g1") is None
     assert host.console("g1") == ""
     (volume,) = guest.volumes
-    host.forget(volume)
+    host.forget(str(volume.secret))
     for name in list(host.files()):
         host.remove(name)
     assert (list(host.guests()), list(host.secrets()), list(host.files())) == ([], [], [])
