@@ -17,7 +17,7 @@ from orchestrator.errors import Impossible, StepFailed
 from orchestrator.image.store import ImageStore
 from orchestrator.record import Record
 from orchestrator.touchstone.bench import Bench
-from orchestrator.touchstone.pairs import tenant_network
+from orchestrator.touchstone.pairs import pairs, tenant_network
 
 _DIGITS = 8  # of a run's name, so that it fits a disk's serial with what goes around it
 
@@ -25,7 +25,8 @@ _DIGITS = 8  # of a run's name, so that it fits a disk's serial with what goes a
 def bench_of(
     record: Record, images: ImageStore, image: str, network: str | None, progress: Callable[[str], None]
 ) -> Bench:
-    """`Impossible` where there is no such image, or which network guests have is not clear."""
+    """`Impossible` where too few hosts are there, no such image, or which network guests have is not clear."""
+    pairs(record.site)
     found = images.find(image)
     if found is None or found.kind != "guest":
         raise Impossible(f"the image store has no guest {image}. anneal image build guest --kernel cloud")

@@ -85,7 +85,8 @@ class Tried:
             says.append(f"{self.first} runs on {self.pair.writer.name} ({kind})")
         self._record("compute.kvm", f"its guests run by {kind}", passed=kind == "kvm")
         self._record("network.address", f"{self.pair.third.name} hears it at {writer.address}", passed=True)
-        self._named(third, writer)
+        with suppress(_Ended):
+            self._named(third, writer)
         if volume is None:
             return
         with self._trying("storage.write") as says:
@@ -141,7 +142,7 @@ class Tried:
         """The name given, and found from the third host by its own resolver; it goes with all else."""
         name = f"{computer.name}.{self.bench.site.domain}"
         wanted = names.of_guest(self.bench.site, computer.name, computer.address)
-        with suppress(_Ended), self._trying("names.forward") as says:
+        with self._trying("names.forward") as says:
             if not self.bench.servers:
                 raise StepFailed(name, "the site has no name server", "give nodes the role dns-server")
             claim(self.bench.store, self.bench.run, Thing("record", computer.name))
@@ -149,10 +150,10 @@ class Tried:
                 self.bench.servers[0].change(zone, records, frozenset())
             await_that(name, "to be found by its name", HEARD, lambda: third.addresses_of(name) == {computer.address})
             says.append(f"{self.pair.third.name} finds {computer.address} by {name}")
-        with suppress(_Ended), self._trying("names.reverse") as says:
+        with self._trying("names.reverse") as says:
             await_that(name, "to be found by its address", HEARD, lambda: third.name_of(computer.address) == name)
             says.append(f"{self.pair.third.name} finds {name} by {computer.address}")
-        with suppress(_Ended), self._trying("names.every-server") as says:
+        with self._trying("names.every-server") as says:
             for server in self.bench.servers:
                 await_that(server.address, f"to know {name}", HEARD, lambda: _knows(server, name))  # noqa: B023  called at once
             says.append(f"{len(self.bench.servers)} servers know it")

@@ -150,7 +150,7 @@ def _machine(room, name, resolver):
     script.write_text(_INIT.format(own=" ".join(_OWN), room=room, name=name))
     run("ip", "netns", "add", space)
     try:
-        _wire(name, space, address)
+        wire(name, space, address)
         argv = ["ip", "netns", "exec", space, "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
         with (room / "init.log").open("w") as log:
             process = subprocess.Popen([*argv, "sh", str(script)], stdout=log, stderr=log)
@@ -163,7 +163,7 @@ def _machine(room, name, resolver):
         run("ip", "netns", "delete", space)
 
 
-def _wire(name, space, address):
+def wire(name, space, address):
     """A wire to each bridge of the hub; the second one's end is in a bridge of the machine's own."""
     inside = ("ip", "-n", space)
     run(*inside, "link", "set", "lo", "up")

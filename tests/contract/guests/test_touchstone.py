@@ -8,11 +8,12 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from drivers.dns import NameServer
-from drivers.errors import Refused, Unreachable
+from drivers.errors import Unreachable
 from drivers.host import Host
 from drivers.hypervisor.guest import Chap, Volume
 from inventory.address import HostPort
@@ -26,7 +27,7 @@ from orchestrator.touchstone import run as touchstone
 from orchestrator.touchstone.bench import Bench
 from orchestrator.touchstone.made import Thing, claim, made
 from orchestrator.touchstone.pairs import pairs, tenant_network
-from orchestrator.touchstone.removal import remove_left
+from orchestrator.touchstone.removal import remove, remove_left
 from orchestrator.touchstone.report import CAPABILITIES
 from orchestrator.touchstone.trial import Tried
 from tests.contract.guests import rig
@@ -243,21 +244,20 @@ def test_without_storage_and_names_what_is_left_is_tried_and_the_rest_fails_by_n
     assert "storage.persist" not in trials
 
 
-def test_a_host_that_cannot_run_guests_fails_and_what_was_made_for_it_goes(site, hosts, named, disks, made_for):
-    @contextmanager
-    def broken(node):
-        raise Refused(node.name, "virsh define: no KVM, no QEMU", "install it")
-        yield
-
-    with made_for("dddd0001", hypervisor=broken) as bench:
-        trials = {one.capability: one for one in Tried(bench, pairs(site)[0]).run()}
-        left = {thing.kind for things in made(bench.store).values() for thing in things}
-    assert "no KVM, no QEMU" in trials["compute.boot"].says
-    assert not trials["removal.guest"].passed
-    assert trials["removal.volume"].passed
-    assert left == {"file"}
-    with made_for("dddd0002") as bench:
-        assert [fault for _, fault in remove_left(bench) if fault] == []
+def test_a_host_that_cannot_run_guests_fails_by_its_own_words_and_what_was_made_for_it_goes(
+    site, hosts, named, disks, made_for
+):
+    node = site.nodes["h1"]
+    lame = node.model_copy(update={"bridges": (node.bridges[0].model_copy(update={"name": "br-none"}),)})
+    with made_for("dddd0001") as bench:
+        broken = replace(bench, site=site.model_copy(update={"nodes": {**site.nodes, "h1": lame}}))
+        trials = {one.capability: one for one in Tried(broken, pairs(broken.site)[0]).run()}
+        assert not trials["compute.boot"].passed
+        assert "br-none" in trials["compute.boot"].says
+        assert {name for name, one in trials.items() if name.startswith("removal.") and one.passed} == {
+            "removal.guest", "removal.volume", "removal.names", "removal.address"
+        }  # fmt: skip
+        assert [fault for _, fault in remove(bench, made(bench.store)["dddd0001"]) if fault] == []
         assert traces(site, hosts, named, disks, bench.store) == []
 
 
