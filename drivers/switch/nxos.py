@@ -30,7 +30,7 @@ from drivers.switch.judging import check_saved, refuse_unknown
 from drivers.switch.ours import PREFIX, fresh
 from drivers.switch.port_wise import PortWise
 from drivers.switch.reading import Parsed, Row, said_by
-from drivers.switch.stanzas import Stanzas, interfaces, stanzas, without_secrets
+from drivers.switch.stanzas import Stanzas, differing, interfaces, stanzas, without_secrets
 from drivers.trust import Trust
 from drivers.wire.nxapi import Nxapi
 from inventory.address import HostPort
@@ -38,6 +38,7 @@ from inventory.secrets import Login
 
 _DIALECT = DIALECTS["nxos"]
 _HELD = re.compile(r"(?i)\block|in progress|another (?:user|session)")  # one user at a time makes one, or goes back
+_SHOWN = 5  # stanzas that an error names
 ASSURANCE = Assurance(
     Confirm.NONE,
     "NX-OS takes nothing back by itself: Anneal sets a checkpoint, and goes back to it while it can reach the switch; "
@@ -175,8 +176,11 @@ class Nxos:
     def _go_back(self, checkpoint: str) -> None:
         """`UnknownOutcome` where it could not: the checkpoint stays, and the next run goes back to it."""
         said = self._wire.tell(f"rollback running-config checkpoint {checkpoint}")
-        if re.search(r"(?i)rollback failed|could not|\berror\b", said):
-            what = f"it did not go back to the checkpoint {checkpoint}: {plain(said.strip(), 300)}"
+        with said_by(self.who):
+            odd = differing(self._checkpoint(checkpoint), self._running())
+        if unlike := sorted(head for head in odd if head.startswith(("interface ", "vlan "))):
+            heads, told = ", ".join(map(plain, unlike[:_SHOWN])), plain(said.strip(), 300)
+            what = f"it did not go back to the checkpoint {checkpoint}: {heads} differ; it said: {told}"
             raise UnknownOutcome(self.who, what, "look at `show rollback log verify`, then plan the change again")
         self._forget(checkpoint)
 

@@ -1,9 +1,13 @@
 """The hand-off as `anneal serve` runs it: where it listens, whom it lets in, by what certificate."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inventory.address import HostPort, Ip
 from orchestrator.annealer import Annealer
@@ -14,6 +18,9 @@ from orchestrator.api.pool import Pool
 from orchestrator.boot.authority import authority
 from orchestrator.boot.listen import tcp
 from orchestrator.boot.web import Web
+from orchestrator.native.app import native
+from orchestrator.native.ask import Front
+from orchestrator.native.clerk import Clerk
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,27 @@ class Listening:
         host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
-    def serve(self, works: Annealer) -> Web:
-        """Listening already; it answers within its `with`. `CannotServe`."""
+    @contextmanager
+    def serve(self, works: Annealer) -> Iterator[None]:
+        """Answers within its `with`. `CannotServe`."""
         works.refresh()
         pool = Pool(works.site, works.store, works.roles, works.choices)
         desk = Desk(works.site, works.store, pool, works.bmcs, works.agents)
+        front = Front(desk, works)
+        apis = _Both(native(front, self.door), handoff(desk, self.door))
         tls = authority(works.state / "api-tls", self.address) if self.tls else None
-        return Web("api", handoff(desk, self.door), tcp(self.address, self.port, "the hand-off API"), tls)
+        listener = tcp(self.address, self.port, "the hand-off API")
+        with Web("api", apis, listener, tls), Clerk(desk, front.tail):
+            yield
+
+
+class _Both:
+    """The native API below `/api/`, Ironic's everywhere else."""
+
+    def __init__(self, native_api: ASGIApp, ironic: ASGIApp) -> None:
+        self._native = native_api
+        self._ironic = ironic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ours = scope["type"] == "http" and scope["path"].startswith("/api/")
+        await (self._native if ours else self._ironic)(scope, receive, send)

@@ -4,7 +4,8 @@ Source: Cisco Nexus 9000 NX-API CLI (JSON-RPC: `cli`, `cli_ascii`; a batch ends 
 before it stays); system management guide, "Configuring Rollback" (ten checkpoints, of unique names, which a reload
 keeps; one user at a time makes one, goes back or saves), "Two-stage Configuration Commit" (for interactive sessions
 alone, so there is no timer here); interfaces guide (`channel-group ... mode active` wants `feature lacp`); ansible
-issue 20922 (what a checkpoint that is not made says is text, and no error of NX-API).
+issue 20922 (what a checkpoint that is not made says is text, and no error of NX-API); napalm-ansible issue 168 (a way
+back that fails is text as well, and in none of the words for a fault).
 """
 
 from drivers.virtual.twin.switch import nxos_tables
@@ -29,6 +30,7 @@ GRAMMAR = Grammar(
 )  # fmt: skip
 _FEATURES = ("nxapi", "lacp", "lldp")
 _DONE = {"jsonrpc": "2.0"}
+_WENT_BACK = "Rollback completed successfully."
 
 
 class Nxos(Immediate):
@@ -128,12 +130,15 @@ class Nxos(Immediate):
             return self._busy()
         if name not in self.kept:
             return "ERROR: ascii-cfg: Checkpoint does not exist\n"
-        self.go_back(self.kept[name])
+        fails = self.chassis.on("F17", "lines") is not None
+        if not fails:
+            self.go_back(self.kept[name])
         self.written("abort")
         steps = "Collecting Running-Config\n#Generating Rollback Patch\nExecuting Rollback Patch\n"
+        end = "Verification failed, Rolling back to previous configuration" if fails else _WENT_BACK
         return (
             "Note: Applying config parallelly may fail Rollback verification\n"
-            f"{steps}Generating Running-config for verification\n\nRollback completed successfully.\n\n"
+            f"{steps}Generating Running-config for verification\n\n{end}\n\n"
         )
 
     def _saved(self) -> str:
