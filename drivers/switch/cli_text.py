@@ -112,9 +112,11 @@ def _port(family: str, name: str, head: re.Match[str], block: str) -> SwitchPort
 
 
 def vlans(text: str) -> Mapping[int, str]:
-    """`show vlan` and `show vlan brief`."""
+    """`show vlan` and `show vlan brief`. `act/unsup`: reserved for FDDI and Token Ring, and no VLAN of Ethernet."""
     notes = Notes("show vlan")
-    rows = re.finditer(r"^(\d{1,4}) {1,9}(\S.{0,63}?) {1,64}(?:active|act/|sus)", cleaned(text, notes), re.MULTILINE)
+    rows = re.finditer(
+        r"^(\d{1,4}) {1,9}(\S.{0,63}?) {1,64}(?:active|act/(?!unsup)|sus)", cleaned(text, notes), re.MULTILINE
+    )
     found = {int(row[1]): words(row[2], 32) or "" for row in rows if 0 < int(row[1]) < 4095}
     if not found:
         raise garbled(notes.path, "it names no VLAN")

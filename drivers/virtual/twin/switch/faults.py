@@ -54,7 +54,8 @@ def parse(text: str) -> Strike:
 
 _NOT: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        ("junos", "F34.meddles"): "who stages there holds the lock, and nobody else changes anything",
+        ("junos", "F34.meddles"): "who stages there holds the lock, so that nobody else changes anything",
+        ("ios", "F34.open"): "its command line knows no candidate",
         ("nxos", "F34.open"): "NX-API knows no candidate",
         ("nxos", "F34.waits"): "NX-API knows no commit that waits for its word",
         ("nxos", "F17.timer"): "NX-API knows no timer",

@@ -79,7 +79,7 @@ class Immediate:
         """One line of configuration, under that head; gives the head of the next. `Invalid` where it is not taken."""
         if line in ("end", "exit", "!"):
             return ""
-        if self.chassis.take("F16", "stage"):
+        if self.chassis.take("F16", "stage") or not _in_range(line):
             raise Invalid(line)
         whole = line.partition(" ")[2]
         if line.startswith(("default interface ", "no interface ", "no vlan ")):
@@ -118,6 +118,16 @@ class Immediate:
         """`Lost` where the switch restarts, or the connection breaks, once this was done."""
         if self.chassis.breaks_off(what, self.reload):
             raise Lost
+
+
+def _in_range(line: str) -> bool:
+    """NX-OS and IOS: an MTU from 1500 (on a switched port) to 9216 bytes; VLANs from 1 to 4094."""
+    key, _, number = line.rpartition(" ")
+    if not number.isdigit():
+        return True
+    if key == "mtu":
+        return int(number) in range(1500, 9217)
+    return int(number) in range(1, 4095) if key in ("vlan", "switchport access vlan") else True
 
 
 def blank(chassis: Chassis, management: str, more: Config) -> Config:

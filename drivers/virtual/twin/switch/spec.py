@@ -9,7 +9,7 @@ from drivers.virtual.twin.form import BesideTheFile, Model
 from drivers.virtual.twin.switch import faults
 from inventory.address import HostPortField, Name
 
-SwitchFamily = Literal["eos", "junos", "nxos"]
+SwitchFamily = Literal["eos", "ios", "junos", "nxos"]
 
 
 def _fault(told: object) -> object:
