@@ -42,6 +42,7 @@ from orchestrator.work import Task
 
 LIMITS = Limits()
 _ELSEWHERE = ("dns.", "host.", "ports.", "switch.")  # how verbs begin whose drivers talk to no BMC
+_BOOTS = ("write-image", "lay-image", "wipe")  # of an agent, which it boots where it is not there
 EXECUTOR = "anneal"  # one process at a time works on a site's SQLite
 
 
@@ -66,14 +67,23 @@ class Annealer(Record):
         self.refresh()
         self.check_drained()
         check_fresh(plan, self.world(plan.targets))
-        wanted = [one for key, one in self.bound.items() if key[0] in plan.targets]
-        run = f"{now():%Y%m%dT%H%M%S.%f}"
-        engine = self._engine or self._new_engine({})
-        engine.submit([_vertex(one) for one in wanted], [(need, one.key) for one in wanted for need in one.needs], run)
+        engine = self._submit(plan.targets)
         engine.let_go([(node, role.removeprefix(REMOVE)) for node, role in self.leaving if node in plan.targets])
         for step in plan.steps:
             if step.node in consented and any(erasure.needs_consent for erasure in step.erases):
                 engine.consent(step.node, step.role, by, disks.covered(step.erases))
+
+    def engage(self, node: str) -> None:
+        """Have done what is bound to a node now, without a plan: of a claim nobody reads one. `Held`, `Impossible`."""
+        self.refresh()
+        self._submit([node])
+
+    def _submit(self, targets: Collection[str]) -> Engine:
+        wanted = [one for key, one in self.bound.items() if key[0] in targets]
+        engine = self._engine or self._new_engine({})
+        edges = [(need, one.key) for one in wanted for need in one.needs]
+        engine.submit([_vertex(one) for one in wanted], edges, f"{now():%Y%m%dT%H%M%S.%f}")
+        return engine
 
     def forget(self, node: str) -> Collection[str]:
         """Claim nothing of a machine that is no more; the roles that it had."""
@@ -173,7 +183,7 @@ def _vertex(one: Bound) -> Vertex:
 def _talks_to_bmc(role: Role) -> bool:
     means = [one for one in (role.apply, role.verify) if one]
     ours = any(one.kind == "driver" and not one.verb.startswith(_ELSEWHERE) for one in means)
-    return ours or any(one.kind == "netboot" or one.verb == "write-image" for one in means)
+    return ours or any(one.kind == "netboot" or one.verb in _BOOTS for one in means)
 
 
 def _can_look(role: Role) -> bool:

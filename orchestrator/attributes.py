@@ -17,9 +17,12 @@ from orchestrator import names
 from orchestrator.errors import Impossible
 from orchestrator.ports import Phase, as_json, driven, intents
 from orchestrator.roles import Input, Role
+from orchestrator.tenancy import Tenancy
 
 
-def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[str, JsonValue]:
+def attributes(
+    site: Site, node: Node, profile: Profile | None = None, tenancy: Tenancy | None = None
+) -> dict[str, JsonValue]:
     """The tree that `from:` paths start in."""
     image = site.images[node.image]
     return {
@@ -37,6 +40,7 @@ def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[s
         "switches": list({switch.name: _switch(switch) for _, _, switch in driven(site, node)}.values()),
         "interfaces": links.as_json(links.interfaces(site, node)),
         "names": names.as_json(site, node),
+        "tenancy": tenancy.as_json() if tenancy is not None else None,
     }
 
 

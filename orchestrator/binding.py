@@ -15,6 +15,7 @@ from orchestrator.fleet import Fleet, Key
 from orchestrator.graph import order
 from orchestrator.profiles import Choice, choose_all
 from orchestrator.roles import Role, Roles, providers
+from orchestrator.tenancy import NOBODY, READY, Phase, Tenancies, Tenancy
 
 FINDS_OUT = "managed"  # the milestone behind which it is known what a machine is
 
@@ -34,18 +35,24 @@ class Bound:
         return self.node.name, self.role.role
 
 
-def bind(site: Site, roles: Roles, choices: Mapping[str, Choice] | None = None) -> Mapping[Key, Bound]:
+def bind(
+    site: Site, roles: Roles, choices: Mapping[str, Choice] | None = None, tenancies: Tenancies = NOBODY
+) -> Mapping[Key, Bound]:
     """Every node's roles with what they need, parents first. `Impossible`, `Knot`.
 
     `choices`: each node's profile; None takes what is declared. Where it is not settled, the node gets no more than
-    what finds out what it is.
+    what finds out what it is. A node that is deployed to a tenant gets what the tenant wants, in place of its groups'.
     """
     choices = choose_all(site, {}) if choices is None else choices
-    trees = {name: attributes(site, node, _profile(site, choices[name])) for name, node in site.nodes.items()}
+    trees = {
+        name: attributes(site, node, _profile(site, choices[name]), tenancies.get(name))
+        for name, node in site.nodes.items()
+    }
     whole = {name: _chosen(site, node, roles, trees[name]) for name, node in site.nodes.items()}
     fleet = Fleet(site, roles, whole)
     unsettled = {name: _known_first(whole[name], roles) for name in whole if not choices[name].settled}
-    chosen = fleet.known({**whole, **unsettled})
+    lent = {name: _joined(name, [READY], roles, trees[name]) for name in site.nodes if _is_lent(tenancies.get(name))}
+    chosen = fleet.known({**whole, **unsettled}) | lent
     bound: dict[Key, Bound] = {}
     for name, node in site.nodes.items():
         given = {role: values for group in node.groups for role, values in site.groups[group].inputs.items()}
@@ -65,18 +72,27 @@ def _profile(site: Site, choice: Choice) -> Profile | None:
 
 
 def _chosen(site: Site, node: Node, roles: Roles, tree: Mapping[str, JsonValue]) -> tuple[str, ...]:
-    """The node's roles: its groups', what they need, and what joins those by the node's attributes."""
-    chosen = closure(node.name, [role for group in node.groups for role in site.groups[group].roles], roles)
+    """The node's roles: its groups', and what comes with those."""
+    return _joined(node.name, [role for group in node.groups for role in site.groups[group].roles], roles, tree)
+
+
+def _is_lent(tenancy: Tenancy | None) -> bool:
+    return tenancy is not None and tenancy.phase is Phase.DEPLOY
+
+
+def _joined(name: str, asked: list[str], roles: Roles, tree: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """Roles, what they need, and what joins those by the node's attributes."""
+    chosen = closure(name, asked, roles)
     joining = [
-        name
-        for name, role in roles.items()
+        other
+        for other, role in roles.items()
         if role.when and set(role.before) & set(chosen) and value_at(tree, role.when)
     ]
-    chosen = closure(node.name, [*chosen, *joining], roles) if joining else chosen
-    for name in chosen:
-        rival = next((other for other in roles[name].conflicts if other in chosen), None)
+    chosen = closure(name, [*chosen, *joining], roles) if joining else chosen
+    for one in chosen:
+        rival = next((other for other in roles[one].conflicts if other in chosen), None)
         if rival:
-            raise Impossible(f"{node.name}: {name} and {rival} cannot share a node. Take one out of its groups")
+            raise Impossible(f"{name}: {one} and {rival} cannot share a node. Take one out of its groups")
     return chosen
 
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from drivers import catalog
 from inventory.load import Loaded
-from orchestrator import disks, ipam, removal
+from orchestrator import disks, ipam, removal, tenancies
 from orchestrator.agent.client import Agents
 from orchestrator.binding import Bound, bind
 from orchestrator.boot.intents import BootIntents
@@ -55,7 +55,8 @@ class Record:
         )
         self.site = settled(wanted, self.placed)
         self.choices: Mapping[str, Choice] = self.profiles()
-        self._wanted: Mapping[Key, Bound] = bind(self.site, self.roles, self.choices)
+        self.tenancies = tenancies.read_all(self.store)
+        self._wanted: Mapping[Key, Bound] = bind(self.site, self.roles, self.choices, self.tenancies)
         self.leaving: Mapping[Key, Bound] = {}
         self.bound: Mapping[Key, Bound] = self._with_removals()
         self.state = state
@@ -90,11 +91,11 @@ class Record:
         return {name: hardware_of(value) for name, value in told.items()}
 
     def refresh(self) -> None:
-        """Bind anew where it has come out since what machines are, and see what is still to be removed."""
-        choices = self.profiles()
-        if choices != self.choices:
-            self.choices = choices
-            self._wanted = bind(self.site, self.roles, choices)
+        """Bind anew where it has come out since what machines are or whose, and see what is still to be removed."""
+        choices, lent = self.profiles(), tenancies.read_all(self.store)
+        if (choices, lent) != (self.choices, self.tenancies):
+            self.choices, self.tenancies = choices, lent
+            self._wanted = bind(self.site, self.roles, choices, lent)
         self.bound = self._with_removals()
 
     def check_drained(self) -> None:

@@ -12,13 +12,15 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator import tenancies
 from orchestrator.api import said
 from orchestrator.api.cards import Card
-from orchestrator.api.errors import Conflict
+from orchestrator.api.errors import Bad, Conflict
 from orchestrator.api.pool import Pool
 from orchestrator.api.tables import ALLOCATION, HANDOFF, VIF
 from orchestrator.events import Event
 from orchestrator.store import Store, now
+from orchestrator.tenancy import Phase
 
 Told = Callable[[str, str, str | None], Event]  # kind, sentence, node: as `Call.event`
 ACTIVE, ERROR = "active", "error"
@@ -56,11 +58,17 @@ def claim(store: Store, pool: Pool, wish: Wish, told: Told) -> str | None:
 
 
 def release(store: Store, uuid: str, told: Told) -> None:
-    """The allocation is gone, and its node is nobody's. Doing it again does nothing."""
+    """The allocation is gone, and its node is nobody's. Doing it again does nothing.
+
+    `Bad` where the node is deployed: what a tenant leaves is wiped first.
+    """
     with store.decide() as connection:
         row = connection.execute(select(ALLOCATION.c.node).where(ALLOCATION.c.uuid == uuid)).one_or_none()
         if row is None:
             return
+        lent = tenancies.read(connection, [row.node]).get(row.node) if row.node is not None else None
+        if lent is not None and lent.claim == uuid and lent.phase is Phase.DEPLOY:
+            raise Bad(f"Allocation {uuid} has a node that is deployed: undeploy that instead.")
         connection.execute(delete(ALLOCATION).where(ALLOCATION.c.uuid == uuid))
         if row.node is not None:
             free: dict[str, object] = {

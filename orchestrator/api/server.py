@@ -1,5 +1,7 @@
 """The hand-off as `anneal serve` runs it: where it listens, whom it lets in, by what certificate."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,9 +13,12 @@ from orchestrator.api.access import BadAccess, Door, Open, read_logins
 from orchestrator.api.app import handoff
 from orchestrator.api.desk import Desk
 from orchestrator.api.pool import Pool
+from orchestrator.api.wishes import Shelf
 from orchestrator.boot.authority import authority
 from orchestrator.boot.listen import tcp
 from orchestrator.boot.web import Web
+from orchestrator.image.store import ImageStore
+from orchestrator.tenants import Tenants
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,14 @@ class Listening:
         host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
-    def serve(self, works: Annealer) -> Web:
-        """Listening already; it answers within its `with`. `CannotServe`."""
+    @contextmanager
+    def serve(self, works: Annealer, images: ImageStore) -> Iterator[None]:
+        """It answers within. `CannotServe`."""
         works.refresh()
         pool = Pool(works.site, works.store, works.roles, works.choices)
-        desk = Desk(works.site, works.store, pool, works.bmcs, works.agents)
         tls = authority(works.state / "api-tls", self.address) if self.tls else None
-        return Web("api", handoff(desk, self.door), tcp(self.address, self.port, "the hand-off API"), tls)
+        listener = tcp(self.address, self.port, "the hand-off API")
+        with Tenants(works) as tenants:
+            desk = Desk(works.site, works.store, pool, works.bmcs, works.agents, tenants, Shelf(works.site, images))
+            with Web("api", handoff(desk, self.door), listener, tls):
+                yield

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from orchestrator.boot import token
 from orchestrator.boot.intents import BootIntents
@@ -91,6 +91,10 @@ class PhoneHomes:
         if row is None:
             return None
         return _home(row)
+
+    def forget(self, connection: Connection, node: str) -> None:
+        """What called home from it is written over, and proves nothing any more."""
+        connection.execute(delete(PHONE_HOME).where(PHONE_HOME.c.node == node))
 
     def all(self) -> dict[str, Home]:
         """The last call of every node that ever called."""
