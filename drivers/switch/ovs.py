@@ -26,7 +26,7 @@ from drivers.ability.switch import (
 from drivers.errors import DriverError, NotApplied, Refused, Transient, UnknownOutcome, Unsupported
 from drivers.facts import Finding
 from drivers.patience import Patience
-from drivers.switch import ovs_change, ovs_rows
+from drivers.switch import ovs_change, ovs_rows, ovs_transaction
 from drivers.switch.keeper import Candidate, Keeper
 from drivers.switch.lldpcli import neighbours
 from drivers.switch.ovs_rows import Member, World
@@ -146,7 +146,7 @@ class Ovs:
             up={one.name: one.up is not False for one in world.physical},
             names={},
         )
-        return "".join(f"{line}\n" for line in ovs_change.words(everything))
+        return "".join(f"{line}\n" for line in ovs_transaction.words(everything))
 
     def close(self) -> None:
         self._shell.close()
@@ -219,7 +219,7 @@ class Ovs:
 
     def _written(self, before: ovs_change.Rows, after: ovs_change.Rows) -> str:
         """A line of shell: one transaction for all of it; empty where no row differs."""
-        words = ovs_change.transaction(before, after)
+        words = ovs_transaction.transaction(before, after)
         return f"{self._vsctl('--')} {words}\n" if words else ""
 
 
@@ -230,7 +230,7 @@ def _links(rows: ovs_change.Rows) -> str:
 
 
 def _diff(before: ovs_change.Rows, after: ovs_change.Rows) -> str:
-    lines = difflib.unified_diff(ovs_change.words(before), ovs_change.words(after), lineterm="", n=0)
+    lines = difflib.unified_diff(ovs_transaction.words(before), ovs_transaction.words(after), lineterm="", n=0)
     return "".join(f"{line}\n" for line in lines if not line.startswith(("---", "+++", "@@")))
 
 

@@ -1,13 +1,11 @@
-"""What is to become of Open vSwitch's rows, and the one transaction that does it, there and back. Pure.
+"""What is to become of Open vSwitch's rows. Pure.
 
 VLAN modes: ovs-vswitchd.conf.db(5), "VLAN Configuration" of table Port. An empty `trunks` carries every VLAN, so a port
 that is to carry none trunks the reserved VLAN 4095 alone.
 """
 
-import json
 import re
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from drivers.ability.switch import LagWanted, PortSettings
@@ -17,8 +15,7 @@ from drivers.switch.ovs_rows import Bridge, Interface, Port, World
 NOWHERE = frozenset({4095})  # IEEE 802.1Q-2018 table 9-2: reserved, never on a wire
 _ALL = frozenset(range(1, 4095))
 _EDGE, _STP, _FALLBACK, _PRIMARY = "rstp-port-admin-edge", "stp-enable", "lacp-fallback-ab", "bond-primary"
-_VLAN = "vlan-"  # in a bridge's external_ids: what a VLAN is called
-_COLUMNS = ("vlan_mode", "tag", "trunks", "lacp", "bond_mode")
+VLAN_NAME = "vlan-"  # in a bridge's external_ids: what a VLAN is called
 
 
 @dataclass(frozen=True)
@@ -65,8 +62,8 @@ def vlan_names(world: World) -> dict[int, str]:
     found = dict.fromkeys((vlan for port in world.ports.values() for vlan in _named(port)), "")
     for bridge in world.bridges.values():
         for key, name in bridge.external_ids.items():
-            if key.startswith(_VLAN) and key.removeprefix(_VLAN).isdecimal():
-                found[int(key.removeprefix(_VLAN))] = name
+            if key.startswith(VLAN_NAME) and key.removeprefix(VLAN_NAME).isdecimal():
+                found[int(key.removeprefix(VLAN_NAME))] = name
     return dict(sorted((vlan, name) for vlan, name in found.items() if vlan in _ALL))
 
 
@@ -79,7 +76,7 @@ def change(who: str, world: World, wanted: Mapping[str, PortSettings], vlans: Ma
     for name, one in sorted(wanted.items(), key=lambda each: (each[1].enabled, each[0])):
         after.place(name, one)
     bridges = sorted({port.bridge for port in after.touched.values() if port is not None})
-    nameless = [(b, v) for b in bridges for v in vlans if f"{_VLAN}{v}" not in world.bridges[b].external_ids]
+    nameless = [(b, v) for b in bridges for v in vlans if f"{VLAN_NAME}{v}" not in world.bridges[b].external_ids]
     asked = {name: one.mtu for name, one in wanted.items() if one.mtu not in (None, _mtu(world.interfaces[name]))}
     said = {name: one.description for name, one in wanted.items() if one.description is not None}
     there = world.interfaces
@@ -233,104 +230,3 @@ def _edge_of(port: Port, bridge: Bridge) -> bool:
             return port.other_config.get(_STP) == "false"
         case _:
             return port.other_config.get(_EDGE, "true") == "true"
-
-
-def words(rows: Rows) -> list[str]:
-    """A line for each setting, as `ovs-vsctl list` names it."""
-    lines = [
-        *(line for port in rows.ports.values() if port is not None for line in _port_words(port)),
-        *(f"interface {name} mtu_request={mtu}" for name, mtu in rows.mtus.items() if mtu is not None),
-        *(f"interface {name} admin_state={'up' if up else 'down'}" for name, up in rows.up.items()),
-        *(f"interface {name} description={text}" for name, text in rows.descriptions.items() if text is not None),
-        *(f"bridge {bridge} vlan {vlan} name={name}" for (bridge, vlan), name in rows.names.items() if name),
-    ]
-    return sorted(lines)
-
-
-def _port_words(port: Port) -> Iterator[str]:
-    yield f"port {port.name} bridge={port.bridge} interfaces={','.join(port.interfaces)}"
-    for column in _COLUMNS:
-        told = getattr(port, column)
-        if told is not None and told != frozenset():
-            yield f"port {port.name} {column}={_spelled(told)}"
-    yield from (f"port {port.name} other_config:{key}={value}" for key, value in sorted(port.other_config.items()))
-
-
-def _spelled(value: object) -> str:
-    return ",".join(map(str, sorted(value))) if isinstance(value, frozenset) else str(value)
-
-
-def transaction(before: Rows, after: Rows) -> str:
-    """Shell words for ovs-vsctl that bring `before` to `after` in one transaction; empty where they are the same."""
-    commands = [
-        *_port_commands(before.ports, after.ports),
-        *_optional("Interface", "mtu_request", before.mtus, after.mtus),
-        *_keys("Interface", "description", before.descriptions, after.descriptions),
-        *_name_commands(before.names, after.names),
-    ]
-    return " -- ".join(shlex.join(command) for command in commands)
-
-
-def _port_commands(before: Mapping[str, Port | None], after: Mapping[str, Port | None]) -> Iterator[list[str]]:
-    changed = {name: (before.get(name), after.get(name)) for name in after if before.get(name) != after.get(name)}
-    moved = {one for _, port in changed.values() if port is not None for one in port.interfaces}
-    for index, name in enumerate(names := sorted(moved)):
-        yield [f"--id=@i{index}", "get", "Interface", name]
-    at = {name: f"@i{index}" for index, name in enumerate(names)}
-    for index, (name, (old, new)) in enumerate(sorted(changed.items())):
-        if new is None and old is not None:
-            yield [f"--id=@p{index}", "get", "Port", name]
-            yield ["remove", "Bridge", old.bridge, "ports", f"@p{index}"]
-        elif new is not None:
-            yield from _port_written(name, old, new, (f"@p{index}", at))
-
-
-def _port_written(name: str, old: Port | None, new: Port, refer: tuple[str, Mapping[str, str]]) -> Iterator[list[str]]:
-    own, at = refer
-    told = {column: _atom(getattr(new, column)) for column in _COLUMNS}
-    columns = [f"interfaces={','.join(at[one] for one in new.interfaces)}"]
-    columns += [f"{column}={text}" for column, text in told.items() if text]
-    columns += [f"other_config:{json.dumps(key)}={json.dumps(value)}" for key, value in new.other_config.items()]
-    if old is None:
-        yield [f"--id={own}", "create", "Port", f"name={json.dumps(name)}", *columns]
-        yield ["add", "Bridge", new.bridge, "ports", own]
-        return
-    yield ["clear", "Port", name, "other_config", *(column for column, text in told.items() if not text)]
-    yield ["set", "Port", name, *columns]
-
-
-def _atom(value: object) -> str:
-    """As ovs-vsctl(8) takes it; empty for an empty column."""
-    if isinstance(value, frozenset):
-        return ",".join(map(str, sorted(value)))
-    return "" if value is None else str(value)
-
-
-def _optional(
-    table: str, column: str, before: Mapping[str, int | None], after: Mapping[str, int | None]
-) -> Iterator[list[str]]:
-    for name, value in after.items():
-        if value != before.get(name):
-            yield ["clear", table, name, column] if value is None else ["set", table, name, f"{column}={value}"]
-
-
-def _keys(
-    table: str, key: str, before: Mapping[str, str | None], after: Mapping[str, str | None]
-) -> Iterator[list[str]]:
-    for name, text in after.items():
-        if text != before.get(name):
-            yield _key_command(table, name, key, text)
-
-
-def _name_commands(
-    before: Mapping[tuple[str, int], str | None], after: Mapping[tuple[str, int], str | None]
-) -> Iterator[list[str]]:
-    for (bridge, vlan), name in after.items():
-        if name != before.get((bridge, vlan)):
-            yield _key_command("Bridge", bridge, f"{_VLAN}{vlan}", name)
-
-
-def _key_command(table: str, name: str, key: str, text: str | None) -> list[str]:
-    if text is None:
-        return ["remove", table, name, "external_ids", json.dumps(key)]
-    return ["set", table, name, f"external_ids:{json.dumps(key)}={json.dumps(text)}"]

@@ -68,10 +68,12 @@ class Guarded:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def enter(self, headers: Mapping[str, str]) -> Actor:
+        """Where there is an Authorization, it alone counts."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
             return self._by_password(given.strip())
-        token = given.strip() if scheme.lower() == "bearer" else headers.get("x-auth-token", "")
+        bearer = given.strip() if scheme.lower() == "bearer" else ""
+        token = bearer if "authorization" in headers else headers.get("x-auth-token", "")
         actor = self.tokens.get(hashlib.sha256(token.encode()).hexdigest())
         if not token or actor is None:
             raise Unknown("Authorization required")

@@ -32,6 +32,13 @@ class Answer:
         return b"" if self.body is None else json.dumps(self.body, separators=(",", ":")).encode()
 
 
+def audited(actor: Actor, request: str, kind: str, says: str, node: str | None) -> Event:
+    """What goes into the log of a change: who did it, by which request, for which tenant."""
+    told: dict[str, JsonValue] = {"actor": actor.name, "role": actor.role.value, "request": request}
+    told |= {"tenant": actor.tenant} if actor.tenant is not None else {}
+    return Event(f"handoff.{kind}", f"{actor.name}: {says}", node, data=told)
+
+
 @dataclass(frozen=True)
 class Call:
     """`path`: what stands in the route's braces; `base`: scheme and host as the client wrote them."""
@@ -56,14 +63,9 @@ class Call:
             raise Bad("The body must be a JSON object.")
         return self.body
 
-    def event(self, kind: str, says: str, node: str | None = None, **data: JsonValue) -> Event:
+    def event(self, kind: str, says: str, node: str | None = None) -> Event:
         """What goes into the log of a change: who did it, by which request."""
-        return Event(
-            f"handoff.{kind}",
-            f"{self.actor.name}: {says}",
-            node,
-            data={"actor": self.actor.name, "role": self.actor.role.value, "request": self.request, **data},
-        )
+        return audited(self.actor, self.request, kind, says, node)
 
     def need_of_query(self, minor: int, name: str) -> None:
         """`NotAcceptable` where a parameter is newer than the request."""

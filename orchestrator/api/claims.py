@@ -5,7 +5,7 @@ taken by a conditional update: `instance_uuid` is unique there.
 """
 
 import random
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -13,22 +13,27 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator import tenancies
-from orchestrator.api import said
+from orchestrator.api import said, tenure
 from orchestrator.api.cards import Card
 from orchestrator.api.errors import Bad, Conflict
 from orchestrator.api.pool import Pool
 from orchestrator.api.tables import ALLOCATION, HANDOFF, VIF
 from orchestrator.events import Event
+from orchestrator.lending import take_back
 from orchestrator.store import Store, now
-from orchestrator.tenancy import Phase
+from orchestrator.tenancy import Phase, Tenancy
 
 Told = Callable[[str, str, str | None], Event]  # kind, sentence, node: as `Call.event`
+Choose = Callable[[Sequence[str]], Sequence[str]]  # of the nodes that fit, those to take; too few: none will do
 ACTIVE, ERROR = "active", "error"
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for. `candidates`: uuids of nodes; none: any. A node that is called `name` goes first."""
+    """What is asked for. `candidates`: uuids of nodes; none: any. A node that is called `name` goes first.
+
+    `claim`: of whose nodes this is one, where somebody claimed several.
+    """
 
     uuid: str
     resource_class: str
@@ -37,6 +42,7 @@ class Wish:
     candidates: frozenset[str] = frozenset()
     owner: str | None = None
     extra: dict[str, JsonValue] | None = None
+    claim: str | None = None
 
 
 def claim(store: Store, pool: Pool, wish: Wish, told: Told) -> str | None:
@@ -51,10 +57,36 @@ def claim(store: Store, pool: Pool, wish: Wish, told: Told) -> str | None:
             why = None if node else _why_none(pool.read(connection, pool.names), wish)
             _keep(connection, wish, node, why)
             says = f"allocation {wish.name or wish.uuid} " + (f"has {node}" if node else f"has no node: {why}")
-            store.append(connection, told("claimed" if node else "unmet", says, node))
+            event = store.append(connection, told("claimed" if node else "unmet", says, node))
+            if node is not None:
+                tenure.begin(connection, node, wish.owner, event)
             return node
     except IntegrityError as error:
         raise Conflict(f"An allocation {wish.uuid} or its name exists already.") from error
+
+
+def claim_all(connection: Connection, pool: Pool, wishes: Sequence[Wish], choose: Choose) -> Sequence[str]:
+    """Within the caller's `decide`: a node for each of these wishes, which differ in their uuid alone, or none for any.
+
+    The caller tells the log, and whose the nodes are from that event on.
+    """
+    likely = [card.name for card in pool.all() if fits(card, wishes[0])]
+    chosen: Sequence[str] = ()
+    for names in (likely, pool.names):
+        chosen = choose(_fits_now(pool, connection, names, wishes[0])) if names else ()
+        if len(chosen) == len(wishes):
+            break
+    else:
+        return ()
+    for wish, node in zip(wishes, chosen, strict=True):
+        if not _taken(connection, node, wish):
+            raise Conflict(f"Node {node} was taken meanwhile.")
+        _keep(connection, wish, node, None)
+    return chosen
+
+
+def why_none(connection: Connection, pool: Pool, wish: Wish) -> str:
+    return _why_none(pool.read(connection, pool.names), wish)
 
 
 def release(store: Store, uuid: str, told: Told) -> None:
@@ -63,24 +95,43 @@ def release(store: Store, uuid: str, told: Told) -> None:
     `Bad` where the node is deployed: what a tenant leaves is wiped first.
     """
     with store.decide() as connection:
-        row = connection.execute(select(ALLOCATION.c.node).where(ALLOCATION.c.uuid == uuid)).one_or_none()
-        if row is None:
-            return
-        lent = tenancies.read(connection, [row.node]).get(row.node) if row.node is not None else None
-        if lent is not None and lent.claim == uuid and lent.phase is Phase.DEPLOY:
+        if _lent(connection, uuid) is not None:
             raise Bad(f"Allocation {uuid} has a node that is deployed: undeploy that instead.")
-        connection.execute(delete(ALLOCATION).where(ALLOCATION.c.uuid == uuid))
-        if row.node is not None:
-            free: dict[str, object] = {
-                "instance_uuid": None,
-                "allocation_uuid": None,
-                "instance_info": {},
-                "updated_at": now().timestamp(),
-            }
-            here = (HANDOFF.c.node == row.node, HANDOFF.c.allocation_uuid == uuid)
-            connection.execute(update(HANDOFF).where(*here).values(free))
-            connection.execute(delete(VIF).where(VIF.c.node == row.node))
-        store.append(connection, told("released", f"allocation {uuid} is over", row.node))
+        let_go(store, connection, uuid, told)
+
+
+def let_go(store: Store, connection: Connection, uuid: str, told: Told) -> None:
+    """As `release`, within the caller's `decide`; a node that is deployed is taken back and wiped."""
+    row = connection.execute(select(ALLOCATION.c.node).where(ALLOCATION.c.uuid == uuid)).one_or_none()
+    if row is None:
+        return
+    lent = _lent(connection, uuid)
+    connection.execute(delete(ALLOCATION).where(ALLOCATION.c.uuid == uuid))
+    if row.node is not None:
+        free: dict[str, object] = {
+            "instance_uuid": None,
+            "allocation_uuid": None,
+            "instance_info": {},
+            "last_error": None,
+            "power_state": None,
+            "updated_at": now().timestamp(),
+        }
+        here = (HANDOFF.c.node == row.node, HANDOFF.c.allocation_uuid == uuid)
+        connection.execute(update(HANDOFF).where(*here).values(free))
+        connection.execute(delete(VIF).where(VIF.c.node == row.node))
+    over = told("released", f"allocation {uuid} is over", row.node)
+    event = store.append(connection, over)
+    if lent is not None:
+        take_back(store, connection, lent, str(over.data.get("actor", f"claim {uuid}")))
+    if row.node is not None:
+        tenure.end(connection, row.node, event)
+
+
+def _lent(connection: Connection, uuid: str) -> Tenancy | None:
+    """What the allocation's node is deployed for."""
+    node = connection.scalar(select(ALLOCATION.c.node).where(ALLOCATION.c.uuid == uuid))
+    told = tenancies.read(connection, [node]).get(node) if node is not None else None
+    return told if told is not None and told.claim == uuid and told.phase is Phase.DEPLOY else None
 
 
 def fits(card: Card, wish: Wish) -> bool:
@@ -156,6 +207,7 @@ def _keep(connection: Connection, wish: Wish, node: str | None, why: str | None)
         "traits": sorted(wish.traits),
         "candidate_nodes": sorted(wish.candidates),
         "owner": wish.owner,
+        "claim": wish.claim,
         "extra": wish.extra or {},
         "last_error": None if node else f"Failed to process allocation {wish.uuid}: {why}.",
         "created_at": at,

@@ -40,9 +40,12 @@ class Desk:
 
         `own`: what a tenant could merely claim is not there either.
         """
-        ident = call.path["node"]
+        return self.seen(call.path["node"], call.tenant, own=own)
+
+    def seen(self, ident: str, tenant: str | None, *, own: bool) -> Card:
+        """As `card`, by name or uuid."""
         card = self.pool.card(ident)
-        if not card.seen_by(call.tenant) or (own and call.tenant is not None and call.tenant not in card.tenants):
+        if not card.seen_by(tenant) or (own and tenant is not None and tenant not in card.tenants):
             raise Missing(f"Node {ident} could not be found.")
         return card
 

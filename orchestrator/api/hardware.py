@@ -8,11 +8,13 @@ from pydantic import JsonValue
 from sqlalchemy import RowMapping, select
 
 from drivers.facts import BootTarget, PowerState
+from inventory.model import Node
 from orchestrator.agent.messages import node_uuid
 from orchestrator.agent.tables import INSPECTION
 from orchestrator.api import said, versions
 from orchestrator.api.call import Answer, Call
 from orchestrator.api.cards import CONDUCTOR, Fields, links
+from orchestrator.api.claims import Told
 from orchestrator.api.desk import Desk
 from orchestrator.api.errors import Bad, Missing
 from orchestrator.engine.tables import EVIDENCE
@@ -59,19 +61,24 @@ def set_power(desk: Desk, call: Call) -> Answer:
     target = call.document().get("target")
     if target not in _POWER:
         raise Bad(f"Invalid power state {str(target)[:40]}: it must be one of {', '.join(_POWER)}.")
-    node = desk.node(call, own=True)
-    wanted = _POWER[str(target)]
-    with desk.changing(node, call.request) as machine:
-        desk.store.record(call.event("power", f"{target} begins", node.name))
+    switch(desk, desk.node(call, own=True), str(target), call.event, call.request)
+    return Answer(status=202, headers={"Location": f"{call.base}/v1/nodes/{call.path['node']}/states"})
+
+
+def switch(desk: Desk, node: Node, target: str, told: Told, request: str) -> PowerState:
+    """`target`: as Ironic calls it. What was read back. `Conflict` where another is at the BMC, or it is silent."""
+    wanted = _POWER[target]
+    with desk.changing(node, request) as machine:
+        desk.store.record(told("power", f"{target} begins", node.name))
         if wanted is None:
             machine.cycle()
         else:
             machine.turn(wanted)
         seen = machine.power()
-    told = call.event("power", f"{target}: it is {seen.value}", node.name)
     settled = seen in (PowerState.ON, PowerState.OFF)
-    said.keep(desk.store, node.name, {"power_state": f"power {seen.value}" if settled else None}, told)
-    return Answer(status=202, headers={"Location": f"{call.base}/v1/nodes/{call.path['node']}/states"})
+    values: Fields = {"power_state": f"power {seen.value}" if settled else None}
+    said.keep(desk.store, node.name, values, told("power", f"{target}: it is {seen.value}", node.name))
+    return seen
 
 
 def bios(desk: Desk, call: Call) -> Answer:

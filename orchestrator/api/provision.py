@@ -14,10 +14,10 @@ from orchestrator.api.cards import Card
 from orchestrator.api.desk import Desk
 from orchestrator.api.drives import drive
 from orchestrator.api.errors import Bad, Conflict, Forbidden
-from orchestrator.api.tables import ALLOCATION, VIF
+from orchestrator.api.tables import VIF
 from orchestrator.api.wishes import wish
+from orchestrator.lending import Lease, lend, take_back
 from orchestrator.tenancy import Phase, Tenancy
-from orchestrator.tenants import Lease
 
 _DEPLOY = ("active", "deploy", "rebuild")
 _RELEASE = ("deleted", "undeploy")
@@ -65,7 +65,7 @@ def _deploy(desk: Desk, call: Call, card: Card, verb: str) -> None:
         info = fresh.fields["instance_info"]
         wanted = wish(desk.shelf, info if isinstance(info, dict) else {}, kept or again)
         said.write(connection, card.name, {"instance_uuid": claim, "last_error": None, "power_state": None})
-        desk.tenants.deploy(connection, card.name, Lease(claim, fresh.holder, call.actor.name), wanted)
+        lend(desk.store, connection, card.name, Lease(claim, fresh.holder, call.actor.name), wanted)
         says = f"{verb}: {wanted.image} ({wanted.algorithm} {wanted.digest[:12]}) for instance {claim}"
         desk.store.append(connection, call.event("deploy", says, card.name))
 
@@ -93,16 +93,20 @@ def _release(desk: Desk, call: Call, card: Card, verb: str) -> None:
             raise _not_from(fresh, verb)
         if fresh.fields["protected"]:
             raise Forbidden(f"Node {card.uuid} is protected and cannot be undeployed, rebuilt or deleted.")
-        _vacate(connection, card.name)
-        desk.tenants.release(connection, held, call.actor.name)
         desk.store.append(connection, call.event("release", f"{verb}: instance {held.claim} is over", card.name))
+        allocation = fresh.fields["allocation_uuid"]
+        if allocation is not None:
+            claims.let_go(desk.store, connection, str(allocation), call.event)
+            return
+        _vacate(connection, card.name)
+        take_back(desk.store, connection, held, call.actor.name)
 
 
 def _vacate(connection: Connection, node: str) -> None:
-    connection.execute(delete(ALLOCATION).where(ALLOCATION.c.node == node))
+    """Of a node that somebody held without an allocation."""
     connection.execute(delete(VIF).where(VIF.c.node == node))
     nothing: dict[str, JsonValue] = {"instance_info": {}}
-    cleared = dict.fromkeys(("instance_uuid", "allocation_uuid", "last_error", "power_state"))
+    cleared = dict.fromkeys(("instance_uuid", "last_error", "power_state"))
     said.write(connection, node, {**cleared, **nothing})
 
 
@@ -139,7 +143,7 @@ def _clean_again(desk: Desk, call: Call, card: Card) -> None:
         if held is None or held.phase is not Phase.RELEASE:
             raise _not_from(card, "provide", card.standing.error)
         said.write(connection, card.name, {"held": False})
-        desk.tenants.release(connection, held, call.actor.name)
+        take_back(desk.store, connection, held, call.actor.name)
         desk.store.append(connection, call.event("provided", "its release begins anew", card.name))
 
 

@@ -7,6 +7,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from inventory.address import HostPort, Ip
 from orchestrator.annealer import Annealer
 from orchestrator.api.access import BadAccess, Door, Open, read_logins
@@ -18,6 +20,9 @@ from orchestrator.boot.authority import authority
 from orchestrator.boot.listen import tcp
 from orchestrator.boot.web import Web
 from orchestrator.image.store import ImageStore
+from orchestrator.native.app import native
+from orchestrator.native.ask import Front
+from orchestrator.native.clerk import Clerk
 from orchestrator.tenants import Tenants
 
 
@@ -56,12 +61,26 @@ class Listening:
 
     @contextmanager
     def serve(self, works: Annealer, images: ImageStore) -> Iterator[None]:
-        """It answers within. `CannotServe`."""
+        """Answers within its `with`. `CannotServe`."""
         works.refresh()
         pool = Pool(works.site, works.store, works.roles, works.choices)
         tls = authority(works.state / "api-tls", self.address) if self.tls else None
         listener = tcp(self.address, self.port, "the hand-off API")
         with Tenants(works) as tenants:
             desk = Desk(works.site, works.store, pool, works.bmcs, works.agents, tenants, Shelf(works.site, images))
-            with Web("api", handoff(desk, self.door), listener, tls):
+            front = Front(desk, works)
+            apis = _Both(native(front, self.door), handoff(desk, self.door))
+            with Web("api", apis, listener, tls), Clerk(desk, front.tail):
                 yield
+
+
+class _Both:
+    """The native API below `/api/`, Ironic's everywhere else."""
+
+    def __init__(self, native_api: ASGIApp, ironic: ASGIApp) -> None:
+        self._native = native_api
+        self._ironic = ironic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ours = scope["type"] == "http" and scope["path"].startswith("/api/")
+        await (self._native if ours else self._ironic)(scope, receive, send)

@@ -3,7 +3,7 @@
 Moments are seconds since the epoch (UTC).
 """
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, String, Table
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table
 
 from orchestrator.store import METADATA
 
@@ -49,6 +49,7 @@ ALLOCATION = Table(
     Column("last_error", String),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float),
+    Column("claim", String),  # of the native API: whose node it is one of
     Index("allocation_by_node", "node"),
     Index("allocation_by_age", "created_at"),
 )
@@ -58,4 +59,14 @@ VIF = Table(
     METADATA,
     Column("id", String, primary_key=True),
     Column("node", String, nullable=False, index=True),
+)
+
+TENURE = Table(  # whose a node was, from the event that says so to the event that says it is over
+    "tenure",
+    METADATA,
+    Column("since", Integer, primary_key=True),
+    Column("node", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("until", Integer),
+    Index("tenure_by_node", "node", "since"),
 )

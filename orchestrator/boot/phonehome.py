@@ -92,10 +92,6 @@ class PhoneHomes:
             return None
         return _home(row)
 
-    def forget(self, connection: Connection, node: str) -> None:
-        """What called home from it is written over, and proves nothing any more."""
-        connection.execute(delete(PHONE_HOME).where(PHONE_HOME.c.node == node))
-
     def all(self) -> dict[str, Home]:
         """The last call of every node that ever called."""
         told = select(PHONE_HOME).where(PHONE_HOME.c.called_at.is_not(None)).order_by(PHONE_HOME.c.called_at)
@@ -132,6 +128,11 @@ class PhoneHomes:
         if self._seldom.due((source,), now()):
             says = f"{source} called home with a token that is wrong, used or too old"
             self._store.append(connection, Event("phone-home.refused", says, data={"source": source}))
+
+
+def forget(connection: Connection, node: str) -> None:
+    """What called home from it is written over, and proves nothing any more."""
+    connection.execute(delete(PHONE_HOME).where(PHONE_HOME.c.node == node))
 
 
 def _home(row: Row[tuple[object, ...]]) -> Home:

@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,16 +71,20 @@ class ImageStore:
 
     def all(self) -> tuple[Artefact, ...]:
         """By name, the newest first among equal names."""
-        found = [_read(path) for path in self.root.glob(f"*/{MANIFEST}") if not path.parent.name.startswith(".")]
-        newest_first = sorted(found, key=lambda artefact: artefact.made, reverse=True)
-        return tuple(sorted(newest_first, key=lambda artefact: artefact.name))
+        return tuple(sorted(_newest_first(self._manifests()), key=lambda artefact: artefact.name))
 
     def find(self, name: str) -> Artefact | None:
-        """The newest of that name, or the one of exactly that id."""
-        return next((artefact for artefact in self.all() if name in (artefact.name, artefact.id)), None)
+        """The newest of that name, or the one of exactly that id. A fault of another artefact's is not looked at."""
+        meant = (path for path in self._manifests() if name in _names(path.parent.name))
+        return next((kept for kept in _newest_first(meant) if name in (kept.name, kept.id)), None)
 
     def of_recipe(self, name: str, recipe: str) -> Artefact | None:
-        return next((kept for kept in self.all() if (kept.name, kept.recipe) == (name, recipe)), None)
+        path = self.root / _directory_name(name, recipe) / MANIFEST
+        kept = _read(path) if path.is_file() else None
+        return kept if kept is not None and (kept.name, kept.recipe) == (name, recipe) else None
+
+    def _manifests(self) -> list[Path]:
+        return [path for path in self.root.glob(f"*/{MANIFEST}") if not path.parent.name.startswith(".")]
 
     @contextmanager
     def workshop(self, name: str) -> Iterator[Path]:
@@ -129,6 +133,15 @@ def file_sha256(path: Path) -> str:
 
 def _directory_name(name: str, recipe: str) -> str:
     return f"{name}-{recipe[:SHOWN_DIGITS]}"
+
+
+def _names(directory: str) -> tuple[str, str]:
+    """The id, and the name, of what may be in it."""
+    return directory, directory.rpartition("-")[0]
+
+
+def _newest_first(manifests: Iterable[Path]) -> list[Artefact]:
+    return sorted(map(_read, manifests), key=lambda artefact: artefact.made, reverse=True)
 
 
 def _entry(path: Path) -> _FileEntry:

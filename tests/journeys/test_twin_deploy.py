@@ -92,17 +92,6 @@ def test_metalsmith_shows_and_lists_the_instance(metalsmith):
     assert (listed.returncode, "web1" in listed.stdout) == (0, True)
 
 
-def test_what_is_a_tenants_is_left_alone_by_the_sites_own_plan(lending):
-    installs = len(lending.twin.machine("r1-n01").installs)
-    actions = lending.twin.machine("r1-n01").power_actions
-    (row,) = [row for row in lending.anneal.told("plan", "r1-n01") if row] or [{}]
-    assert "os-install" not in json.dumps(row)
-    assert (len(lending.twin.machine("r1-n01").installs), lending.twin.machine("r1-n01").power_actions) == (
-        installs,
-        actions,
-    )
-
-
 def test_baremetal_deploys_an_image_of_the_site_with_a_config_drive_in_parts(lending, baremetal):
     assert baremetal("baremetal", "node", "set", "r1-n02", "--instance-info", "image_source=twin-os").returncode == 0
     drive = json.dumps({"meta_data": {"hostname": "db1"}, "user_data": USER_DATA})
@@ -113,8 +102,18 @@ def test_baremetal_deploys_an_image_of_the_site_with_a_config_drive_in_parts(len
     assert cloud_init.parse(disk.image.configdrive).hostname == "db1"
 
 
-def test_what_a_config_drive_holds_stands_in_no_table_and_in_no_event(lending):
-    record = (lending.anneal.directory / "state" / "anneal.db").read_bytes()
-    assert USER_DATA.encode() not in record
-    kept = list((lending.anneal.directory / "state" / "tenants").iterdir())
-    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+def test_metalsmith_undeploys_and_waits_until_the_node_is_anybodys(lending, metalsmith):
+    done = metalsmith("metalsmith", "undeploy", "web1", "--wait", "110")
+    assert done.returncode == 0, done.stderr
+    node = lending.node("r1-n01")
+    assert (node["provision_state"], node["instance_uuid"], node["maintenance"]) == ("available", None, False)
+    assert [work.says for work in lending.twin.machine("r1-n01").erases] == ["erase_devices"]
+    assert "web1" not in metalsmith("metalsmith", "list").stdout
+
+
+def test_baremetal_undeploys_and_the_certificate_holds_the_proof_of_the_wipe(lending, baremetal):
+    done = baremetal("baremetal", "node", "undeploy", "r1-n02", "--wait", "110")
+    assert done.returncode == 0, done.stderr
+    assert lending.node("r1-n02")["provision_state"] == "available"
+    certificate = lending.anneal("certificate", "issue", "r1-n02")
+    assert (certificate.returncode, "tenant-wiped" in certificate.stdout) == (0, True)

@@ -3,6 +3,7 @@
 import http.client
 import itertools
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,8 @@ from tests.orchestrator.api.conftest import free_ports
 
 PASSWORD = "canary-bmc-password"
 WAIT = 100.0  # seconds
-_NETS = itertools.count(201)
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_NETS = itertools.count(201 + 10 * _WORKER)
 
 
 @dataclass

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from drivers.ability.switch import LagWanted, PortSettings
 from drivers.errors import Refused
-from drivers.switch.ovs_change import NOWHERE, change, settings_of, transaction, vlan_names, words
+from drivers.switch.ovs_change import NOWHERE, change, settings_of, vlan_names
 from drivers.switch.ovs_rows import Bridge, Interface, Port, World
+from drivers.switch.ovs_transaction import transaction, words
 
 NAMES = ("swp1", "swp2", "swp3", "swp4")
 

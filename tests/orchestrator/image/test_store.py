@@ -118,3 +118,13 @@ def test_a_manifest_that_cannot_be_read_is_named_with_its_remedy(store):
     manifest.write_text('{"name": "debian"}')
     with pytest.raises(ImageError, match=r"manifest\.json: is no manifest: Field required\. delete its directory"):
         store.all()
+
+
+def test_an_artefact_that_cannot_be_read_keeps_nobody_from_another(store):
+    debian = put(store, "debian")
+    other = put(store, "debian-of-later")
+    manifest = other.files["disk"].path.with_name("manifest.json")
+    manifest.write_text(manifest.read_text().replace('"os"', '"of later"'))
+    assert store.find("debian") == store.of_recipe("debian", RECIPE) == debian
+    with pytest.raises(ImageError, match="is no manifest"):
+        store.find("debian-of-later")

@@ -173,8 +173,8 @@ class Debian:
 
     def restart(self) -> None:
         boot = self.out("cat", "/proc/sys/kernel/random/boot_id").strip()
-        with contextlib.suppress(DriverError):
-            self.run("sudo", "-n", "systemctl", "reboot")
+        with self._let_in(lambda: Ssh.open(self.access(), SOON)) as shell, contextlib.suppress(Unreachable):
+            shell.run(("sudo", "-n", "systemctl", "reboot"), SOON)
         self.await_login(unlike=boot)
 
 
