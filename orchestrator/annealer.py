@@ -15,6 +15,7 @@ from typing import TextIO
 from pydantic import JsonValue
 
 from inventory.load import Loaded
+from inventory.model import Site
 from inventory.secrets import Vaults
 from orchestrator import disks, wires
 from orchestrator.ansible import Playbooks
@@ -86,7 +87,7 @@ class Annealer(Record):
         wanted = [one for key, one in self.bound.items() if key[0] in targets]
         engine = self._engine or self._new_engine({})
         edges = [(need, one.key) for one in wanted for need in one.needs]
-        engine.submit([_vertex(one) for one in wanted], edges, f"{now():%Y%m%dT%H%M%S.%f}")
+        engine.submit([_vertex(one, self.site) for one in wanted], edges, f"{now():%Y%m%dT%H%M%S.%f}")
         return engine
 
     def forget(self, node: str) -> Collection[str]:
@@ -185,7 +186,7 @@ class Annealer(Record):
         return status.rows_of(self.store, node)
 
 
-def _vertex(one: Bound) -> Vertex:
+def _vertex(one: Bound, site: Site) -> Vertex:
     role = one.role
     return Vertex(
         node=one.node,
@@ -195,7 +196,7 @@ def _vertex(one: Bound) -> Vertex:
         within=role.within,
         verify_within=role.verify.within if role.verify else timedelta(minutes=1),
         ttl=role.ttl,
-        at_once=role.at_once,
+        at_once=site.at_once.get(role.role, role.at_once),
         retries=role.retries,
         resources=(f"bmc:{one.node.bmc.address}",) if _talks_to_bmc(role) else (),
         mutates=role.apply is not None,

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from drivers import catalog
 from inventory.load import Loaded
+from inventory.model import Site
 from orchestrator import disks, ipam, removal, tenancies, wires
 from orchestrator.agent.client import Agents
 from orchestrator.binding import Bound, Ports, bind
@@ -25,7 +26,7 @@ from orchestrator.placement import place, settled, with_pack
 from orchestrator.plan import DiskContent, Plan, PlannedConduit, Standing, World, make_plan
 from orchestrator.profiles import Choice, Hardware, Verdict, choose_all, hardware_of
 from orchestrator.removal import Left
-from orchestrator.roles import LEVELS, REMOVE, read_roles
+from orchestrator.roles import LEVELS, REMOVE, Roles, read_roles
 from orchestrator.store import Store, now
 from orchestrator.switchreading import PortViews
 from orchestrator.switchviews import SwitchViews
@@ -52,6 +53,7 @@ class Record:
         self.roles = read_roles()
         self.store = store_in(state)
         self.intents = BootIntents(self.store)
+        check_caps(loaded.site, self.roles)
         wanted = with_pack(ipam.settle(self.store, loaded.site), read_packs(self.roles))
         self.placed = place(
             wanted, self.roles, status.holders(self.store, {one.role for one in wanted.placement.values()})
@@ -220,6 +222,13 @@ class Record:
             elif seen.inspection.disk_reports is not None:
                 found[node] = disks.contents(seen.inspection.disk_reports)
         return found
+
+
+def check_caps(site: Site, roles: Roles) -> None:
+    """`Impossible` where a number is given to a role that is none: it would hold nobody back."""
+    stray = sorted(set(site.at_once) - set(roles))
+    if stray:
+        raise Impossible(f"site: at_once: no role is called {stray[0]}. See anneal graph, or the folders of roles/")
 
 
 def _lacks(one: Bound) -> Iterator[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from drivers.virtual.twin import file, stand_in
 from drivers.virtual.twin.twin import Twin
@@ -88,8 +89,12 @@ class Rack:
 
 
 @contextmanager
-def rack(room: Path, images: Path, servers: list[Server]) -> Iterator[Rack]:
+def rack(room: Path, images: Path, servers: list[Server], **head: object) -> Iterator[Rack]:
+    """`head`: what its site says beside what is needed."""
     write(room, next(_NETS), servers, PASSWORD)
+    inventory = room / "site" / "site.yaml"
+    told = yaml.safe_load(inventory.read_text())
+    inventory.write_text(yaml.safe_dump(told | {"site": told["site"] | head}, sort_keys=False))
     with Twin(file.load(room / "twin.yaml")) as twin, ExitStack() as stack:
         works = Annealer(load(room / "site"), room / "site", room / "state")
         made = Rack(room, images, twin, free_ports(1)[0], works, stack)
