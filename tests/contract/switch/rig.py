@@ -66,6 +66,7 @@ class Rig:
 
     way_in = "adm1"
     patience = QUICK
+    real = True  # frames go through it
     letter = "o"  # of the names of its namespaces
     programs: tuple[str, ...] = ()
 

@@ -20,6 +20,7 @@ IN_BAND = "Vlan900"
 class SonicRig:
     """Hosts 10.9.0.1 to .4 at its first four ports; managed in band through the port before its last."""
 
+    real = False
     patience = QUICK
     ports = PORTS[:4]
     all_ports = PORTS[:48]

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from drivers.ability.switch import Configure, Confirm, LagWanted, PortIdKind, PortSettings, Staged, Switch
+from drivers.ability.switch import Configure, Confirm, LagWanted, MemberState, PortIdKind, PortSettings, Staged, Switch
 from drivers.errors import Busy, DriverError, NotApplied, Refused, UnknownOutcome
 
 LONG = timedelta(minutes=5)
@@ -299,6 +299,19 @@ def test_a_lag_is_made_and_taken_apart_a_member_at_a_time(rig):
         switch.confirm(change(switch, {four: PROV}))
         assert switch.lags() == ()
         assert "bond" not in switch.running() or switch.running() == before
+
+
+@pytest.mark.quirk(113)
+def test_without_a_partner_the_first_member_of_a_lag_with_fallback_forwards_alone(rig, until):
+    if not rig.real:
+        pytest.skip("it has no links whose LACP could find nobody")
+    three, four = rig.ports[2:]
+    with rig.open() as switch:
+        lag = PortSettings(untagged=100, lag=LagWanted(7, fallback=True))
+        switch.confirm(change(switch, dict.fromkeys((three, four), lag)))
+        until(lambda: rig.reaches(three, "10.9.0.1"), "a host at the first gets through", 60)
+        assert not rig.reaches(four, "10.9.0.1")
+        assert switch.lags()[0].members[three] is MemberState.INDIVIDUAL
 
 
 def test_members_of_a_lag_with_different_vlans_are_refused(rig):

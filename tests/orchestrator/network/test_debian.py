@@ -125,3 +125,21 @@ def test_a_reboot_in_the_midst_of_a_trial_ends_it_and_what_is_kept_outlives_it(d
     await_that(lambda: not wrong(debian, site), "it is as it was")
     assert (standing(debian).trial, standing(debian).kept) == (None, before)
     assert "nameserver 10.77.0.1\n" in debian.out("cat", "/run/systemd/resolve/resolv.conf")
+
+
+def settle(debian, site):
+    wanted = wanted_of(site)
+    begin(debian, wanted, LONG)
+    await_that(lambda: standing(debian).trial == wanted.digest, "it is on trial")
+    await_that(lambda: keep(debian, wanted) is None, "it is kept")
+    await_that(lambda: not wrong(debian, site), "it is as declared")
+    assert standing(debian).kept == wanted.digest
+
+
+def test_a_bridge_that_a_kept_set_has_no_more_is_gone_and_comes_back_with_the_next(debian, bonded):
+    """After a reboot: networkd knows what is kept by the units in /etc then."""
+    site, _ = bonded
+    settle(debian, site_of(**{**BONDED, "bridges": []}))
+    assert not {"br0", "bond0.300"} & set(debian.out("ls", "/sys/class/net").split())
+    settle(debian, site)
+    assert {"br0", "bond0.300"} <= set(debian.out("ls", "/sys/class/net").split())
