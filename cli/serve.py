@@ -32,6 +32,7 @@ def command(
 ) -> None:
     """Serve boots, hear agents, carry out what is applied and hand out nodes, until stopped by SIGINT or SIGTERM."""
     from orchestrator.api.server import Listening
+    from orchestrator.image.store import ImageStore
 
     asked = Listening.at(api, api_basic, api_tokens, tls=api_tls) if api else None
     works = open_works(site, state)
@@ -43,7 +44,7 @@ def command(
             typer.echo("another anneal works on this site already; stop that one first", err=True)
             raise typer.Exit(Exit.FAILED)
         if asked is not None:
-            stack.enter_context(asked.serve(works))
+            stack.enter_context(asked.serve(works, ImageStore(image_directory(store))))
             typer.echo(f"the hand-off API answers at {asked.url}")
             if not (api_basic or api_tokens):
                 typer.echo("ANYBODY on this machine may claim and change nodes there: it asks for no login", err=True)

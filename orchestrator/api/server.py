@@ -15,12 +15,15 @@ from orchestrator.api.access import BadAccess, Door, Open, read_logins
 from orchestrator.api.app import handoff
 from orchestrator.api.desk import Desk
 from orchestrator.api.pool import Pool
+from orchestrator.api.wishes import Shelf
 from orchestrator.boot.authority import authority
 from orchestrator.boot.listen import tcp
 from orchestrator.boot.web import Web
+from orchestrator.image.store import ImageStore
 from orchestrator.native.app import native
 from orchestrator.native.ask import Front
 from orchestrator.native.clerk import Clerk
+from orchestrator.tenants import Tenants
 
 
 @dataclass(frozen=True)
@@ -57,17 +60,18 @@ class Listening:
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
     @contextmanager
-    def serve(self, works: Annealer) -> Iterator[None]:
+    def serve(self, works: Annealer, images: ImageStore) -> Iterator[None]:
         """Answers within its `with`. `CannotServe`."""
         works.refresh()
         pool = Pool(works.site, works.store, works.roles, works.choices)
-        desk = Desk(works.site, works.store, pool, works.bmcs, works.agents)
-        front = Front(desk, works)
-        apis = _Both(native(front, self.door), handoff(desk, self.door))
         tls = authority(works.state / "api-tls", self.address) if self.tls else None
         listener = tcp(self.address, self.port, "the hand-off API")
-        with Web("api", apis, listener, tls), Clerk(desk, front.tail):
-            yield
+        with Tenants(works) as tenants:
+            desk = Desk(works.site, works.store, pool, works.bmcs, works.agents, tenants, Shelf(works.site, images))
+            front = Front(desk, works)
+            apis = _Both(native(front, self.door), handoff(desk, self.door))
+            with Web("api", apis, listener, tls), Clerk(desk, front.tail):
+                yield
 
 
 class _Both:

@@ -40,6 +40,11 @@ def config_drive(site: Site, node: Node, greeting: Greeting) -> str:
         "network_data.json": json.dumps(network_data(site, node)),
         "user_data": user_data(site, node, greeting),
     }
+    return pack(contents)
+
+
+def pack(contents: Mapping[str, str]) -> str:
+    """Files of the directory `openstack/latest`, by name."""
     return base64.b64encode(gzip.compress(volume_of(contents), mtime=0)).decode()
 
 
