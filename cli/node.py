@@ -81,6 +81,20 @@ def forget(
 
 
 @app.command()
+def rewire(
+    node: Annotated[str, typer.Argument(help="A node whose NICs were changed on purpose.")],
+    site: SiteDirectory = Path(),
+    state: StateDirectory = None,
+) -> None:
+    """Have a node's conduits found anew. Nothing moves by that: the next plans boot its ramdisk, and say what does."""
+    works = open_works(site, state)
+    name = node_named(works, node)
+    if not works.rewire(name):
+        raise typer.BadParameter(f"{name} has no conduits")
+    typer.echo(f"the ports of {name} are found anew; what that moves: anneal plan {name}")
+
+
+@app.command()
 def release(
     node: Annotated[str, typer.Argument(help="A node in quarantine.")],
     site: SiteDirectory = Path(),

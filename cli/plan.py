@@ -14,10 +14,10 @@ from cli.targets import Targets, chosen_nodes
 from cli.works import StateDirectory, open_record
 
 if TYPE_CHECKING:
-    from orchestrator.plan import Plan, Reboot, Step
+    from orchestrator.plan import Plan, PlannedConduit, Reboot, Step
     from orchestrator.portplan import SwitchChange
 
-Of = TypeVar("Of", "Step", "Reboot")
+Of = TypeVar("Of", "Step", "Reboot", "PlannedConduit")
 
 
 def command(
@@ -50,9 +50,10 @@ def show(plan: "Plan", output: Format) -> None:
 
         typer.echo(yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
         return
-    steps, reboots_of = _by_node(plan.steps), _by_node(plan.reboots)
+    steps, reboots_of, conduits_of = _by_node(plan.steps), _by_node(plan.reboots), _by_node(plan.conduits)
     for node in plan.targets:
         _show_node(node, steps[node], reboots_of[node], undecided=node in plan.undecided)
+        _show_conduits(conduits_of[node])
     for switch in plan.switches:
         _show_switch(switch)
     for one in plan.placed:
@@ -89,6 +90,13 @@ def _show_node(node: str, steps: "Sequence[Step]", reboots: "Sequence[Reboot]", 
             typer.echo(f"  {'':<16} after {', '.join(step.waits_for)}")
     if undecided:
         typer.echo(f"  {'':<16} its profile hangs on what this finds out: plan it again then")
+
+
+def _show_conduits(conduits: "Sequence[PlannedConduit]") -> None:
+    for one in conduits:
+        typer.echo(f"  {'':<16} conduit {one.name} = {one.ports}: {one.says}")
+    if any(one.open for one in conduits):
+        typer.echo(f"  {'':<16} the rest hangs on these ports: plan it again then")
 
 
 def _show_switch(change: "SwitchChange") -> None:

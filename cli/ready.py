@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.apply import Consents
+from cli.exits import Exit
 from cli.output import Format
 from cli.plan import show
 from cli.run import watch
@@ -18,6 +19,9 @@ from cli.works import ImageDirectory, StateDirectory, image_directory, open_work
 if TYPE_CHECKING:
     from orchestrator.annealer import Annealer
     from orchestrator.plan import Plan
+
+
+FINDS = ("profiles", "ports", "all")  # what each plan may be short of, the next one knows
 
 
 def command(
@@ -33,15 +37,18 @@ def command(
     works = open_works(site, state)
     nodes = chosen_nodes(works, targets)
     consented = nodes_named(works, confirm_erase or [])
-    with works.working(image_directory(store)) as ours:
-        plan = _carry_out(works, nodes, consented)
-        if not (ours or wait):
-            typer.echo("handed to the anneal that works on this site: anneal status --watch")
-            return
-        watch(works, nodes, within)
-        if plan.undecided:
-            _carry_out(works, nodes, consented)
+    for _ in FINDS:
+        with works.working(image_directory(store)) as ours:
+            plan = _carry_out(works, nodes, consented)
+            if not (ours or wait):
+                typer.echo("handed to the anneal that works on this site: anneal status --watch")
+                return
             watch(works, nodes, within)
+        if not plan.unfinished:
+            return
+        works = open_works(site, state)  # it reads what was found out of the machines
+    typer.echo("some of this hangs on what was not found out: anneal plan", err=True)
+    raise typer.Exit(Exit.NOT_READY)
 
 
 def _carry_out(works: "Annealer", nodes: tuple[str, ...], consented: tuple[str, ...]) -> "Plan":

@@ -67,12 +67,11 @@ def _node(node: Node, given: Given) -> Node:
             one.model_copy(update={"address": address}) if one.auto and address else one for one, address in found
         )
 
-    return node.model_copy(
-        update={
-            kind: tuple(one.model_copy(update={"addresses": put(one.addresses)}) for one in getattr(node, kind))
-            for kind in ("nics", "bonds", "bridges")
-        }
-    )
+    kinds = {
+        kind: tuple(one.model_copy(update={"addresses": put(one.addresses)}) for one in getattr(node, kind))
+        for kind in ("nics", "bonds", "bridges", "conduits")
+    }
+    return node.model_copy(update={**kinds, "addresses": put(node.addresses)})
 
 
 def _reserved(prefix: Prefix) -> Iterator[Ip]:

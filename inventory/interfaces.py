@@ -270,6 +270,7 @@ class _Spelled:
 
 def worn(node: Node) -> Iterator[Address]:
     """Every address of a node, once."""
+    yield from node.addresses
     for interface in node.interfaces:
         yield from interface.addresses
 

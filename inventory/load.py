@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inventory.checks import CHECKS
+from inventory.checks.conduits import conduits, spelled
 from inventory.checks.references import roles
 from inventory.document import Leaf, Table, Tree
 from inventory.draft import Draft
@@ -52,7 +53,8 @@ def load(directory: Path, role_names: frozenset[str] | None = None) -> Loaded:
     """
     gathered = gather(directory)
     draft, problems = read_site(gathered)
-    found = {*gathered.problems, *problems, *(problem for check in CHECKS for problem in check(draft))}
+    found = {*gathered.problems, *problems, *conduits(draft)}
+    found |= {problem for check in CHECKS for problem in check(spelled(draft))}
     if role_names is not None:
         found.update(roles(draft, role_names))
     if found or draft.head is None:

@@ -24,7 +24,7 @@ from inventory.address import (
     Resolver,
 )
 from inventory.form import Model
-from inventory.network import Address, Bond, Bridge, Network, Nic
+from inventory.network import Address, Bond, Bridge, Conduit, Network, Nic
 from inventory.profile import Profile
 from inventory.quantity import Speed
 from inventory.secrets import SecretRefField
@@ -151,6 +151,10 @@ class Node(Model):
     nics: tuple[Nic, ...] = Field(min_length=1)
     bonds: tuple[Bond, ...] = ()
     bridges: tuple[Bridge, ...] = ()
+    conduits: tuple[Conduit, ...] = Field(
+        default=(), description="Ports that are found by speed and place; what it boots from is declared under nics."
+    )
+    addresses: tuple[Address, ...] = Field(default=(), description="On the conduits that their networks name.")
     groups: tuple[Name, ...] = Field(min_length=1, description="Role groups: what is to become of it.")
     image: Name
     boot_mode: Literal["bios", "uefi"] = "uefi"
@@ -180,9 +184,9 @@ class Node(Model):
         return next((bond for bond in self.bonds if nic.name in bond.members), None)
 
     @property
-    def interfaces(self) -> tuple[Nic | Bond | Bridge, ...]:
+    def interfaces(self) -> tuple[Nic | Bond | Bridge | Conduit, ...]:
         """All that may have addresses."""
-        return (*self.nics, *self.bonds, *self.bridges)
+        return (*self.nics, *self.bonds, *self.bridges, *self.conduits)
 
     @property
     def ports(self) -> tuple[Nic | Bond, ...]:

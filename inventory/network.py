@@ -6,6 +6,7 @@ from pydantic import Field, StrictBool, StrictInt
 
 from inventory.address import AUTO, AddressField, Ip, IpField, MacField, Name, PrefixField
 from inventory.form import Model
+from inventory.ports import PortsField
 
 INTERFACE = "^[a-zA-Z0-9._-]{1,15}$"  # IFNAMSIZ less its NUL, linux/if.h
 
@@ -54,6 +55,9 @@ class Network(Model):
         ge=1,
         le=252,
         description="A routing table of its own: what is sent from an address here leaves by the gateway here.",
+    )
+    conduit: PortsField | None = Field(
+        default=None, description="Which ports of a node lead here, where the node itself says an address alone."
     )
 
 
@@ -105,3 +109,11 @@ class Bridge(Model):
     network: Name
     tagged: StrictBool = Field(default=False, description="Members bear it with its VLAN id, the bridge without.")
     addresses: tuple[Address, ...] = Field(default=(), description="Of the node, on this network or its other family.")
+
+
+class Conduit(Model):
+    """Ports by what they are, and what is on them: found on each machine once its ramdisk has told of its NICs."""
+
+    name: str = Field(pattern=INTERFACE, description="The bond's, where it is one; else a label, good for bridges.")
+    ports: PortsField
+    addresses: tuple[Address, ...] = ()

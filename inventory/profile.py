@@ -201,6 +201,9 @@ class Profile(Model):
     name: Name
     says: str = ""
     match: tuple[Term, ...] = ()
+    port_order: tuple[Glob, ...] = Field(
+        default=(), description="PCI addresses by globs: ports come in this order, and others after them in theirs."
+    )
     bmc: BmcWanted | None = None
     boot: BootWanted | None = None
     bios: Mapping[Attribute, BiosValue] = Field(default_factory=dict, description="By the vendor's attribute names.")

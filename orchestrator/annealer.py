@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TextIO
 
 from pydantic import JsonValue
 
 from inventory.load import Loaded
 from inventory.secrets import Vaults
-from orchestrator import disks
+from orchestrator import disks, wires
 from orchestrator.ansible import Playbooks
 from orchestrator.binding import Bound
 from orchestrator.bmcs import Bmcs
@@ -23,6 +24,7 @@ from orchestrator.boot.services import Services
 from orchestrator.engine import status
 from orchestrator.engine.loop import Engine
 from orchestrator.engine.vertex import PROPOSED, Limits, Vertex
+from orchestrator.errors import Impossible
 from orchestrator.fleet import Key
 from orchestrator.hostviews import HostViews
 from orchestrator.image.store import ImageStore
@@ -65,7 +67,9 @@ class Annealer(Record):
         """
         self.refresh()
         self.check_drained()
+        self.wiring.check(plan.targets)
         check_fresh(plan, self.world(plan.targets))
+        wires.keep(self.store, self.wiring.bindings, plan.targets)
         wanted = [one for key, one in self.bound.items() if key[0] in plan.targets]
         run = f"{now():%Y%m%dT%H%M%S.%f}"
         engine = self._engine or self._new_engine({})
@@ -79,7 +83,15 @@ class Annealer(Record):
         """Claim nothing of a machine that is no more; the roles that it had."""
         held = [row.role for row in status.statuses(self.store) if row.node == node and row.state != PROPOSED]
         (self._engine or self._new_engine({})).let_go([(node, role) for role in held])
+        wires.forget(self.store, node)
         return held
+
+    def rewire(self, node: str) -> bool:
+        """Have a node's ports found anew: once its ramdisk has told of them again. False where it has no conduits."""
+        has = any(one.node == node for one in self.wiring.bindings)
+        if has:
+            wires.find_anew(self.store, node)
+        return has
 
     def release(self, node: str) -> None:
         """Let a node netboot again that looped."""
@@ -100,12 +112,15 @@ class Annealer(Record):
     @contextmanager
     def working(self, images: Path) -> Iterator[bool]:
         """Run the services and the engine; does nothing, and yields False, where another process runs them."""
-        with (self.state / "working").open("w") as lock:
+        with (self.state / "working").open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                self._check_alike(lock)
                 yield False
                 return
+            lock.truncate(0)
+            print(self.wiring.digest, file=lock, flush=True)
             self.bmcs.end_left(self.site.nodes.values())
             self._desk.end_left()
             store = ImageStore(images)
@@ -119,6 +134,15 @@ class Annealer(Record):
                     workshop.playbooks.stop()
                     self._engine.stop()
                     self._engine = None
+
+    def _check_alike(self, lock: TextIO) -> None:
+        """`Impossible` where the anneal at work does not know the ports that we know."""
+        lock.seek(0)
+        if lock.read().strip() not in {"", self.wiring.digest}:
+            raise Impossible(
+                "the anneal that works on this site began before ports of its conduits were found, or changed. "
+                "Stop that one and start it again"
+            )
 
     def _new_engine(self, tasks: Mapping[str, Task]) -> Engine:
         return Engine(self.store, tasks, LIMITS, EXECUTOR)

@@ -4,11 +4,14 @@ Roles see their declared inputs and nothing else, so a changed value re-runs jus
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 
 from pydantic import JsonValue
 
 from inventory import interfaces as links
+from inventory.address import Mac
 from inventory.model import Node, Site
 from inventory.network import Nic
 from inventory.profile import BmcWanted, Profile
@@ -19,7 +22,20 @@ from orchestrator.ports import Phase, as_json, driven, intents
 from orchestrator.roles import Input, Role
 
 
-def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[str, JsonValue]:
+@dataclass(frozen=True)
+class Found:
+    """NICs that nobody declared and a look into the machine found, and when it was to be looked into anew."""
+
+    macs: frozenset[Mac] = frozenset()
+    anew: datetime | None = None
+
+
+NOTHING_FOUND = Found()
+
+
+def attributes(
+    site: Site, node: Node, profile: Profile | None = None, found: Found = NOTHING_FOUND
+) -> dict[str, JsonValue]:
     """The tree that `from:` paths start in."""
     image = site.images[node.image]
     return {
@@ -29,7 +45,8 @@ def attributes(site: Site, node: Node, profile: Profile | None = None) -> dict[s
         "profile": _hardware(node, profile),
         "renews": node.bmc.expired == "rotate" or _rotates(profile),
         "ramdisk": site.images[site.provisioning.ramdisk].artefact,
-        "macs": [str(nic.mac) for nic in node.nics],
+        "macs": [str(nic.mac) for nic in node.nics if nic.mac not in found.macs],
+        "anew": found.anew.isoformat() if found.anew is not None else None,
         "domains": [site.domain],
         "address": home_address(site, node),
         "cables": [cable for nic in node.nics if (cable := _cable(site, node, nic)) is not None],

@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import JsonValue
 
+from inventory.address import Mac
 from inventory.model import Node, Site
 from inventory.profile import Profile
-from orchestrator.attributes import attributes, inputs_of, value_at
+from orchestrator.attributes import Found, attributes, inputs_of, value_at
 from orchestrator.errors import Impossible
 from orchestrator.fleet import Fleet, Key
 from orchestrator.graph import order
@@ -17,6 +19,7 @@ from orchestrator.profiles import Choice, choose_all
 from orchestrator.roles import Role, Roles, providers
 
 FINDS_OUT = "managed"  # the milestone behind which it is known what a machine is
+LOOKS_IN = "agent-inspect"  # the role behind which its ports are known
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,38 @@ class Bound:
         return self.node.name, self.role.role
 
 
-def bind(site: Site, roles: Roles, choices: Mapping[str, Choice] | None = None) -> Mapping[Key, Bound]:
+@dataclass(frozen=True)
+class Ports:
+    """Of nodes with conduits: who has ports yet to be found, the NICs that were, and who was to be looked into anew."""
+
+    open: frozenset[str] = frozenset()
+    found: Mapping[str, frozenset[Mac]] = field(default_factory=dict)
+    anew: Mapping[str, datetime] = field(default_factory=dict)
+
+    def of(self, node: str) -> Found:
+        return Found(self.found.get(node, frozenset()), self.anew.get(node))
+
+
+ALL_DECLARED = Ports()
+
+
+def bind(
+    site: Site, roles: Roles, choices: Mapping[str, Choice] | None = None, ports: Ports = ALL_DECLARED
+) -> Mapping[Key, Bound]:
     """Every node's roles with what they need, parents first. `Impossible`, `Knot`.
 
-    `choices`: each node's profile; None takes what is declared. Where it is not settled, the node gets no more than
-    what finds out what it is.
+    `choices`: each node's profile; None takes what is declared. Where it is not settled, or ports are yet to be found,
+    the node gets no more than what finds out what it is.
     """
     choices = choose_all(site, {}) if choices is None else choices
-    trees = {name: attributes(site, node, _profile(site, choices[name])) for name, node in site.nodes.items()}
+    trees = {
+        name: attributes(site, node, _profile(site, choices[name]), ports.of(name)) for name, node in site.nodes.items()
+    }
     whole = {name: _chosen(site, node, roles, trees[name]) for name, node in site.nodes.items()}
     fleet = Fleet(site, roles, whole)
-    unsettled = {name: _known_first(whole[name], roles) for name in whole if not choices[name].settled}
-    chosen = fleet.known({**whole, **unsettled})
+    first = {name: _known_first(whole[name], roles, LOOKS_IN) for name in ports.open}
+    first |= {name: _known_first(whole[name], roles, FINDS_OUT) for name in whole if not choices[name].settled}
+    chosen = fleet.known({**whole, **first})
     bound: dict[Key, Bound] = {}
     for name, node in site.nodes.items():
         given = {role: values for group in node.groups for role, values in site.groups[group].inputs.items()}
@@ -80,12 +103,18 @@ def _chosen(site: Site, node: Node, roles: Roles, tree: Mapping[str, JsonValue])
     return chosen
 
 
-def _known_first(chosen: tuple[str, ...], roles: Roles) -> tuple[str, ...]:
-    """Of a node's roles those that find out what it is."""
-    wanted = {FINDS_OUT}
-    while more := {need for name in wanted & set(roles) for need in roles[name].same_node} - wanted:
+def _known_first(chosen: tuple[str, ...], roles: Roles, last: str) -> tuple[str, ...]:
+    """Of a node's roles the one that finds out, and what comes before it."""
+    wanted = {last}
+    while more := set(_before(wanted, chosen, roles)) - wanted:
         wanted |= more
     return tuple(name for name in chosen if name in wanted)
+
+
+def _before(wanted: set[str], chosen: tuple[str, ...], roles: Roles) -> Iterator[str]:
+    for name in wanted & set(roles):
+        yield from roles[name].same_node
+    yield from (name for name in chosen if wanted & set(roles[name].before))
 
 
 def closure(node: str, asked: list[str], roles: Roles) -> tuple[str, ...]:

@@ -96,6 +96,16 @@ class Reboot(_Model):
     roles: tuple[str, ...]
 
 
+class PlannedConduit(_Model):
+    """A conduit, and in words which ports it was found to be; `open` where that is not known yet."""
+
+    node: str
+    name: str
+    ports: str
+    says: str
+    open: bool
+
+
 class Plan(_Model):
     """Steps in an order that respects every need."""
 
@@ -108,7 +118,13 @@ class Plan(_Model):
     reboots: tuple[Reboot, ...] = ()
     undecided: tuple[str, ...] = ()  # nodes whose profile hangs on what these steps find out; the rest comes then
     switches: tuple[SwitchChange, ...] = ()
+    conduits: tuple[PlannedConduit, ...] = ()
     placed: tuple[Placed, ...] = ()
+
+    @property
+    def unfinished(self) -> bool:
+        """What these steps find out brings more."""
+        return bool(self.undecided) or any(one.open for one in self.conduits)
 
     @property
     def consents_needed(self) -> tuple[str, ...]:
@@ -134,6 +150,7 @@ class World:
     firmware: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)  # node -> component -> version
     undecided: frozenset[str] = frozenset()  # nodes whose profile is not known yet
     switches: Mapping[str, Switch] = field(default_factory=dict)  # as declared
+    conduits: tuple[PlannedConduit, ...] = ()
     ports: Mapping[str, PortView] = field(default_factory=dict)  # switch -> what it told last
     placed: tuple[Placed, ...] = ()
 
@@ -156,6 +173,7 @@ def make_plan(world: World, targets: Collection[str], made_at: datetime) -> Plan
         reboots=_reboots(world, due),
         undecided=tuple(sorted(world.undecided & set(targets))),
         switches=changes(world.switches, world.bound, due, world.ports),
+        conduits=tuple(one for one in world.conduits if one.node in targets),
         placed=tuple(one for one in world.placed if one.node in targets),
     )
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,18 +10,19 @@ from pydantic import TypeAdapter
 
 from drivers import catalog
 from inventory.load import Loaded
-from orchestrator import disks, ipam, removal
+from orchestrator import disks, ipam, removal, wires
 from orchestrator.agent.client import Agents
-from orchestrator.binding import Bound, bind
+from orchestrator.binding import Bound, Ports, bind
 from orchestrator.boot.intents import BootIntents
 from orchestrator.boot.phonehome import PhoneHomes
+from orchestrator.conduits import NOTHING, Wiring, bind_conduits, speeds_of
 from orchestrator.engine import status
 from orchestrator.engine.vertex import RoleStatus
 from orchestrator.errors import Impossible
 from orchestrator.fleet import Key
 from orchestrator.packs import read_packs
 from orchestrator.placement import place, settled, with_pack
-from orchestrator.plan import DiskContent, Plan, Standing, World, make_plan
+from orchestrator.plan import DiskContent, Plan, PlannedConduit, Standing, World, make_plan
 from orchestrator.profiles import Choice, Hardware, Verdict, choose_all, hardware_of
 from orchestrator.removal import Left
 from orchestrator.roles import LEVELS, REMOVE, read_roles
@@ -49,17 +51,19 @@ class Record:
     def __init__(self, loaded: Loaded, state: Path) -> None:
         self.roles = read_roles()
         self.store = store_in(state)
+        self.intents = BootIntents(self.store)
         wanted = with_pack(ipam.settle(self.store, loaded.site), read_packs(self.roles))
         self.placed = place(
             wanted, self.roles, status.holders(self.store, {one.role for one in wanted.placement.values()})
         )
         self.site = settled(wanted, self.placed)
         self.choices: Mapping[str, Choice] = self.profiles()
-        self._wanted: Mapping[Key, Bound] = bind(self.site, self.roles, self.choices)
+        self.wiring = self._wire()
+        self.site = self.wiring.site
+        self._wanted: Mapping[Key, Bound] = self._bind()
         self.leaving: Mapping[Key, Bound] = {}
         self.bound: Mapping[Key, Bound] = self._with_removals()
         self.state = state
-        self.intents = BootIntents(self.store)
         self.agents = Agents(self.site.nodes, self.store, self.intents)
         self.phone_homes = PhoneHomes(self.store, self.intents)
         self.witnesses = Witnesses(self.site, self.agents, SwitchViews(self.store), self.states_of)
@@ -74,6 +78,7 @@ class Record:
         if unsettled:
             told = "\n".join(f"{one.node}: it has no profile: {one.says}" for one in unsettled)
             raise Impossible(f"{told}. Name its profile: at the node, or give the terms other scores")
+        self.wiring.check(targets)
         lacking = [fault for one in self.bound.values() if one.node.name in targets for fault in _lacks(one)]
         if lacking:
             raise Impossible("\n".join(lacking))
@@ -94,15 +99,36 @@ class Record:
         choices = self.profiles()
         if choices != self.choices:
             self.choices = choices
-            self._wanted = bind(self.site, self.roles, choices)
+            self._wanted = self._bind()
         self.bound = self._with_removals()
+
+    def _bind(self) -> Mapping[Key, Bound]:
+        ports = Ports(self.wiring.open, self.wiring.found, self.wiring.anew)
+        return bind(self.site, self.roles, self.choices, ports)
+
+    def _wire(self) -> Wiring:
+        """Conduits by what ramdisks and BMCs told of each machine's NICs."""
+        asking = [name for name, node in self.site.nodes.items() if node.conduits or node.addresses]
+        if not asking:
+            return Wiring(self.site)
+        known = dict.fromkeys(asking, NOTHING)
+        for name, seen in Agents(self.site.nodes, self.store, self.intents).inspections(asking).items():
+            known[name] = replace(known[name], inspection=seen.inspection, at=seen.at)
+        for name, value in status.newest(self.store, "hardware-facts", asking).items():
+            known[name] = replace(known[name], speeds=speeds_of(value))
+        for name, kept in wires.kept(self.store, asking).items():
+            known[name] = replace(known[name], kept=kept)
+        profiles = {name: self.site.profiles[of] for name in asking if (of := self.choices[name].profile) is not None}
+        for name, profile in profiles.items():
+            known[name] = replace(known[name], order=profile.port_order)
+        return bind_conduits(self.site, known)
 
     def check_drained(self) -> None:
         """`Impossible` where a node left the inventory with services on it."""
         removal.check_drained(self.site, self.roles, self._left())
 
     def _with_removals(self) -> Mapping[Key, Bound]:
-        unsettled = {name for name, one in self.choices.items() if not one.settled}
+        unsettled = {name for name, one in self.choices.items() if not one.settled} | self.wiring.open
         self.leaving = removal.leaving(self.site, self.roles, self._wanted, self._left(), unsettled)
         return removal.after_removals(self._wanted, self.leaving, self.roles)
 
@@ -165,6 +191,10 @@ class Record:
             undecided=frozenset(name for name, one in self.choices.items() if one.verdict is Verdict.OPEN),
             switches=self.site.switches,
             ports=PortViews(self.store).all(),
+            conduits=tuple(
+                PlannedConduit(node=one.node, name=one.conduit, ports=one.ports, says=str(one), open=one.found is None)
+                for one in self.wiring.bindings
+            ),
             placed=self.placed,
         )
 

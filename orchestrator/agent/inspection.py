@@ -1,5 +1,6 @@
 """What the agent found in its machine. Every scalar may be missing; what cannot be read is left out, never guessed."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -9,6 +10,7 @@ from inventory.address import Mac
 from orchestrator.agent import lldp
 
 TEXT = 256
+_PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")  # domain:bus:device.function, sysfs-pci.rst
 T = TypeVar("T")
 
 
@@ -34,12 +36,14 @@ class _Told(BaseModel):
 
 
 class InspectedNic(_Told):
-    """`neighbour` is None where the wire was silent, or nobody `listened`."""
+    """`neighbour` is None where the wire was silent, or nobody `listened`. `pci_address`: of the function that it is,
+    None for what is on no PCI bus. `speed_mbps`: the most that the port can do, where that is told."""
 
     name: str
     mac: Mac
     carrier: bool | None = None
     speed_mbps: Whole = None
+    pci_address: str | None = None
     address: Text = None
     neighbour: lldp.Neighbour | None = None
     listened: bool = False
@@ -212,12 +216,19 @@ def _nics(interfaces: object, heard: Mapping[str, object]) -> tuple[InspectedNic
             mac=Mac(str(told.get("mac_address"))),
             carrier=carrier if isinstance(carrier, bool) else None,
             speed_mbps=_whole(told.get("speed_mbps")),
+            pci_address=_pci(told.get("pci_address")),
             address=_text(told.get("ipv4_address")),
             neighbour=lldp.neighbour(frames),
             listened=frames is not None or name in heard,
         )
 
     return _each(interfaces, read)
+
+
+def _pci(told: object) -> str | None:
+    """IPA gives the name of whatever bus the device is on: `virtio1` is no place that outlasts a boot."""
+    text = (_text(told) or "").lower()
+    return text if _PCI.fullmatch(text) else None
 
 
 def _firmware(told: Mapping[str, object]) -> str | None:

@@ -29,14 +29,21 @@ SPEED_UNKNOWN = 0xFFFFFFFF  # linux/ethtool.h: what a port without a link tells 
 
 def judge(plant: Plant, evidence: Evidence, now: datetime) -> Judgement:
     """All declared cables, in their order. `now` is for ages in words."""
-    joined = weigh(plant, evidence, now)
+    joined = weigh(plant.found, evidence, now)
     looked = {end for end, seen in evidence.ports.items() if seen.listened} | set(joined.far)
-    found = Found(plant, joined.far, looked, joined.disputes)
+    found = Found(plant.found, joined.far, looked, joined.disputes)
     plans = repairs(found)
-    bench = _Bench(plant, evidence, joined, {cable: plan for plan in plans for cable in plan.cables}, now)
-    verdicts = tuple(bench.verdict(cable) for cable in plant.cables)
+    bench = _Bench(plant.found, evidence, joined, {cable: plan for plan in plans for cable in plan.cables}, now)
+    verdicts = tuple(_unfound(plant, cable) or bench.verdict(cable) for cable in plant.cables)
     gone = {one.cable for one in verdicts if one.verdict is Verdict.MISSING}
     return Judgement(verdicts, tuple(_sure(plan, gone) for plan in plans))
+
+
+def _unfound(plant: Plant, cable: Cable) -> CableVerdict | None:
+    end = next((one for one in cable.ends if one in plant.unfound), None)
+    if end is None:
+        return None
+    return CableVerdict(cable, Verdict.UNKNOWN, f"{cable}: which NIC {end} is has yet to be found", NOBODY)
 
 
 def _sure(plan: Repair, gone: Collection[Cable]) -> Repair:

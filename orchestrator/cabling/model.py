@@ -49,18 +49,25 @@ class Cable:
 
 @dataclass(frozen=True)
 class Plant:
-    """What is declared. `uplinks` are ends that lead to other switches and routers."""
+    """What is declared. `uplinks` are ends that lead to other switches and routers.
+
+    `unfound` are ends at ports of nodes that are not known by a NIC yet (conduits).
+    """
 
     cables: tuple[Cable, ...]
     nodes: frozenset[str]
     switches: frozenset[str] = frozenset()
     uplinks: frozenset[Endpoint] = frozenset()
+    unfound: frozenset[Endpoint] = frozenset()
 
     @classmethod
     def of(cls, site: Site) -> Self:
         nodes = frozenset(site.nodes)
         uplinks = frozenset(Endpoint(one.name, port) for one in site.switches.values() for port in one.uplinks)
-        return cls(tuple(_cable(link, nodes) for link in site.links), nodes, frozenset(site.switches), uplinks)
+        cables = tuple(_cable(link, nodes) for link in site.links)
+        nics = {Endpoint(name, nic.name) for name, node in site.nodes.items() for nic in node.nics}
+        unfound = frozenset(end for one in cables for end in one.ends if end.device in nodes and end not in nics)
+        return cls(cables, nodes, frozenset(site.switches), uplinks, unfound)
 
     @cached_property
     def of_device(self) -> Mapping[str, Sequence[Cable]]:
@@ -77,6 +84,11 @@ class Plant:
     def only(self, cables: Collection[Cable]) -> Self:
         """With these cables alone, in the order in which they are declared."""
         return replace(self, cables=tuple(sorted(cables, key=self._order.__getitem__)))
+
+    @cached_property
+    def found(self) -> Self:
+        """Without the cables that nobody can tell at a NIC yet."""
+        return self.only([one for one in self.cables if self.unfound.isdisjoint(one.ends)]) if self.unfound else self
 
     @cached_property
     def _order(self) -> Mapping[Cable, int]:

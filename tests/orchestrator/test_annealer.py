@@ -1,5 +1,7 @@
 """Plans taken up: what a consent is bound to."""
 
+import fcntl
+
 import pytest
 from sqlalchemy import select
 
@@ -8,6 +10,7 @@ from orchestrator import disks
 from orchestrator.annealer import Annealer
 from orchestrator.engine.tables import CONSENT, NEED, NODE_ROLE
 from orchestrator.engine.vertex import WHATEVER
+from orchestrator.errors import Impossible
 from orchestrator.plan import DiskContent, Erasure
 
 SEEN = DiskContent("D1", 8 << 30, "gpt table, 1: ext4 'data' (8 GiB)", empty=False)
@@ -67,3 +70,19 @@ def test_what_works_at_switches_keeps_nobody_from_the_nodes_bmc(site_directory):
     assert {"switch-access", "ports-provision", "ports-ready"} & with_bmc == set()
     assert {"ports-provision", "ports-ready"} <= with_node
     assert "agent-inspect" in with_bmc
+
+
+@pytest.mark.parametrize(("knows", "handed"), [("", True), ("ours", True), ("0123456789abcdef", False)])
+def test_nothing_is_handed_to_an_anneal_at_work_that_does_not_know_the_ports_that_were_found(annealer, knows, handed):
+    with (annealer.state / "working").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        print(annealer.wiring.digest if knows == "ours" else knows, file=lock, flush=True)
+        if handed:
+            with annealer.working(annealer.state / "images") as ours:
+                assert not ours
+        else:
+            with (
+                pytest.raises(Impossible, match="Stop that one and start it again"),
+                annealer.working(annealer.state / "images"),
+            ):
+                pytest.fail("it was handed over")

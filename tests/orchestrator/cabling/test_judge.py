@@ -285,3 +285,12 @@ def test_what_is_too_many_is_pulled_from_the_port_that_a_cable_is_declared_for(s
     told = scene(A).heard("n1:eth1", "sw1:p9").heard("sw1:p2", "n1:spare")
     steps = judge(told.plant, told.evidence, now).steps
     assert next((step.do, str(step.out), str(step.stays)) for step in steps) == ("pull", "sw1:p2", "n1:spare")
+
+
+def test_a_cable_at_a_port_that_is_yet_to_be_found_is_unknown_and_no_plug_is_pulled_for_it(scene, now):
+    told = scene("n1:25g0 - sw1:p2", B, unfound=frozenset({Endpoint("n1", "25g0")})).heard("n1:eth1", "sw1:p2")
+    told.heard("n2:eth1", "sw1:p4")
+    judged = judge(told.plant, told.evidence, now)
+    assert [one.verdict for one in judged.verdicts] == [Verdict.UNKNOWN, Verdict.OK]
+    assert judged.verdicts[0].says == "n1:25g0 - sw1:p2: which NIC n1:25g0 is has yet to be found"
+    assert judged.steps == []

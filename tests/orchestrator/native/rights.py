@@ -41,7 +41,7 @@ RIGHTS = (
     Row("PATCH", "/claims/{theirs}", (403, 404, 200, 200), {"name": "table"}),
     Row("DELETE", "/claims/{ours}/nodes/r1-n05", GONE),
     Row("DELETE", "/claims/{theirs}/nodes/r1-n05", GONE),
-    Row("DELETE", "/claims/{spare}", (403, 404, 204, 404)),
+    Row("DELETE", "/claims/{spare}", (403, 404, 204, 204)),
     Row("GET", "/operations", ALL),
     Row("GET", "/operations/{our_op}", ALL),
     Row("GET", "/operations/{their_op}", HIDDEN),
