@@ -72,6 +72,8 @@ def _checked(text: str, told: list[tuple[str, str, int]], mode: Mode | None) -> 
     if len(places) > 1 and mode is None:
         raise ValueError(f"{text!r} names {len(places)} ports that are no bond; add bond lacp or bond active-backup")
     ((sign, mbps),) = kinds
+    if mbps == 0:
+        raise ValueError(f"{text!r} names ports of no speed; {_HOW}")
     return Ports(mbps, places, cast("Sign", sign), mode)
 
 

@@ -48,6 +48,7 @@ def test_what_is_printed_is_read_again_as_it_was(speed, places, sign, mode):
         ("2x25g bond 802.3ad", "names no ports"),
         ("2x25g  bond lacp", "names no ports"),
         ("eth0", "names no ports"),
+        ("+0g0", "of no speed"),
         (10, "names no ports"),
     ],
 )
