@@ -15,6 +15,7 @@ from orchestrator.steps import (
     cables,
     dns,
     firmware,
+    guests,
     host,
     host_network,
     install,
@@ -50,6 +51,8 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
         ("driver", "host.reach"): reach.reach,
         ("driver", "host.clock"): host.clock,
         ("driver", "dns.served"): dns.served,
+        ("driver", "host.guests"): guests.ready,
+        ("driver", "host.no-guests"): guests.drained,
     }
 )
 ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
