@@ -31,13 +31,14 @@ from drivers.switch.judging import check_saved, refuse_unknown
 from drivers.switch.ours import PREFIX, fresh
 from drivers.switch.port_wise import PortWise
 from drivers.switch.reading import Parsed, Row, said_by
-from drivers.switch.stanzas import Stanzas, interfaces, stanzas, without_secrets
+from drivers.switch.stanzas import Stanzas, differing, interfaces, stanzas, without_secrets
 from drivers.trust import Pins
 from drivers.wire.cisco_cli import CiscoCli
 from inventory.address import HostPort
 from inventory.secrets import Secret
 
 _DIALECT = DIALECTS["ios"]
+_SHOWN = 5  # stanzas that an error names
 _TIMED = Assurance(
     Confirm.EMULATED,
     "IOS takes an unconfirmed change back by its revert timer, in whole minutes; a reload loses the timer, and starts "
@@ -172,8 +173,7 @@ class Ios:
         if staged.session not in self.leftovers():
             return
         with said_by(self.who):
-            then = stanzas(self._wire.text(f"more flash:{staged.session}.cfg"))
-            back = PortWise(_DIALECT, then, self._running(), staged.ports)
+            back = PortWise(_DIALECT, self._file(staged.session), self._running(), staged.ports)
         if not back.others():
             self._go_back(staged.session)
             return
@@ -197,6 +197,9 @@ class Ios:
     def _running(self) -> Stanzas:
         return stanzas(self._wire.text("show running-config"))
 
+    def _file(self, session: str) -> Stanzas:
+        return stanzas(self._wire.text(f"more flash:{session}.cfg"))
+
     def _archives(self) -> bool:
         return "not enabled" not in self._wire.text("show archive")
 
@@ -206,8 +209,11 @@ class Ios:
     def _go_back(self, session: str) -> None:
         """`UnknownOutcome` where it could not: the file stays, and the next run goes back to it."""
         said = self._wire.tell(f"configure replace flash:{session}.cfg force")
-        if "Rollback Done" not in said and "no difference" not in said:
-            what = f"it did not go back to {session}.cfg: {plain(said.strip(), 300)}"
+        with said_by(self.who):
+            odd = differing(self._file(session), self._running())
+        if unlike := sorted(head for head in odd if head.startswith(("interface ", "vlan "))):
+            heads, told = ", ".join(map(plain, unlike[:_SHOWN])), plain(said.strip(), 300)
+            what = f"it did not go back to {session}.cfg: {heads} differ; it said: {told}"
             raise UnknownOutcome(self.who, what, "look at its log, then plan the change again")
         self._end(session)
 

@@ -164,7 +164,8 @@ class Ios(Immediate):
         if file not in self.kept:
             return _NO_FILE.format(file)
         passes = int(self.running != self.kept[file])
-        self.go_back(self.kept[file])
+        if not self.chassis.on("F17", "lines"):
+            self.go_back(self.kept[file])
         self.written("abort")
         return f"\nTotal number of passes: {passes}\nRollback Done\n\n"
 

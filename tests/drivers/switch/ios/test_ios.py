@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from drivers.ability.switch import Confirm, LagWanted, PortSettings
-from drivers.errors import Busy, Denied, IdentityChanged, NotApplied, Refused
+from drivers.errors import Busy, Denied, IdentityChanged, NotApplied, Refused, UnknownOutcome
 from drivers.switch.change import Change, bring
 from drivers.virtual.twin.switch.command_line import copied
 from inventory.secrets import Secret
@@ -162,3 +162,28 @@ def test_sessions_opened_are_closed(run, box):
         if not box.chassis.sessions:
             return
     raise AssertionError("a session is still open")
+
+
+def test_a_way_back_that_is_told_and_not_gone_keeps_its_file(bench, box, strike):
+    with bench.session() as switch:
+        staged = switch.stage(PORTS, {})
+        switch.commit(staged, timedelta(minutes=1))
+        strike("F17.lines")
+        with pytest.raises(UnknownOutcome, match=r"did not go back .* TwentyFiveGigE1/0/1"):
+            switch.roll_back(staged)
+    assert list(box.kept) == [f"{staged.session}.cfg"]
+
+
+MOVED = "description moved by noc"
+
+
+def test_going_back_leaves_what_somebody_else_changed_meanwhile(bench, box):
+    then = copied(box.running)
+    with bench.session() as switch:
+        wanted = {"TwentyFiveGigE1/0/2": PortSettings(untagged=100, lag=LagWanted(9, fallback=True))}
+        staged = switch.stage(wanted, {})
+        switch.commit(staged, timedelta(minutes=1))
+        box.running["interface HundredGigE1/0/49"].append(MOVED)
+        switch.roll_back(staged)
+    then["interface HundredGigE1/0/49"].append(MOVED)
+    assert (box.running, box.kept, box.ends) == (then, {}, None)
