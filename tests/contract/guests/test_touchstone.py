@@ -45,13 +45,13 @@ ZONE = 'zone "{zone}" {{ type primary; file "{zone}zone"; allow-update {{ key "{
 CONTENT = "$TTL 5\n@ SOA ns hostmaster 7 60 60 600 5\n@ NS ns.elsewhere.test.\n"
 
 
-def node(number):
+def node(number, group="compute"):
     return {
         "name": f"h{number}",
         "rack": "r1",
         "unit": number,
         "image": "d",
-        "groups": ["compute"],
+        "groups": [group],
         "bmc": {"address": f"10.89.0.{number}", "user": "a", "password": "env:X"},
         "nics": [
             {"name": "eth0", "mac": f"52:54:00:88:10:0{number}", "addresses": [
@@ -80,8 +80,11 @@ def site():
                 "r": {"name": "r", "kind": "ramdisk", "artefact": "r"},
             },
             "profiles": {}, "racks": {"r1": {"name": "r1"}}, "switches": {}, "links": [],
-            "groups": {"compute": {"name": "compute", "roles": ["compute-host"]}},
-            "nodes": {f"h{number}": node(number) for number in (1, 2, 3)},
+            "groups": {
+                "compute": {"name": "compute", "roles": ["compute-host"]},
+                "plain": {"name": "plain", "roles": ["network-ready"]},
+            },
+            "nodes": {"h1": node(1), "h2": node(2), "h3": node(3, "plain")},
         }
     )  # fmt: skip
 
@@ -236,6 +239,7 @@ def test_what_a_killed_run_left_is_found_and_removed_by_the_next(site, hosts, na
 def test_without_storage_and_names_what_is_left_is_tried_and_the_rest_fails_by_name(site, hosts, made_for):
     with made_for("cccc0001", servers=(), volumes=None) as bench:
         trials = {one.capability: one for one in Tried(bench, pairs(site)[1]).run()}
+        assert [fault for _, fault in remove(bench, made(bench.store)["cccc0001"]) if fault] == []
     assert trials["compute.boot"].passed
     assert trials["removal.guest"].passed
     for name, says in (("storage.write", "it has no storage"), ("names.forward", "no name server")):
