@@ -217,21 +217,48 @@ def test_each_host_runs_a_guest_whose_file_is_read_from_another_and_nothing_stay
     assert [one.kind for one in events] == ["touchstone.began", "touchstone.passed"]
 
 
-def test_what_a_killed_run_left_is_found_and_removed_by_the_next(site, hosts, named, disks, made_for):
-    def die_at(line):
-        if "another guest" in line:
+class Deadly:
+    """Storage whose maker is killed as soon as the volume is there."""
+
+    def __init__(self, disks):
+        self.disks = disks
+
+    def create(self, name, size, initiators):
+        self.disks.create(name, size, initiators)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dies_at(words):
+    def progress(line):
+        if words in line:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    return progress
+
+
+WITH_A_GUEST = {"guest", "file", "secret", "volume", "address"}
+
+
+@pytest.mark.parametrize(
+    ("killed", "kinds"),
+    [
+        ("once the volume is there", {"volume"}),
+        ("finds the guest's address by its name", WITH_A_GUEST),
+        ("another guest on another host", WITH_A_GUEST | {"record"}),
+    ],
+)
+def test_what_a_killed_run_left_is_found_and_removed_by_the_next(site, hosts, named, disks, made_for, killed, kinds):
+    more = {"volumes": Deadly(disks)} if "volume" in killed else {"progress": dies_at(killed)}
     child = os.fork()
     if child == 0:
-        with made_for("bbbb0001", progress=die_at) as bench:
+        with made_for("bbbb0001", **more) as bench:
             Tried(bench, pairs(site)[0]).run()
         os._exit(1)
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
     with made_for("bbbb0002") as bench:
-        kinds = {thing.kind for thing in made(bench.store)["bbbb0001"]}
-        assert kinds == {"guest", "file", "secret", "volume", "record", "address"}
+        assert {thing.kind for thing in made(bench.store)["bbbb0001"]} == kinds
+        assert traces(site, hosts, named, disks, bench.store) != []
         assert [fault for _, fault in remove_left(bench) if fault] == []
         assert traces(site, hosts, named, disks, bench.store) == []
 
