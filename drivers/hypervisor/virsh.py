@@ -26,6 +26,7 @@ _FED = 'cat | env LC_ALL=C virsh -q -c qemu:///system "$@"'  # a pipe: sshd's ow
 _OPEN = timedelta(seconds=20)
 _ANSWER = timedelta(minutes=2)  # an emulated host takes a minute to start a QEMU
 _CONSOLE_BYTES = 16 << 10
+_PART = ".part"  # ends the name of what is being written
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _UUID = re.compile(r"^\s*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s", re.MULTILINE)
 _SILENT = "failed to connect to the hypervisor"
@@ -149,7 +150,7 @@ class Hypervisor:
         digest = hashlib.sha256(content).hexdigest()
         if self._digest(path) == digest:
             return path
-        script = 'umask 022; base64 -d >"$1.part" && mv -f "$1.part" "$1"'
+        script = f'umask 022; base64 -d >"$1{_PART}" && mv -f "$1{_PART}" "$1"'
         feed = base64.encodebytes(content).decode()
         ran = self._shell.run(("sudo", "-n", "sh", "-c", script, "put", str(path)), _ANSWER, feed)
         self._judged(ran, f"write {path}")
@@ -165,9 +166,10 @@ class Hypervisor:
         return [line.removeprefix(PREFIX) for line in told.splitlines()]
 
     def remove(self, name: str) -> None:
-        """A file that is not there stays so."""
-        self._root("rm", "-f", str(ROOM / f"{PREFIX}{_checked(name)}"))
-        if name in self.files():
+        """Also what of it was half written. A file that is not there stays so."""
+        path = ROOM / f"{PREFIX}{_checked(name)}"
+        self._root("rm", "-f", str(path), f"{path}{_PART}")
+        if {name, f"{name}{_PART}"}.intersection(self.files()):
             raise NotApplied(self._who, f"{PREFIX}{name} was removed and is still there", f"look at {ROOM} there")
 
     def _know(self, volume: Volume) -> None:

@@ -26,7 +26,7 @@ from orchestrator.touchstone.removal import remove
 from orchestrator.touchstone.report import CAPABILITIES, Trial
 
 VOLUME_BYTES = 32 << 20
-BOOTS = timedelta(minutes=8)  # a guest whose processor is emulated by one that is emulated took 100 s
+BOOTS = timedelta(minutes=8)  # emulated by what is emulated itself one took 135 s, and 210 s where the cores were busy
 HEARD = timedelta(seconds=90)  # a copy of a zone asks by itself each 20 s, and a resolver keeps a no for a while
 _REMOVAL: Mapping[Kind, str] = MappingProxyType(
     {

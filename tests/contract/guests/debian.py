@@ -80,6 +80,7 @@ def booted(source, room, key, prepare):
             "--register=no",
             "--keep-unit",
             "--capability=CAP_NET_ADMIN",
+            "--bind=/dev/net/tun",
             "--quiet",
             f"--directory={root}",
             "--boot",

@@ -14,6 +14,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -215,12 +216,24 @@ def targets(room):
             threading.Event().wait(0.1)
         yield command
     finally:
-        process.terminate()
+        process.kill()  # asked to, it does not end while somebody is logged in
+        process.wait(timeout=10)
+
+
+def page(address, name):
+    with urlopen(f"http://{address}/{name}", timeout=3) as answer:
+        return answer.read().decode()
+
+
+def eventually(tried, within=60):
+    """What it gives once it does."""
+    ends = time.monotonic() + within
+    while time.monotonic() < ends:
         try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=10)
+            return tried()
+        except OSError:
+            threading.Event().wait(0.2)
+    return pytest.fail(f"it never came within {within} s")
 
 
 def _enter(path):

@@ -6,9 +6,12 @@ The tests stand in the order in which the system lives through them.
 import pytest
 
 from drivers.errors import DriverError
+from drivers.hypervisor.guest import Guest, Kernel, Wire
 from drivers.hypervisor.virsh import Hypervisor
+from inventory.address import Mac
 from inventory.model import Site
 from orchestrator.ansible import Playbooks
+from orchestrator.boot.configdrive import volume_of
 from orchestrator.boot.phonehome import Call
 from orchestrator.boot.services import Services
 from orchestrator.errors import StepFailed
@@ -23,6 +26,13 @@ from tests.contract.guests import debian, rig
 pytestmark = pytest.mark.slow
 PACKAGES = ("libvirt-daemon-system", "libvirt-clients", "qemu-system-x86", "qemu-utils", "qemu-block-extra")
 UNITS = ("libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket", "libvirtd.service")
+GUEST = "10.88.9.61"
+SCRIPT = f"""ip link set eth0 up
+ip address add {GUEST}/24 dev eth0
+mkdir /www
+echo as its config drive says >/www/told
+httpd -h /www
+"""
 NOBODYS = "<domain type='qemu'><name>theirs</name><memory>65536</memory><os><type>hvm</type></os></domain>"
 
 
@@ -75,6 +85,8 @@ def machine(hub, services, room):
         for unit in UNITS:
             for link in root.glob(f"etc/systemd/system/*.wants/{unit}"):
                 link.unlink()
+        with (root / "etc/libvirt/qemu.conf").open("a") as configuration:
+            configuration.write("cgroup_controllers = []\n")  # there are none to be had in a container of cgroup v1
 
     with debian.booted(debian.tree(PACKAGES), room, services.key, prepare) as one:
         call = Call(
@@ -152,6 +164,25 @@ def test_looking_changes_nothing(world, job, machine):
     assert guests.ready(world, job).holds
     where = ("/etc", "/usr", "/var/lib", "-newer", "/root/before", "-not", "-path", "/var/lib/sudo/*", "-type", "f")
     assert machine.sudo("find", *where) == ""
+
+
+def test_a_guest_runs_on_what_the_role_laid_down_and_goes(machine, guest_image, hub):
+    files = guest_image.files
+    with Hypervisor.open(machine.access) as one:
+        laid = {role: one.put(f"g-{role}", files[role].path.read_bytes()) for role in ("kernel", "initramfs")}
+        drive = one.put("g-config", volume_of({"user_data": SCRIPT}))
+        kernel = Kernel(laid["kernel"], laid["initramfs"], "console=ttyS0 quiet")
+        wire = Wire(rig.BRIDGE, Mac("52:54:00:88:04:01"))
+        one.define(Guest("g4", "a test", 160, 1, kernel, drive, "iqn.2026-11.test.lab:h4", (wire,)))
+        try:
+            one.start("g4")
+            assert rig.eventually(lambda: rig.page(GUEST, "told")) == "as its config drive says\n"
+        finally:
+            one.destroy("g4")
+            one.undefine("g4")
+            for name in ("g-kernel", "g-initramfs", "g-config"):
+                one.remove(name)
+        assert (one.guests(), list(one.files())) == ((), [])
 
 
 def test_a_libvirt_that_was_stopped_and_masked_is_seen_and_runs_again_once_the_role_is_done(world, job, machine, play):

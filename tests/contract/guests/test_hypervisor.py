@@ -1,11 +1,8 @@
 """The driver of guests against libvirt, QEMU and an iSCSI target themselves."""
 
 import subprocess
-import threading
-import time
 from dataclasses import replace
 from pathlib import PurePosixPath
-from urllib.request import urlopen
 
 import pytest
 
@@ -32,8 +29,14 @@ httpd -h /www
 
 
 @pytest.fixture(scope="module")
-def host(hub, tmp_path_factory):
-    with rig.machines(tmp_path_factory.mktemp("hosts"), ["h1"]) as found, found["h1"].open() as one:
+def machine(hub, tmp_path_factory):
+    with rig.machines(tmp_path_factory.mktemp("hosts"), ["h1"]) as found:
+        yield found["h1"]
+
+
+@pytest.fixture(scope="module")
+def host(machine):
+    with machine.open() as one:
         yield one
 
 
@@ -62,19 +65,8 @@ def guest(host, guest_image, backing):
     return Guest("g1", "run-1", 128, 1, Kernel(kernel, initrd, line), drive, INITIATOR, (wire,), (volume,))
 
 
-def eventually(tried, within=60):
-    ends = time.monotonic() + within
-    while time.monotonic() < ends:
-        try:
-            return tried()
-        except OSError:
-            threading.Event().wait(0.2)
-    pytest.fail("it never came")
-
-
-def page(name):
-    with urlopen(f"http://{ADDRESS}/{name}", timeout=3) as answer:
-        return answer.read().decode()
+def told(name):
+    return rig.page(ADDRESS, name)
 
 
 def test_a_guest_boots_with_its_volume_its_address_and_its_config_drive(host, guest, backing):
@@ -83,8 +75,8 @@ def test_a_guest_boots_with_its_volume_its_address_and_its_config_drive(host, gu
     found = host.guest("g1")
     assert found == wanted(guest)
     assert found.runs
-    assert eventually(lambda: page("volume")) == "as it was before"
-    assert page("serials").split() == ["config-2", "v1"]
+    assert rig.eventually(lambda: told("volume")) == "as it was before"
+    assert told("serials").split() == ["config-2", "v1"]
     assert backing.read_bytes()[512:518] == b"marked"
     assert "twelve-and-more" not in subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
 
@@ -122,9 +114,9 @@ def test_a_volume_whose_secret_is_wrong_keeps_its_guest_from_starting(host, gues
     (volume,) = guest.volumes
     stranger = replace(volume, serial="v2", lun=2, chap=Chap("anneal", Secret("another-and-more")))
     host.define(replace(guest, name="g3", wires=(), volumes=(stranger,)))
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as heard:
         host.start("g3")
-    assert "another-and-more" not in str(told.value)
+    assert "another-and-more" not in str(heard.value)
     host.undefine("g3")
     host.forget(str(stranger.secret))
     assert str(stranger.secret) not in host.secrets()
@@ -137,6 +129,14 @@ def test_a_file_that_was_spoiled_is_written_anew(host, guest, tmp_path):
     host.remove("spoiled")
     host.remove("spoiled")
     assert "spoiled" not in host.files()
+
+
+def test_a_file_that_was_half_written_goes_with_its_name(machine, host):
+    path = host.put("whole", b"content")
+    (machine.room / str(path.parent).lstrip("/") / f"{path.name}.part").write_bytes(b"cont")
+    assert set(host.files()) >= {"whole", "whole.part"}
+    host.remove("whole")
+    assert not {"whole", "whole.part"} & set(host.files())
 
 
 def test_a_guest_that_was_destroyed_and_undefined_has_left_nothing(host, guest):

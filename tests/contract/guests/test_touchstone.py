@@ -45,13 +45,13 @@ ZONE = 'zone "{zone}" {{ type primary; file "{zone}zone"; allow-update {{ key "{
 CONTENT = "$TTL 5\n@ SOA ns hostmaster 7 60 60 600 5\n@ NS ns.elsewhere.test.\n"
 
 
-def node(number):
+def node(number, group="compute"):
     return {
         "name": f"h{number}",
         "rack": "r1",
         "unit": number,
         "image": "d",
-        "groups": ["compute"],
+        "groups": [group],
         "bmc": {"address": f"10.89.0.{number}", "user": "a", "password": "env:X"},
         "nics": [
             {"name": "eth0", "mac": f"52:54:00:88:10:0{number}", "addresses": [
@@ -80,8 +80,11 @@ def site():
                 "r": {"name": "r", "kind": "ramdisk", "artefact": "r"},
             },
             "profiles": {}, "racks": {"r1": {"name": "r1"}}, "switches": {}, "links": [],
-            "groups": {"compute": {"name": "compute", "roles": ["compute-host"]}},
-            "nodes": {f"h{number}": node(number) for number in (1, 2, 3)},
+            "groups": {
+                "compute": {"name": "compute", "roles": ["compute-host"]},
+                "plain": {"name": "plain", "roles": ["network-ready"]},
+            },
+            "nodes": {"h1": node(1), "h2": node(2), "h3": node(3, "plain")},
         }
     )  # fmt: skip
 
@@ -214,21 +217,48 @@ def test_each_host_runs_a_guest_whose_file_is_read_from_another_and_nothing_stay
     assert [one.kind for one in events] == ["touchstone.began", "touchstone.passed"]
 
 
-def test_what_a_killed_run_left_is_found_and_removed_by_the_next(site, hosts, named, disks, made_for):
-    def die_at(line):
-        if "another guest" in line:
+class Deadly:
+    """Storage whose maker is killed as soon as the volume is there."""
+
+    def __init__(self, disks):
+        self.disks = disks
+
+    def create(self, name, size, initiators):
+        self.disks.create(name, size, initiators)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dies_at(words):
+    def progress(line):
+        if words in line:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    return progress
+
+
+WITH_A_GUEST = {"guest", "file", "secret", "volume", "address"}
+
+
+@pytest.mark.parametrize(
+    ("killed", "kinds"),
+    [
+        ("once the volume is there", {"volume"}),
+        ("finds the guest's address by its name", WITH_A_GUEST),
+        ("another guest on another host", WITH_A_GUEST | {"record"}),
+    ],
+)
+def test_what_a_killed_run_left_is_found_and_removed_by_the_next(site, hosts, named, disks, made_for, killed, kinds):
+    more = {"volumes": Deadly(disks)} if "volume" in killed else {"progress": dies_at(killed)}
     child = os.fork()
     if child == 0:
-        with made_for("bbbb0001", progress=die_at) as bench:
+        with made_for("bbbb0001", **more) as bench:
             Tried(bench, pairs(site)[0]).run()
         os._exit(1)
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
     with made_for("bbbb0002") as bench:
-        kinds = {thing.kind for thing in made(bench.store)["bbbb0001"]}
-        assert kinds == {"guest", "file", "secret", "volume", "record", "address"}
+        assert {thing.kind for thing in made(bench.store)["bbbb0001"]} == kinds
+        assert traces(site, hosts, named, disks, bench.store) != []
         assert [fault for _, fault in remove_left(bench) if fault] == []
         assert traces(site, hosts, named, disks, bench.store) == []
 
@@ -236,6 +266,7 @@ def test_what_a_killed_run_left_is_found_and_removed_by_the_next(site, hosts, na
 def test_without_storage_and_names_what_is_left_is_tried_and_the_rest_fails_by_name(site, hosts, made_for):
     with made_for("cccc0001", servers=(), volumes=None) as bench:
         trials = {one.capability: one for one in Tried(bench, pairs(site)[1]).run()}
+        assert [fault for _, fault in remove(bench, made(bench.store)["cccc0001"]) if fault] == []
     assert trials["compute.boot"].passed
     assert trials["removal.guest"].passed
     for name, says in (("storage.write", "it has no storage"), ("names.forward", "no name server")):
