@@ -12,7 +12,7 @@ import pytest
 from orchestrator.events import Event
 from tests.orchestrator.native.conftest import served_natively, until
 
-MANY, LARGE = 3000, 8000  # events, and characters of each: more than any socket holds
+MANY, LARGE = 9000, 8000  # events, and characters of each: more than any socket holds
 
 
 class Reader:
