@@ -24,6 +24,7 @@ class Buildable(StrEnum):
     RAMDISK = "ramdisk"
     OS = "os"
     NOS = "nos"
+    GUEST = "guest"
 
 
 class Flavour(StrEnum):
@@ -42,7 +43,9 @@ DEFAULT_STORE = Path("~/.cache/anneal/images")
 def build_image(
     what: Annotated[
         Buildable,
-        typer.Argument(help="The agent's ramdisk, the operating system to install, or a virtual switch's NOS."),
+        typer.Argument(
+            help="The agent's ramdisk, the operating system to install, a virtual switch's NOS, or a guest to try."
+        ),
     ],
     kernel: Annotated[
         Flavour, typer.Option(help="generic drives real hardware; cloud is smaller and drives virtual machines alone.")

@@ -28,12 +28,17 @@ def command(
     api_tokens: Annotated[
         Path | None, typer.Option("--api-tokens", help="Its tokens: lines NAME:SHA256[:ROLE[:TENANT]].")
     ] = None,
+    api_webhooks_to: Annotated[
+        list[str] | None,
+        typer.Option("--api-webhooks-to", metavar="PREFIX", help="A network of yours that webhooks may call; many."),
+    ] = None,
     api_tls: Annotated[bool, typer.Option("--api-tls", help="By a certificate of the state's own CA.")] = False,
 ) -> None:
     """Serve boots, hear agents, carry out what is applied and hand out nodes, until stopped by SIGINT or SIGTERM."""
     from orchestrator.api.server import Listening
+    from orchestrator.image.store import ImageStore
 
-    asked = Listening.at(api, api_basic, api_tokens, tls=api_tls) if api else None
+    asked = Listening.at(api, api_basic, api_tokens, tls=api_tls).opening(api_webhooks_to or ()) if api else None
     works = open_works(site, state)
     stop = threading.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
@@ -43,7 +48,7 @@ def command(
             typer.echo("another anneal works on this site already; stop that one first", err=True)
             raise typer.Exit(Exit.FAILED)
         if asked is not None:
-            stack.enter_context(asked.serve(works))
+            stack.enter_context(asked.serve(works, ImageStore(image_directory(store))))
             typer.echo(f"the hand-off API answers at {asked.url}")
             if not (api_basic or api_tokens):
                 typer.echo("ANYBODY on this machine may claim and change nodes there: it asks for no login", err=True)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from drivers import host_links, host_probe, host_wires
+from drivers import host_asks, host_links, host_probe, host_wires
 from drivers.ability.switch import Neighbour
 from drivers.errors import Garbled
 from drivers.host_links import Address, Link, Route, Rule
@@ -138,6 +138,17 @@ class Host:
     def neighbours(self) -> tuple[Neighbour, ...] | None:
         """Whom its lldpd hears, by interface; None where it has none that we may ask."""
         return host_wires.neighbours(self._shell)
+
+    def page(self, url: str) -> str | None:
+        """What is served there, as it answers the host; None where nothing does within seconds."""
+        return host_asks.page(self._shell, url)
+
+    def addresses_of(self, name: str) -> frozenset[Address]:
+        """By the host's own resolver; none where it knows none."""
+        return host_asks.addresses_of(self._shell, name)
+
+    def name_of(self, address: Address) -> str | None:
+        return host_asks.name_of(self._shell, address)
 
     def ping(self, echo: Echo) -> Ping:
         return self.pings([echo])[0]

@@ -73,6 +73,7 @@ def _site(head: Head, draft: Draft) -> Site:
         dns=head.dns,
         provisioning=head.provisioning,
         quarantine=head.quarantine,
+        at_once=head.at_once,
         pack=head.pack,
         networks=draft.networks,
         images=draft.images,

@@ -291,6 +291,10 @@ class Head(Model):
         default=None,
         description="The network for ports of nodes that are kept apart; without it they are off.",
     )
+    at_once: Mapping[Name, Annotated[StrictInt, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="Role to how many nodes may be at it at one time, in place of the role's own number.",
+    )
     pack: Name | None = Field(default=None, description="A service pack: what it places is added to `placement`.")
 
 

@@ -15,6 +15,7 @@ from typing import TextIO
 from pydantic import JsonValue
 
 from inventory.load import Loaded
+from inventory.model import Site
 from inventory.secrets import Vaults
 from orchestrator import disks, wires
 from orchestrator.ansible import Playbooks
@@ -44,6 +45,7 @@ from orchestrator.work import Task
 
 LIMITS = Limits()
 _ELSEWHERE = ("dns.", "host.", "ports.", "switch.")  # how verbs begin whose drivers talk to no BMC
+_BOOTS = ("write-image", "lay-image", "wipe")  # of an agent, which it boots where it is not there
 EXECUTOR = "anneal"  # one process at a time works on a site's SQLite
 
 
@@ -70,14 +72,23 @@ class Annealer(Record):
         self.wiring.check(plan.targets)
         check_fresh(plan, self.world(plan.targets))
         wires.keep(self.store, self.wiring.bindings, plan.targets)
-        wanted = [one for key, one in self.bound.items() if key[0] in plan.targets]
-        run = f"{now():%Y%m%dT%H%M%S.%f}"
-        engine = self._engine or self._new_engine({})
-        engine.submit([_vertex(one) for one in wanted], [(need, one.key) for one in wanted for need in one.needs], run)
+        engine = self._submit(plan.targets)
         engine.let_go([(node, role.removeprefix(REMOVE)) for node, role in self.leaving if node in plan.targets])
         for step in plan.steps:
             if step.node in consented and any(erasure.needs_consent for erasure in step.erases):
                 engine.consent(step.node, step.role, by, disks.covered(step.erases))
+
+    def engage(self, node: str) -> None:
+        """Have done what is bound to a node now, without a plan: of a claim nobody reads one. `Held`, `Impossible`."""
+        self.refresh()
+        self._submit([node])
+
+    def _submit(self, targets: Collection[str]) -> Engine:
+        wanted = [one for key, one in self.bound.items() if key[0] in targets]
+        engine = self._engine or self._new_engine({})
+        edges = [(need, one.key) for one in wanted for need in one.needs]
+        engine.submit([_vertex(one, self.site) for one in wanted], edges, f"{now():%Y%m%dT%H%M%S.%f}")
+        return engine
 
     def forget(self, node: str) -> Collection[str]:
         """Claim nothing of a machine that is no more; the roles that it had."""
@@ -175,7 +186,7 @@ class Annealer(Record):
         return status.rows_of(self.store, node)
 
 
-def _vertex(one: Bound) -> Vertex:
+def _vertex(one: Bound, site: Site) -> Vertex:
     role = one.role
     return Vertex(
         node=one.node,
@@ -185,7 +196,7 @@ def _vertex(one: Bound) -> Vertex:
         within=role.within,
         verify_within=role.verify.within if role.verify else timedelta(minutes=1),
         ttl=role.ttl,
-        at_once=role.at_once,
+        at_once=site.at_once.get(role.role, role.at_once),
         retries=role.retries,
         resources=(f"bmc:{one.node.bmc.address}",) if _talks_to_bmc(role) else (),
         mutates=role.apply is not None,
@@ -197,7 +208,7 @@ def _vertex(one: Bound) -> Vertex:
 def _talks_to_bmc(role: Role) -> bool:
     means = [one for one in (role.apply, role.verify) if one]
     ours = any(one.kind == "driver" and not one.verb.startswith(_ELSEWHERE) for one in means)
-    return ours or any(one.kind == "netboot" or one.verb == "write-image" for one in means)
+    return ours or any(one.kind == "netboot" or one.verb in _BOOTS for one in means)
 
 
 def _can_look(role: Role) -> bool:

@@ -20,6 +20,7 @@ from orchestrator import names
 from orchestrator.errors import Impossible
 from orchestrator.ports import Phase, as_json, driven, intents
 from orchestrator.roles import Input, Role
+from orchestrator.tenancy import Tenancy
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,11 @@ NOTHING_FOUND = Found()
 
 
 def attributes(
-    site: Site, node: Node, profile: Profile | None = None, found: Found = NOTHING_FOUND
+    site: Site,
+    node: Node,
+    profile: Profile | None = None,
+    found: Found = NOTHING_FOUND,
+    tenancy: Tenancy | None = None,
 ) -> dict[str, JsonValue]:
     """The tree that `from:` paths start in."""
     image = site.images[node.image]
@@ -54,6 +59,7 @@ def attributes(
         "switches": list({switch.name: _switch(switch) for _, _, switch in driven(site, node)}.values()),
         "interfaces": links.as_json(links.interfaces(site, node)),
         "names": names.as_json(site, node),
+        "tenancy": tenancy.as_json() if tenancy is not None else None,
     }
 
 

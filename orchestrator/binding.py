@@ -17,6 +17,7 @@ from orchestrator.fleet import Fleet, Key
 from orchestrator.graph import order
 from orchestrator.profiles import Choice, choose_all
 from orchestrator.roles import Role, Roles, providers
+from orchestrator.tenancy import NOBODY, READY, Phase, Tenancies, Tenancy
 
 FINDS_OUT = "managed"  # the milestone behind which it is known what a machine is
 LOOKS_IN = "agent-inspect"  # the role behind which its ports are known
@@ -53,22 +54,29 @@ ALL_DECLARED = Ports()
 
 
 def bind(
-    site: Site, roles: Roles, choices: Mapping[str, Choice] | None = None, ports: Ports = ALL_DECLARED
+    site: Site,
+    roles: Roles,
+    choices: Mapping[str, Choice] | None = None,
+    ports: Ports = ALL_DECLARED,
+    tenancies: Tenancies = NOBODY,
 ) -> Mapping[Key, Bound]:
     """Every node's roles with what they need, parents first. `Impossible`, `Knot`.
 
     `choices`: each node's profile; None takes what is declared. Where it is not settled, or ports are yet to be found,
-    the node gets no more than what finds out what it is.
+    the node gets no more than what finds out what it is. A node that is deployed to a tenant gets what the tenant
+    wants, in place of its groups'.
     """
     choices = choose_all(site, {}) if choices is None else choices
     trees = {
-        name: attributes(site, node, _profile(site, choices[name]), ports.of(name)) for name, node in site.nodes.items()
+        name: attributes(site, node, _profile(site, choices[name]), ports.of(name), tenancies.get(name))
+        for name, node in site.nodes.items()
     }
     whole = {name: _chosen(site, node, roles, trees[name]) for name, node in site.nodes.items()}
     fleet = Fleet(site, roles, whole)
     first = {name: _known_first(whole[name], roles, LOOKS_IN) for name in ports.open}
     first |= {name: _known_first(whole[name], roles, FINDS_OUT) for name in whole if not choices[name].settled}
-    chosen = fleet.known({**whole, **first})
+    lent = {name: _joined(name, [READY], roles, trees[name]) for name in site.nodes if _is_lent(tenancies.get(name))}
+    chosen = fleet.known({**whole, **first}) | lent
     bound: dict[Key, Bound] = {}
     for name, node in site.nodes.items():
         given = {role: values for group in node.groups for role, values in site.groups[group].inputs.items()}
@@ -88,18 +96,27 @@ def _profile(site: Site, choice: Choice) -> Profile | None:
 
 
 def _chosen(site: Site, node: Node, roles: Roles, tree: Mapping[str, JsonValue]) -> tuple[str, ...]:
-    """The node's roles: its groups', what they need, and what joins those by the node's attributes."""
-    chosen = closure(node.name, [role for group in node.groups for role in site.groups[group].roles], roles)
+    """The node's roles: its groups', and what comes with those."""
+    return _joined(node.name, [role for group in node.groups for role in site.groups[group].roles], roles, tree)
+
+
+def _is_lent(tenancy: Tenancy | None) -> bool:
+    return tenancy is not None and tenancy.phase is Phase.DEPLOY
+
+
+def _joined(name: str, asked: list[str], roles: Roles, tree: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """Roles, what they need, and what joins those by the node's attributes."""
+    chosen = closure(name, asked, roles)
     joining = [
-        name
-        for name, role in roles.items()
+        other
+        for other, role in roles.items()
         if role.when and set(role.before) & set(chosen) and value_at(tree, role.when)
     ]
-    chosen = closure(node.name, [*chosen, *joining], roles) if joining else chosen
-    for name in chosen:
-        rival = next((other for other in roles[name].conflicts if other in chosen), None)
+    chosen = closure(name, [*chosen, *joining], roles) if joining else chosen
+    for one in chosen:
+        rival = next((other for other in roles[one].conflicts if other in chosen), None)
         if rival:
-            raise Impossible(f"{node.name}: {name} and {rival} cannot share a node. Take one out of its groups")
+            raise Impossible(f"{name}: {one} and {rival} cannot share a node. Take one out of its groups")
     return chosen
 
 

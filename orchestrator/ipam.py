@@ -63,6 +63,17 @@ def settle(store: Store, site: Site) -> Site:
     return placed(site, found)
 
 
+def lend(store: Store, site: Site, network: str, holder: str) -> Ip:
+    """An address for what is no node of the inventory, as a guest: the one that it has, or the lowest free one.
+
+    It is given back by `release`. `Impossible` where the network has none left.
+    """
+    ask = Ask(network, holder)
+    pool = _Pool.of(site, [ask])
+    with store.decide() as connection:
+        return _give(store, connection, pool)[ask]
+
+
 def release(store: Store, site: Site, node: str) -> tuple[Lease, ...]:
     """Give back what a node has and does not ask for any more. `Impossible` where it still does."""
     asked = [one.network for one in asks(site) if one.node == node]

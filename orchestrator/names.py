@@ -18,6 +18,7 @@ from inventory.zone import Record
 
 SERVER = "dns-server"
 MARK = '"of the inventory"'
+GUEST = '"of a guest"'
 _OURS = ("A", "AAAA", "PTR")
 _OCTET, _NIBBLE = 8, 4  # bits of a label of in-addr.arpa (RFC 1035 3.5) and ip6.arpa (RFC 3596 2.5)
 
@@ -88,6 +89,20 @@ def records(site: Site) -> dict[str, frozenset[Record]]:
             forward |= {Record(name, "A" if address.version == 4 else "AAAA", str(address)), Record(name, "TXT", MARK)}
             reverse |= {Record(back, "PTR", name), Record(back, "TXT", MARK)}
     return {zone: frozenset(one) for zone, one in found.items()}
+
+
+def of_guest(site: Site, guest: str, address: Ip) -> dict[str, frozenset[Record]]:
+    """By zone, the name of a guest forwards and backwards; a mark of its own keeps it apart from the inventory's."""
+    name, back = f"{guest}.{site.domain}.", f"{address.reverse_pointer}."
+    reverse = next(zone for zone in zones(site) if back.endswith(f".{zone}"))
+    forward = {Record(name, "A" if address.version == 4 else "AAAA", str(address)), Record(name, "TXT", GUEST)}
+    return {f"{site.domain}.": frozenset(forward), reverse: frozenset({Record(back, "PTR", name)})}
+
+
+def left_of_guest(site: Site, guest: str, there: frozenset[Record]) -> frozenset[Record]:
+    """What a zone holds of a guest's name, whatever its address was."""
+    name = f"{guest}.{site.domain}."
+    return frozenset(one for one in there if one.name == name or (one.type, one.value) == ("PTR", name))
 
 
 def changes(zone: str, there: frozenset[Record], wanted: frozenset[Record]) -> Changes:

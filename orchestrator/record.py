@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from drivers import catalog
 from inventory.load import Loaded
-from orchestrator import disks, ipam, removal, wires
+from inventory.model import Site
+from orchestrator import disks, ipam, removal, tenancies, wires
 from orchestrator.agent.client import Agents
 from orchestrator.binding import Bound, Ports, bind
 from orchestrator.boot.intents import BootIntents
@@ -25,7 +26,7 @@ from orchestrator.placement import place, settled, with_pack
 from orchestrator.plan import DiskContent, Plan, PlannedConduit, Standing, World, make_plan
 from orchestrator.profiles import Choice, Hardware, Verdict, choose_all, hardware_of
 from orchestrator.removal import Left
-from orchestrator.roles import LEVELS, REMOVE, read_roles
+from orchestrator.roles import LEVELS, REMOVE, Roles, read_roles
 from orchestrator.store import Store, now
 from orchestrator.switchreading import PortViews
 from orchestrator.switchviews import SwitchViews
@@ -52,12 +53,14 @@ class Record:
         self.roles = read_roles()
         self.store = store_in(state)
         self.intents = BootIntents(self.store)
+        check_caps(loaded.site, self.roles)
         wanted = with_pack(ipam.settle(self.store, loaded.site), read_packs(self.roles))
         self.placed = place(
             wanted, self.roles, status.holders(self.store, {one.role for one in wanted.placement.values()})
         )
         self.site = settled(wanted, self.placed)
         self.choices: Mapping[str, Choice] = self.profiles()
+        self.tenancies = tenancies.read_all(self.store)
         self.wiring = self._wire()
         self.site = self.wiring.site
         self._wanted: Mapping[Key, Bound] = self._bind()
@@ -95,16 +98,16 @@ class Record:
         return {name: hardware_of(value) for name, value in told.items()}
 
     def refresh(self) -> None:
-        """Bind anew where it has come out since what machines are, and see what is still to be removed."""
-        choices = self.profiles()
-        if choices != self.choices:
-            self.choices = choices
+        """Bind anew where it has come out since what machines are or whose, and see what is still to be removed."""
+        choices, lent = self.profiles(), tenancies.read_all(self.store)
+        if (choices, lent) != (self.choices, self.tenancies):
+            self.choices, self.tenancies = choices, lent
             self._wanted = self._bind()
         self.bound = self._with_removals()
 
     def _bind(self) -> Mapping[Key, Bound]:
         ports = Ports(self.wiring.open, self.wiring.found, self.wiring.anew)
-        return bind(self.site, self.roles, self.choices, ports)
+        return bind(self.site, self.roles, self.choices, ports, self.tenancies)
 
     def _wire(self) -> Wiring:
         """Conduits by what ramdisks and BMCs told of each machine's NICs."""
@@ -219,6 +222,13 @@ class Record:
             elif seen.inspection.disk_reports is not None:
                 found[node] = disks.contents(seen.inspection.disk_reports)
         return found
+
+
+def check_caps(site: Site, roles: Roles) -> None:
+    """`Impossible` where a number is given to a role that is none: it would hold nobody back."""
+    stray = sorted(set(site.at_once) - set(roles))
+    if stray:
+        raise Impossible(f"site: at_once: no role is called {stray[0]}. See anneal graph, or the folders of roles/")
 
 
 def _lacks(one: Bound) -> Iterator[str]:

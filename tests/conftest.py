@@ -2,14 +2,17 @@
 
 import contextlib
 import getpass
+import json
 import os
 import random
 import shutil
 import socket
 import subprocess
+import sys
 import textwrap
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import pytest
 from inventory.load import load
 from inventory.model import Site
 
+CLIENTS = ("python-ironicclient==6.3.0", "openstacksdk==4.22.0", "metalsmith==2.5.0", "python-openstackclient")
 SITE = """
 site:
   name: lab
@@ -142,3 +146,39 @@ def _await_listener(port):
                 return
         threading.Event().wait(0.05)
     pytest.fail("sshd never listened")
+
+
+@pytest.fixture(scope="session")
+def clients() -> Path:
+    """The directory of the real clients' programs; made once, for they are no part of an installation of ours."""
+    room = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anneal" / "test-clients-1"
+    if not (room / "ready").exists():
+        shutil.rmtree(room, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(room)], check=True)
+        install = [str(room / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *CLIENTS]
+        done = subprocess.run(install, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"the clients cannot be fetched: {done.stderr[-200:]}")
+        (room / "ready").touch()
+    return room / "bin"
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client's program with its settings for one API."""
+
+    programs: Path
+    settings: Mapping[str, str]
+
+    def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        return subprocess.run(
+            [str(self.programs / words[0]), *words[1:]],
+            env=environment | dict(self.settings), capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    def told(self, *words: str):
+        """What it prints as JSON; it must have ended well."""
+        done = self(*words, "-f", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)

@@ -240,6 +240,10 @@ class _Proof:
     def _is_back(self) -> bool:
         try:
             with self.session() as switch:
-                return bool(self._lacking(switch)) and self.staged.session not in switch.leftovers()
+                if not self._lacking(switch):
+                    return False
+                if self.staged.session in switch.leftovers():  # as a file of before does, which outlives its timer
+                    switch.roll_back(self.staged)
+                return self.staged.session not in switch.leftovers()
         except Transient:
             return False

@@ -112,9 +112,11 @@ def _port(family: str, name: str, head: re.Match[str], block: str) -> SwitchPort
 
 
 def vlans(text: str) -> Mapping[int, str]:
-    """`show vlan` and `show vlan brief`."""
+    """`show vlan` and `show vlan brief`. `act/unsup`: reserved for FDDI and Token Ring, and no VLAN of Ethernet."""
     notes = Notes("show vlan")
-    rows = re.finditer(r"^(\d{1,4}) {1,9}(\S.{0,63}?) {1,64}(?:active|act/|sus)", cleaned(text, notes), re.MULTILINE)
+    rows = re.finditer(
+        r"^(\d{1,4}) {1,9}(\S.{0,63}?) {1,64}(?:active|act/(?!unsup)|sus)", cleaned(text, notes), re.MULTILINE
+    )
     found = {int(row[1]): words(row[2], 32) or "" for row in rows if 0 < int(row[1]) < 4095}
     if not found:
         raise garbled(notes.path, "it names no VLAN")
@@ -122,29 +124,47 @@ def vlans(text: str) -> Mapping[int, str]:
 
 
 _ADDRESS = re.compile(r"(?<![\w.:])(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}(?![\w.:])", re.IGNORECASE)
+_AT = re.compile(r"[A-Za-z-]+\d[\d/:.]*")  # where an address is: a port, a LAG, or the switch's own VLAN
 
 
 def learned(family: str, text: str) -> Parsed[Learned]:
-    """`show mac address-table`: by the address in a line, the number beside it, and the port at its end."""
+    """`show mac address-table`: by the address in a line, the number beside it, and the one port after it.
+
+    EOS shows groups in a table of their own behind it, which is not read.
+    """
     notes = Notes("show mac address-table")
     whole = cleaned(text, notes)
-    found = [row for line in whole.splitlines() if (row := _learned(family, line)) is not None]
-    if not found and not re.search(r"mac address", whole, re.IGNORECASE):
+    unicast = re.split(r"^[ \t]*Multicast mac address table", whole, flags=re.MULTILINE | re.IGNORECASE)[0]
+    lines = [line for line in unicast.splitlines() if _ADDRESS.search(line)]
+    if not lines and not re.search(r"mac address", whole, re.IGNORECASE):
         raise garbled(notes.path, "it is no table of MAC addresses")
-    return notes.parsed(found)
+    announced = sum(int(count) for count in re.findall(r"for this criterion: *(\d{1,6})", unicast))
+    if announced > len(lines):
+        notes.note("truncated", f"{announced} addresses are announced, {len(lines)} are there")
+    return notes.parsed([row for line in lines if (row := _learned(family, line)) is not None])
 
 
 def _learned(family: str, line: str) -> Learned | None:
+    """Behind the port EOS says how often it moved, and when."""
     at = _ADDRESS.search(line)
     address = mac(at[0]) if at else None
-    rest = line[at.end() :].split() if at else []
-    port = canonical(family, rest[-1]) if rest else ""
-    if at is None or address is None or port.startswith("Vlan") or not re.fullmatch(r"[A-Za-z-]+\d[\d/:.]*", port):
-        return None  # of all ports, the switch's own, or of a peer
-    vlan = re.search(r"(?:^|\s)(\d{1,4})\s{0,16}$", line[: at.start()][-64:]) or re.search(
-        r"\s(\d{1,4})\s", line[at.end() :]
-    )
-    return Learned(address, int(vlan[1]) if vlan else None, port, "dynamic" not in line.casefold())
+    if at is None or address is None:
+        return None
+    names = (canonical(family, word) for word in re.split(r"[\s,]+", line[at.end() :]))
+    ports = [name for name in names if _AT.fullmatch(name)]
+    if len(ports) != 1 or ports[0].startswith("Vlan"):
+        return None  # of all ports or a group of them, the switch's own, dropped, or of a peer
+    return Learned(address, _vlan(line[: at.start()], line[at.end() :]), ports[0], "dynamic" not in line.casefold())
+
+
+def _vlan(before: str, after: str) -> int | None:
+    """Beside the address; old IOS writes it behind the type. `All`, `-` and `N/A` are none."""
+    words_before = before.replace("*", " ").split()
+    number = words_before[-1] if words_before and words_before[-1] not in ("+", "G", "R", "C", "O", "~") else None
+    if number is None:
+        behind = re.search(r"\s(\d{1,4})\s", after)
+        number = behind[1] if behind is not None else ""
+    return int(number) if re.fullmatch(r"\d{1,4}", number) and 0 < int(number) < 4095 else None
 
 
 def lags(family: str, text: str) -> Parsed[Lag]:
@@ -174,7 +194,7 @@ def _state(flags: str) -> MemberState:
 _FACTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "ios": {
         "model": (r"^Model [Nn]umber\s*: *(\S+)", r"^[Cc]isco (\S+) \(.*(?:processor|bytes of memory)"),
-        "serial": (r"^System [Ss]erial [Nn]umber\s*: *(\S+)", r"^Processor board ID (\S+)"),
+        "serial": (r"^System [Ss]erial [Nn]umber\s*: *(\S+)", r"^Processor board ID ([^\s,]+)"),
         "version": (r"^Cisco IOS.*?, Version ([^,\s]+)", r"^IOS.*Version ([^,\s]+)"),
         "hostname": (r"^(\S+) uptime is ",),
     },

@@ -29,14 +29,16 @@ from drivers.switch import cli_text
 from drivers.switch.cli_ports import DIALECTS, lines, settings, unknown, unmet
 from drivers.switch.judging import check_saved, refuse_unknown
 from drivers.switch.ours import PREFIX, fresh
+from drivers.switch.port_wise import PortWise
 from drivers.switch.reading import Parsed, Row, said_by
-from drivers.switch.stanzas import Stanzas, interfaces, stanzas, without_secrets
+from drivers.switch.stanzas import Stanzas, differing, interfaces, stanzas, without_secrets
 from drivers.trust import Pins
 from drivers.wire.cisco_cli import CiscoCli
 from inventory.address import HostPort
 from inventory.secrets import Secret
 
 _DIALECT = DIALECTS["ios"]
+_SHOWN = 5  # stanzas that an error names
 _TIMED = Assurance(
     Confirm.EMULATED,
     "IOS takes an unconfirmed change back by its revert timer, in whole minutes; a reload loses the timer, and starts "
@@ -119,6 +121,7 @@ class Ios:
         return tuple(sorted(set(re.findall(rf"(?<![\w-])({PREFIX}[0-9a-f]+)\.cfg\b", told))))
 
     def release(self, leftover: str) -> None:
+        """As a whole: which ports were a dead run's is not known there."""
         if leftover in self.leftovers():
             self._go_back(leftover)
 
@@ -144,7 +147,11 @@ class Ios:
         if staged.session not in self.leftovers():
             what = f"it wrote no file {staged.session}.cfg, so that nothing was changed"
             raise NotApplied(self.who, what, "look at the room on its flash")
-        self._wire.configure(text, enter)
+        try:
+            self._wire.configure(text, enter)
+        except Busy:
+            self._forget(staged.session)  # nothing was changed
+            raise
 
     def confirm(self, staged: Staged) -> None:
         if staged.session not in self.leftovers():
@@ -161,9 +168,21 @@ class Ios:
         self._forget(staged.session)
 
     def roll_back(self, staged: Staged) -> None:
+        """Of what somebody else changed since, nothing goes back along; but the revert timer takes all back."""
         self._lines.pop(staged.session, None)
-        if staged.session in self.leftovers():
+        if staged.session not in self.leftovers():
+            return
+        with said_by(self.who):
+            back = PortWise(_DIALECT, self._file(staged.session), self._running(), staged.ports)
+        if not back.others():
             self._go_back(staged.session)
+            return
+        self._wire.configure(list(back.lines()), "configure terminal")
+        unlike = back.unlike(self._running())
+        if unlike:
+            what = f"{', '.join(map(plain, unlike))} did not go back to {staged.session}.cfg"
+            raise UnknownOutcome(self.who, what, f"compare with `more flash:{staged.session}.cfg`")
+        self._end(staged.session)
 
     def save(self) -> None:
         self._wire.tell("write memory")
@@ -178,6 +197,9 @@ class Ios:
     def _running(self) -> Stanzas:
         return stanzas(self._wire.text("show running-config"))
 
+    def _file(self, session: str) -> Stanzas:
+        return stanzas(self._wire.text(f"more flash:{session}.cfg"))
+
     def _archives(self) -> bool:
         return "not enabled" not in self._wire.text("show archive")
 
@@ -187,9 +209,15 @@ class Ios:
     def _go_back(self, session: str) -> None:
         """`UnknownOutcome` where it could not: the file stays, and the next run goes back to it."""
         said = self._wire.tell(f"configure replace flash:{session}.cfg force")
-        if "Rollback Done" not in said and "no difference" not in said:
-            what = f"it did not go back to {session}.cfg: {plain(said.strip(), 300)}"
+        with said_by(self.who):
+            odd = differing(self._file(session), self._running())
+        if unlike := sorted(head for head in odd if head.startswith(("interface ", "vlan "))):
+            heads, told = ", ".join(map(plain, unlike[:_SHOWN])), plain(said.strip(), 300)
+            what = f"it did not go back to {session}.cfg: {heads} differ; it said: {told}"
             raise UnknownOutcome(self.who, what, "look at its log, then plan the change again")
+        self._end(session)
+
+    def _end(self, session: str) -> None:
         if self._archives() and self._timed():
             self._wire.tell("configure confirm")
         self._forget(session)

@@ -20,7 +20,7 @@ from drivers.ability.switch import (
     SwitchFacts,
     SwitchPort,
 )
-from drivers.errors import NotApplied, Refused, UnknownOutcome
+from drivers.errors import Busy, NotApplied, Refused, UnknownOutcome
 from drivers.facts import Finding
 from drivers.patience import Patience
 from drivers.plain import plain
@@ -28,14 +28,17 @@ from drivers.switch import nxos_tables as tables
 from drivers.switch.cli_ports import DIALECTS, lines, settings, unknown, unmet
 from drivers.switch.judging import check_saved, refuse_unknown
 from drivers.switch.ours import PREFIX, fresh
+from drivers.switch.port_wise import PortWise
 from drivers.switch.reading import Parsed, Row, said_by
-from drivers.switch.stanzas import Stanzas, interfaces, stanzas, without_secrets
+from drivers.switch.stanzas import Stanzas, differing, interfaces, stanzas, without_secrets
 from drivers.trust import Trust
 from drivers.wire.nxapi import Nxapi
 from inventory.address import HostPort
 from inventory.secrets import Login
 
 _DIALECT = DIALECTS["nxos"]
+_HELD = re.compile(r"(?i)\block|in progress|another (?:user|session)")  # one user at a time makes one, or goes back
+_SHOWN = 5  # stanzas that an error names
 ASSURANCE = Assurance(
     Confirm.NONE,
     "NX-OS takes nothing back by itself: Anneal sets a checkpoint, and goes back to it while it can reach the switch; "
@@ -104,6 +107,7 @@ class Nxos:
         return tuple(sorted(set(re.findall(rf"(?<![\w-]){PREFIX}[0-9a-f]+(?![\w-])", told))))
 
     def release(self, leftover: str) -> None:
+        """As a whole: which ports were a dead run's is not known there."""
         if leftover in self.leftovers():
             self._go_back(leftover)
 
@@ -120,9 +124,11 @@ class Nxos:
         text = self._lines.get(staged.session)
         if text is None:
             raise NotApplied(self.who, f"{staged.session} was not staged over this session", "plan the change again")
-        self._wire.tell(f"checkpoint {staged.session}")
+        said = plain(self._wire.tell(f"checkpoint {staged.session}").strip(), 300)
         if staged.session not in self.leftovers():
-            what = f"it made no checkpoint {staged.session}, so that nothing was changed"
+            what = f"it made no checkpoint {staged.session}, so that nothing was changed: {said}"
+            if _HELD.search(said):
+                raise Busy(self.who, f"{what}: another holds the lock", "it ends by itself; retry")
             raise NotApplied(self.who, what, "look at `show checkpoint summary`; it holds ten")
         self._wire.write(text)
 
@@ -133,9 +139,21 @@ class Nxos:
         self._forget(staged.session)
 
     def roll_back(self, staged: Staged) -> None:
+        """Of what somebody else changed since, nothing goes back along."""
         self._lines.pop(staged.session, None)
-        if staged.session in self.leftovers():
+        if staged.session not in self.leftovers():
+            return
+        with said_by(self.who):
+            back = PortWise(_DIALECT, self._checkpoint(staged.session), self._running(), staged.ports)
+        if not back.others():
             self._go_back(staged.session)
+            return
+        self._wire.write(list(back.lines()))
+        unlike = back.unlike(self._running())
+        if unlike:
+            what = f"{', '.join(map(plain, unlike))} did not go back to the checkpoint {staged.session}"
+            raise UnknownOutcome(self.who, what, f"compare with `show checkpoint {staged.session}`")
+        self._forget(staged.session)
 
     def save(self) -> None:
         self._wire.tell("copy running-config startup-config")
@@ -150,11 +168,19 @@ class Nxos:
     def _running(self) -> Stanzas:
         return stanzas(self._wire.text("show running-config"))
 
+    def _checkpoint(self, name: str) -> Stanzas:
+        """Its name and a line of dashes stand above it."""
+        head, comment, text = self._wire.text(f"show checkpoint {name}").partition("!Command:")
+        return stanzas(f"{comment}{text}" if comment else head)
+
     def _go_back(self, checkpoint: str) -> None:
         """`UnknownOutcome` where it could not: the checkpoint stays, and the next run goes back to it."""
         said = self._wire.tell(f"rollback running-config checkpoint {checkpoint}")
-        if re.search(r"(?i)rollback failed|could not|\berror\b", said):
-            what = f"it did not go back to the checkpoint {checkpoint}: {plain(said.strip(), 300)}"
+        with said_by(self.who):
+            odd = differing(self._checkpoint(checkpoint), self._running())
+        if unlike := sorted(head for head in odd if head.startswith(("interface ", "vlan "))):
+            heads, told = ", ".join(map(plain, unlike[:_SHOWN])), plain(said.strip(), 300)
+            what = f"it did not go back to the checkpoint {checkpoint}: {heads} differ; it said: {told}"
             raise UnknownOutcome(self.who, what, "look at `show rollback log verify`, then plan the change again")
         self._forget(checkpoint)
 

@@ -1,12 +1,13 @@
 """The command line of Cisco IOS over SSH, by NAPALM and netmiko: the only import of netmiko. The host's key first."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, cast
 
 from netmiko import exceptions as netmiko
 
-from drivers.errors import Denied, DriverError, Refused, UnknownOutcome, Unreachable
+from drivers.errors import Busy, Denied, DriverError, Refused, UnknownOutcome, Unreachable
 from drivers.patience import Patience
 from drivers.plain import plain
 from drivers.trust import Pins
@@ -26,10 +27,12 @@ _REMEDY = "compare the port with the switch's running configuration"
 class _Device(Protocol):
     """netmiko's."""
 
-    def send_command(self, command: str, *, expect_string: str, read_timeout: float, cmd_verify: bool) -> str: ...
+    def send_command(
+        self, command: str, *, expect_string: str, read_timeout: float, cmd_verify: bool, strip_prompt: bool
+    ) -> str: ...
 
     def send_config_set(
-        self, commands: list[str], *, config_mode_command: str, error_pattern: str, read_timeout: float
+        self, commands: list[str], *, enter_config_mode: bool, error_pattern: str, read_timeout: float
     ) -> str: ...
 
     def exit_config_mode(self) -> str: ...
@@ -90,11 +93,17 @@ class CiscoCli:
 
     def configure(self, lines: Sequence[str], enter: str) -> None:
         """`enter` is how the configuration is entered. `Refused` with the switch's words; what came before the refused
-        line is in force then."""
+        line is in force then. `Busy`: another has locked it, and nothing was changed."""
+        said = self.tell(enter)
+        if not re.search(r"\(config[^)\s]*\)#\s*$", said):
+            words = plain(said.strip(), _WORDS)
+            if re.search(r"(?i)\block", said):
+                raise Busy(self.who, f"its configuration is locked: {words}", "another is changing it; retry")
+            raise Refused(self.who, f"`{enter}` does not enter the configuration: {words}", "run it there by hand")
         with self._speaking(writes=True):
             try:
                 self._driver.device.send_config_set(
-                    list(lines), config_mode_command=enter, error_pattern=_REFUSED, read_timeout=self._answer_s
+                    list(lines), enter_config_mode=False, error_pattern=_REFUSED, read_timeout=self._answer_s
                 )
             except netmiko.ConfigInvalidException:
                 self._driver.device.exit_config_mode()
@@ -109,7 +118,7 @@ class CiscoCli:
 
     def _send(self, command: str) -> str:
         return self._driver.device.send_command(
-            command, expect_string=_DONE, read_timeout=self._answer_s, cmd_verify=False
+            command, expect_string=_DONE, read_timeout=self._answer_s, cmd_verify=False, strip_prompt=False
         )
 
     @contextmanager

@@ -19,6 +19,7 @@ from drivers.errors import Busy, Garbled, Unreachable
 from drivers.wire.ssh_login import ALIVE, Access, as_text, left, log_in, meet, private_key_of, transport_to
 
 OUTPUT_BOUND = 1 << 20  # bytes of each stream; the longest answer asked for, `ip -j addr`, is some 10 KiB
+_PIECE = 1 << 18  # bytes: the library copies all that is left of what it was given with every packet
 SESSIONS = 8  # at one time on one connection; sshd_config(5) MaxSessions is 10
 
 
@@ -121,7 +122,9 @@ class _Session:
         """
         self._channel.settimeout(left(deadline))
         try:
-            self._channel.sendall(text.encode())
+            content = text.encode()
+            for start in range(0, len(content), _PIECE):
+                self._channel.sendall(content[start : start + _PIECE])
             self._channel.shutdown_write()
         except TimeoutError as error:
             raise self._late() from error

@@ -110,6 +110,20 @@ class DiskReport(_Told):
         return self.clean and self.nonzero_samples == 0
 
 
+class CanaryReport(_Told):
+    """Of one disk: how many canaries were written or looked for, and how many of them are there."""
+
+    name: str
+    serial: Text = None
+    planted: int
+    kept: int
+    error: str | None = None
+
+    @property
+    def ident(self) -> str:
+        return self.serial or self.name
+
+
 class Inspection(_Told):
     """`disk_reports` is None where the ramdisk has not our plug-in. `problems` are the collectors' own words."""
 

@@ -13,6 +13,7 @@ from inventory.model import Node
 from orchestrator.agent.messages import node_uuid
 from orchestrator.api import versions
 from orchestrator.api.standing import Proven, Standing
+from orchestrator.tenancy import STARTED, Phase, Tenancy
 
 HIDDEN = "******"  # what Ironic's clients know as "there is a secret"
 CONDUCTOR = "anneal"
@@ -56,24 +57,34 @@ class Said:
 
 @dataclass(frozen=True)
 class Found:
-    """What is recorded of a node. `facts` and `inspected`: the values of that evidence; `holder`: who claimed it."""
+    """What is recorded of a node. `facts` and `inspected`: the values of that evidence; `holder`: who claimed it.
+
+    `tenancy`: the one that it is in, or was in last.
+    """
 
     rows: Mapping[str, Proven] = field(default_factory=dict)
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     inspected: Mapping[str, JsonValue] = field(default_factory=dict)
     holder: str | None = None
+    tenancy: Tenancy | None = None
+
+    @property
+    def lent(self) -> bool:
+        return self.tenancy is not None and self.tenancy.phase is Phase.DEPLOY
 
 
 class Card:
-    """One node, ready to be told. `tenants`: who may see it beside operators."""
+    """One node, ready to be told. `tenants`: who may see it beside operators; `lent`: it is deployed to somebody."""
 
-    def __init__(self, number: int, fields: Fields, standing: Standing, holder: str | None) -> None:
+    def __init__(self, number: int, fields: Fields, standing: Standing, found: Found) -> None:
         self.number = number  # its place in the inventory
         self.fields = fields
         self.standing = standing
+        self.holder, self.lent = found.holder, found.lent
         self.name = str(fields["name"])
         self.uuid = str(fields["uuid"])
-        self.tenants = frozenset(str(one) for one in (fields["owner"], fields["lessee"], holder) if one)
+        users = (fields["owner"], fields["lessee"], *_users(fields, found))
+        self.tenants = frozenset(str(one) for one in users if one)
         self.free = fields["provision_state"] == "available" and not fields["instance_uuid"] and not fields["owner"]
         self._texts: dict[tuple[int, str, bool, bool], str] = {}
 
@@ -105,6 +116,13 @@ class Card:
             for name, value in every.items()
             if since.get(name, 0) <= minor and (only is None or name in only)
         }
+
+
+def _users(fields: Fields, found: Found) -> Iterator[str | None]:
+    """Who claimed it; who had it, until it is anybody's again: a client waits for that."""
+    yield found.holder
+    if found.tenancy is not None and fields["provision_state"] != "available":
+        yield found.tenancy.tenant
 
 
 def node_links(base: str, what: str) -> list[JsonValue]:
@@ -169,7 +187,7 @@ def _identity(node: Node, said: Said, profile: str | None) -> Fields:
 
 
 def _state(said: Said, found: Found, stands: Standing) -> Fields:
-    held = said.held and stands.provision == "available"
+    held = said.held and stands.provision in ("available", "clean failed")
     return {
         "provision_state": "manageable" if held else stands.provision,
         "target_provision_state": stands.target,
@@ -177,7 +195,7 @@ def _state(said: Said, found: Found, stands: Standing) -> Fields:
         "power_state": said.power_state or ("power on" if runs(found.rows) else None),
         "target_power_state": None,
         "last_error": said.last_error or stands.error,
-        "reservation": CONDUCTOR if stands.target else None,
+        "reservation": CONDUCTOR if stands.target and stands.locked else None,
         "updated_at": moment(said.updated_at),
         "created_at": moment(min((row.since for row in found.rows.values()), default=None)),
     }
@@ -193,8 +211,8 @@ def _unused() -> Fields:
 
 
 def runs(rows: Mapping[str, Proven]) -> bool:
-    """Its system answered over SSH: it has power."""
-    return "os-access" in rows and rows["os-access"].state == "active"
+    """Its system answered over SSH, or it was started for a tenant and its BMC said so: it has power."""
+    return any(role in rows and rows[role].state == "active" for role in ("os-access", STARTED))
 
 
 def driver_info(node: Node) -> Fields:

@@ -1,4 +1,4 @@
-"""What a client may change of a node, and how it takes one out of the pool and puts it back."""
+"""What a client may change of a node."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -16,10 +16,6 @@ from orchestrator.api.tables import HANDOFF
 
 Text = Annotated[str, Field(max_length=255)]
 _TENANTS = frozenset({"extra", "instance_info", "description"})  # what a tenant may say of its own nodes
-_LATER = {"active": "deploy", "deploy": "deploy", "rebuild": "deploy", "deleted": "undeploy", "undeploy": "undeploy"}
-_VERBS = frozenset(
-    {"manage", "provide", "inspect", "clean", "abort", "adopt", "rescue", "unrescue", "unhold", "service"}
-)
 
 
 class _Changeable(BaseModel):
@@ -78,6 +74,8 @@ def _may(call: Call, changes: Mapping[str, JsonValue], card: Card) -> None:
 def _associate(connection: Connection, card: Card, wanted: JsonValue) -> None:
     """Compare and set: Nova reserves a node by this."""
     held = card.fields["instance_uuid"]
+    if card.lent:
+        raise Bad(f"Node {card.uuid} is deployed: undeploy it instead.")
     if card.fields["allocation_uuid"]:
         raise Conflict(f"Node {card.uuid} is held by an allocation. Delete that instead.")
     if wanted is None:
@@ -102,35 +100,3 @@ def _said_properties(card: Card, wanted: JsonValue, before: Mapping[str, JsonVal
     if other:
         raise Bad(f"{', '.join(other)} of node {card.uuid} is what was seen of it, and is not set here.")
     return {name: value for name, value in wanted.items() if name not in observed}
-
-
-def provision(desk: Desk, call: Call) -> Answer:
-    """`manage` takes a node out of the pool, `provide` puts it back. All else is refused in words."""
-    card, verb = desk.card(call, own=True), call.document().get("target")
-    state = card.fields["provision_state"]
-    if verb in _LATER:
-        raise Bad(f"Anneal does not {_LATER[str(verb)]} for tenants yet: node {card.uuid} stays {state}.")
-    if verb not in _VERBS:
-        raise Bad(f"Invalid provision target {str(verb)[:40]}.")
-    if call.tenant is not None:
-        raise Forbidden(f"{verb} is not for tenants.")
-    if card.fields["reservation"]:
-        who = card.fields["reservation"]
-        raise Conflict(
-            f"Node {card.uuid} is locked by host {who}, please retry after the current operation is completed."
-        )
-    proven, free = card.standing.provision == "available", not card.fields["instance_uuid"]
-    if verb == "manage" and proven and state == "available" and free:
-        return _held(desk, call, card, held=True)
-    if verb == "provide" and proven and state == "manageable":
-        return _held(desk, call, card, held=False)
-    lacks = card.standing.broken or card.standing.error
-    because = f": {lacks}" if lacks and verb == "provide" else ""
-    what = f'The requested action "{verb}" can not be performed on node "{card.uuid}"'
-    raise Bad(f'{what} while it is in state "{state}"{because}.')
-
-
-def _held(desk: Desk, call: Call, card: Card, *, held: bool) -> Answer:
-    says = "taken out of the pool" if held else "put back into the pool"
-    said.keep(desk.store, card.name, {"held": held}, call.event("held" if held else "provided", says, card.name))
-    return Answer(status=202, headers={"Location": f"{call.base}/v1/nodes/{card.uuid}/states"})

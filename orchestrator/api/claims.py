@@ -12,13 +12,16 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator import tenancies
 from orchestrator.api import said, tenure
 from orchestrator.api.cards import Card
-from orchestrator.api.errors import Conflict
+from orchestrator.api.errors import Bad, Conflict
 from orchestrator.api.pool import Pool
 from orchestrator.api.tables import ALLOCATION, HANDOFF, VIF
 from orchestrator.events import Event
+from orchestrator.lending import take_back
 from orchestrator.store import Store, now
+from orchestrator.tenancy import Phase, Tenancy
 
 Told = Callable[[str, str, str | None], Event]  # kind, sentence, node: as `Call.event`
 Choose = Callable[[Sequence[str]], Sequence[str]]  # of the nodes that fit, those to take; too few: none will do
@@ -87,30 +90,48 @@ def why_none(connection: Connection, pool: Pool, wish: Wish) -> str:
 
 
 def release(store: Store, uuid: str, told: Told) -> None:
-    """The allocation is gone, and its node is nobody's. Doing it again does nothing."""
+    """The allocation is gone, and its node is nobody's. Doing it again does nothing.
+
+    `Bad` where the node is deployed: what a tenant leaves is wiped first.
+    """
     with store.decide() as connection:
+        if _lent(connection, uuid) is not None:
+            raise Bad(f"Allocation {uuid} has a node that is deployed: undeploy that instead.")
         let_go(store, connection, uuid, told)
 
 
 def let_go(store: Store, connection: Connection, uuid: str, told: Told) -> None:
-    """As `release`, within the caller's `decide`."""
+    """As `release`, within the caller's `decide`; a node that is deployed is taken back and wiped."""
     row = connection.execute(select(ALLOCATION.c.node).where(ALLOCATION.c.uuid == uuid)).one_or_none()
     if row is None:
         return
+    lent = _lent(connection, uuid)
     connection.execute(delete(ALLOCATION).where(ALLOCATION.c.uuid == uuid))
     if row.node is not None:
         free: dict[str, object] = {
             "instance_uuid": None,
             "allocation_uuid": None,
             "instance_info": {},
+            "last_error": None,
+            "power_state": None,
             "updated_at": now().timestamp(),
         }
         here = (HANDOFF.c.node == row.node, HANDOFF.c.allocation_uuid == uuid)
         connection.execute(update(HANDOFF).where(*here).values(free))
         connection.execute(delete(VIF).where(VIF.c.node == row.node))
-    event = store.append(connection, told("released", f"allocation {uuid} is over", row.node))
+    over = told("released", f"allocation {uuid} is over", row.node)
+    event = store.append(connection, over)
+    if lent is not None:
+        take_back(store, connection, lent, str(over.data.get("actor", f"claim {uuid}")))
     if row.node is not None:
         tenure.end(connection, row.node, event)
+
+
+def _lent(connection: Connection, uuid: str) -> Tenancy | None:
+    """What the allocation's node is deployed for."""
+    node = connection.scalar(select(ALLOCATION.c.node).where(ALLOCATION.c.uuid == uuid))
+    told = tenancies.read(connection, [node]).get(node) if node is not None else None
+    return told if told is not None and told.claim == uuid and told.phase is Phase.DEPLOY else None
 
 
 def fits(card: Card, wish: Wish) -> bool:

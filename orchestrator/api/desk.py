@@ -14,11 +14,13 @@ from orchestrator.api.call import Call
 from orchestrator.api.cards import Card
 from orchestrator.api.errors import Bad, Conflict, Missing
 from orchestrator.api.pool import Pool
+from orchestrator.api.wishes import Shelf
 from orchestrator.bmcs import Bmcs
 from orchestrator.engine import leases
 from orchestrator.errors import Held
 from orchestrator.processes import here
 from orchestrator.store import Store
+from orchestrator.tenants import Tenants
 
 _AT_THE_BMC = timedelta(minutes=2)
 
@@ -30,6 +32,8 @@ class Desk:
     pool: Pool
     bmcs: Bmcs
     agents: Agents
+    tenants: Tenants
+    shelf: Shelf
 
     def card(self, call: Call, *, own: bool = False) -> Card:
         """The node of the request. `Missing`, also of one that the tenant may not know of.

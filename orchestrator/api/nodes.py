@@ -12,6 +12,7 @@ from orchestrator.api.cards import FIELDS, LISTED, Card, Fields
 from orchestrator.api.desk import Desk
 from orchestrator.api.errors import Bad
 from orchestrator.api.listing import fields_asked, node_filter, page
+from orchestrator.api.wishes import wish
 
 STATES = (
     "power_state", "target_power_state", "provision_state", "target_provision_state", "provision_updated_at",
@@ -78,13 +79,25 @@ def console(desk: Desk, call: Call) -> Answer:
 def validated(desk: Desk, call: Call) -> Answer:
     """What Anneal could do with the node now: by proofs, not by looking at its driver_info."""
     card = desk.card(call)
-    ready = card.standing.provision == "available"
+    ready = card.standing.provision == "available" or card.lent
     reached = card.standing.provision not in ("enroll", "verifying")
     lacks = card.standing.broken or card.standing.error or "its proofs are not all there; see anneal why"
+    unfit = _unfit(desk, card) if ready else lacks
     can = {name: _found(reached, "its BMC has yet to let Anneal in") for name in _BY_BMC}
-    can |= {name: _found(ready, lacks) for name in ("deploy", "network")}
+    can |= {"network": _found(ready, lacks), "deploy": _found(not unfit, unfit)}
     nothing: Fields = {"result": None, "reason": "not supported"}
     return Answer({**can, **dict.fromkeys(("console", "firmware", "rescue", "storage"), nothing)})
+
+
+def _unfit(desk: Desk, card: Card) -> str:
+    """Why what its instance_info asks for cannot be deployed; nothing where it asks for nothing yet."""
+    info = card.fields["instance_info"]
+    try:
+        if isinstance(info, dict) and "image_source" in info:
+            wish(desk.shelf, info, None)
+    except Bad as error:
+        return error.says
+    return ""
 
 
 def _found(holds: bool, reason: str) -> Fields:  # noqa: FBT001  a verdict and its reason

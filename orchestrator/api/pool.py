@@ -7,15 +7,17 @@ from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from inventory.model import Site
+from orchestrator import tenancies
 from orchestrator.agent.messages import node_uuid
 from orchestrator.api.cards import Card, Found, Said, fields
 from orchestrator.api.errors import Missing
-from orchestrator.api.standing import Proven, basis, standing
+from orchestrator.api.standing import Proven, basis, stands
 from orchestrator.api.tables import ALLOCATION, HANDOFF
 from orchestrator.engine.tables import EVIDENCE, NODE_ROLE
 from orchestrator.profiles import Choice
 from orchestrator.roles import Roles
 from orchestrator.store import EVENT, Store, now
+from orchestrator.tenancy import Tenancy
 
 _MANY = 200  # nodes from which on a whole table is read
 _OVERLAP = 100  # events looked at again on PostgreSQL, where a lower id may be committed after a higher one
@@ -59,7 +61,9 @@ class Pool:
 
     def read(self, connection: Connection, names: Collection[str]) -> dict[str, Card]:
         """Made from the tables within the caller's transaction: what a decision rests on."""
-        found = {name: Found(rows) for name, rows in _rows(connection, names).items()}
+        rows, lent = _rows(connection, names), _tenancies(connection, names)
+        holders = _holders(connection, names)
+        found = {name: Found(rows.get(name, {}), holder=holders.get(name), tenancy=lent.get(name)) for name in names}
         return self._made(names, _said(connection, names), found)
 
     def _refresh(self) -> None:
@@ -84,10 +88,12 @@ class Pool:
     def _renew(self, connection: Connection, names: Collection[str]) -> None:
         if not names:
             return
-        rows, holders = _rows(connection, names), _holders(connection, names)
+        rows, holders, lent = _rows(connection, names), _holders(connection, names), _tenancies(connection, names)
         facts, inspected = (_values(connection, role, names) for role in ("hardware-facts", "agent-inspect"))
         found = {
-            name: Found(rows.get(name, {}), facts.get(name, {}), inspected.get(name, {}), holders.get(name))
+            name: Found(
+                rows.get(name, {}), facts.get(name, {}), inspected.get(name, {}), holders.get(name), lent.get(name)
+            )
             for name in names
         }
         fresh = self._made(names, _said(connection, names), found)
@@ -98,9 +104,9 @@ class Pool:
         made = {}
         for name in names:
             node, known = self._site.nodes[name], found.get(name, Found())
-            stands = standing(known.rows, self._basis, at)
-            told = fields(node, said.get(name, Said()), known, stands, self._profiles.get(name))
-            made[name] = Card(self._numbers[name], told, stands, known.holder)
+            stood = stands(known.rows, self._basis, at, known.tenancy.phase if known.tenancy else None)
+            told = fields(node, said.get(name, Said()), known, stood, self._profiles.get(name))
+            made[name] = Card(self._numbers[name], told, stood, known)
         return made
 
 
@@ -109,7 +115,7 @@ def _among(column: ColumnElement[str], names: Collection[str]) -> ColumnElement[
 
 
 def _rows(connection: Connection, names: Collection[str]) -> dict[str, dict[str, Proven]]:
-    told = ("state", "says", "since", "event", "expires")
+    told = ("state", "says", "since", "event", "expires", "parked")
     asked = select(*(NODE_ROLE.c[name] for name in ("node", "role", *told))).where(_among(NODE_ROLE.c.node, names))
     found: dict[str, dict[str, Proven]] = {}
     for row in connection.execute(asked):
@@ -125,6 +131,10 @@ def _said(connection: Connection, names: Collection[str]) -> dict[str, Said]:
 def _holders(connection: Connection, names: Collection[str]) -> dict[str, str | None]:
     asked = select(ALLOCATION.c.node, ALLOCATION.c.owner).where(_among(ALLOCATION.c.node, names))
     return {row.node: row.owner for row in connection.execute(asked) if row.node is not None}
+
+
+def _tenancies(connection: Connection, names: Collection[str]) -> dict[str, Tenancy]:
+    return tenancies.read(connection, names if len(names) < _MANY else None)
 
 
 def _values(connection: Connection, role: str, names: Iterable[str]) -> dict[str, Mapping[str, JsonValue]]:

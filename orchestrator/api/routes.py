@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.api import allocations, catalogue, changes, hardware, networks, nodes, parts
+from orchestrator.api import allocations, catalogue, changes, hardware, networks, nodes, parts, provision
 from orchestrator.api.access import Role
 from orchestrator.api.call import Answer, Call
 from orchestrator.api.desk import Desk
@@ -38,7 +38,7 @@ ROUTES = (
     Route("DELETE", _NODE, OPERATORS, catalogue.declared_elsewhere),
     Route("GET", f"{_NODE}/states", EVERYBODY, nodes.states),
     Route("GET", f"{_NODE}/states/console", EVERYBODY, nodes.console),
-    Route("PUT", f"{_NODE}/states/provision", WHOEVER_USES, changes.provision),
+    Route("PUT", f"{_NODE}/states/provision", WHOEVER_USES, provision.provision),
     Route("PUT", f"{_NODE}/states/power", WHOEVER_USES, hardware.set_power),
     Route("GET", f"{_NODE}/validate", EVERYBODY, nodes.validated),
     Route("PUT", f"{_NODE}/maintenance", OPERATORS, nodes.maintain),

@@ -1,36 +1,45 @@
 """The hand-off as `anneal serve` runs it: where it listens, whom it lets in, by what certificate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inventory.address import HostPort, Ip
+from inventory.address import HostPort, Ip, Prefix
 from orchestrator.annealer import Annealer
 from orchestrator.api.access import BadAccess, Door, Open, read_logins
 from orchestrator.api.app import handoff
 from orchestrator.api.desk import Desk
 from orchestrator.api.pool import Pool
+from orchestrator.api.wishes import Shelf
 from orchestrator.boot.authority import authority
 from orchestrator.boot.listen import tcp
 from orchestrator.boot.web import Web
+from orchestrator.image.store import ImageStore
 from orchestrator.native.app import native
 from orchestrator.native.ask import Front
 from orchestrator.native.clerk import Clerk
+from orchestrator.native.courier import Courier
+from orchestrator.native.outside import Outside
+from orchestrator.tenants import Tenants
 
 
 @dataclass(frozen=True)
 class Listening:
-    """What the operator asked for, its files of logins read."""
+    """What the operator asked for, its files of logins read.
+
+    `webhooks_to`: networks of his own that clients' webhooks may call.
+    """
 
     address: Ip
     port: int
     door: Door
     tls: bool = False
+    webhooks_to: tuple[Prefix, ...] = ()
 
     @classmethod
     def at(cls, where: str, passwords: Path | None, tokens: Path | None, *, tls: bool) -> Self:
@@ -51,23 +60,32 @@ class Listening:
         door = read_logins(passwords, tokens) if passwords or tokens else Open()
         return cls(address, place.port or 6385, door, tls)
 
+    def opening(self, prefixes: Sequence[str]) -> Self:
+        """With these networks for `webhooks_to`. `BadAccess`."""
+        try:
+            return replace(self, webhooks_to=tuple(map(ip_network, prefixes)))
+        except ValueError as error:
+            raise BadAccess(f"{error}: name a network that webhooks may call, as 10.1.0.0/16") from error
+
     @property
     def url(self) -> str:
         host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
     @contextmanager
-    def serve(self, works: Annealer) -> Iterator[None]:
+    def serve(self, works: Annealer, images: ImageStore) -> Iterator[None]:
         """Answers within its `with`. `CannotServe`."""
         works.refresh()
         pool = Pool(works.site, works.store, works.roles, works.choices)
-        desk = Desk(works.site, works.store, pool, works.bmcs, works.agents)
-        front = Front(desk, works)
-        apis = _Both(native(front, self.door), handoff(desk, self.door))
         tls = authority(works.state / "api-tls", self.address) if self.tls else None
         listener = tcp(self.address, self.port, "the hand-off API")
-        with Web("api", apis, listener, tls), Clerk(desk, front.tail):
-            yield
+        with Tenants(works) as tenants:
+            desk = Desk(works.site, works.store, pool, works.bmcs, works.agents, tenants, Shelf(works.site, images))
+            front = Front(desk, works, Outside(works.site, self.webhooks_to))
+            courier = Courier(works.site.name, works.store, front.tail, front.outside)
+            apis = _Both(native(front, self.door), handoff(desk, self.door))
+            with Web("api", apis, listener, tls), Clerk(desk, front.tail), courier:
+                yield
 
 
 class _Both:

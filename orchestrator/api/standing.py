@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from orchestrator.engine.vertex import ACTIVE, DRIFTED, ERROR, STALE
+from orchestrator.engine.vertex import ACTIVE, DRIFTED, ERROR, GATED, STALE, TRANSITION
 from orchestrator.roles import Roles
+from orchestrator.tenancy import IMAGE, READY, WIPED, Phase
 
 PROOF = "network-ready"  # what a node must have proven to be handed out
 REACHED = "managed"  # from here on Anneal works with the machine
@@ -12,13 +13,17 @@ REACHED = "managed"  # from here on Anneal works with the machine
 
 @dataclass(frozen=True)
 class Proven:
-    """A node role as recorded. `expires`: seconds since the epoch when its evidence is too old; None: never."""
+    """A node role as recorded. `expires`: seconds since the epoch when its evidence is too old; None: never.
+
+    `parked`: it waits for the machine, and nobody is at work on it.
+    """
 
     state: str
     says: str
     since: float
     event: int
     expires: float | None
+    parked: bool = False
 
     def fresh(self, at: float) -> bool:
         return self.state == ACTIVE and (self.expires is None or self.expires > at)
@@ -26,7 +31,10 @@ class Proven:
 
 @dataclass(frozen=True)
 class Standing:
-    """`broken`: why a node that had been proven is not any more. `until`: when that may change by time alone."""
+    """`broken`: why a node that had been proven is not any more. `until`: when that may change by time alone.
+
+    `locked`: something is at work there, and no other wish is taken until it has ended.
+    """
 
     provision: str
     target: str | None = None
@@ -34,6 +42,7 @@ class Standing:
     broken: str | None = None
     error: str | None = None
     until: float | None = None
+    locked: bool = True
 
 
 def basis(roles: Roles) -> frozenset[str]:
@@ -46,6 +55,44 @@ def basis(roles: Roles) -> frozenset[str]:
             found.add(name)
             todo += roles[name].same_node
     return frozenset(found)
+
+
+def stands(rows: Mapping[str, Proven], wanted: Collection[str], at: float, phase: Phase | None) -> Standing:
+    """`phase`: of the tenancy that the node is in, or was in last."""
+    if phase is None:
+        return standing(rows, wanted, at)
+    return lent(rows, at) if phase is Phase.DEPLOY else coming_back(rows, wanted, at)
+
+
+def lent(rows: Mapping[str, Proven], at: float) -> Standing:
+    """A node that is, or is to be, a tenant's."""
+    since = max((row.since for row in rows.values()), default=None)
+    ready, image = rows.get(READY), rows.get(IMAGE)
+    if ready is not None and ready.state == ACTIVE:
+        return Standing("active", since=ready.since)
+    failed = _failed(rows)
+    if failed:
+        return Standing("deploy failed", "active", since, error=_why(failed, at), locked=False)
+    if image is not None and image.state == TRANSITION and image.parked:
+        return Standing("wait call-back", "active", since, locked=False)
+    return Standing("deploying", "active", since)
+
+
+def coming_back(rows: Mapping[str, Proven], wanted: Collection[str], at: float) -> Standing:
+    """A node that a tenant gave back: it is as any other once all is proven anew, the wipe before all."""
+    proof = rows.get(PROOF)
+    if proof is not None and proof.state == ACTIVE:
+        return standing(rows, {*wanted, WIPED}, at)
+    since = max((row.since for row in rows.values()), default=None)
+    failed = _failed(rows)
+    if failed:
+        return Standing("clean failed", since=since, broken=_why(failed, at), error=_why(failed, at))
+    return Standing("cleaning", "available", since)
+
+
+def _failed(rows: Mapping[str, Proven]) -> dict[str, Proven]:
+    """What goes on only when somebody does something."""
+    return {name: row for name, row in rows.items() if row.state in (ERROR, DRIFTED, GATED)}
 
 
 def standing(rows: Mapping[str, Proven], wanted: Collection[str], at: float) -> Standing:

@@ -40,7 +40,12 @@ def config_drive(site: Site, node: Node, greeting: Greeting) -> str:
         "network_data.json": json.dumps(network_data(site, node)),
         "user_data": user_data(site, node, greeting),
     }
-    return base64.b64encode(gzip.compress(_iso(contents), mtime=0)).decode()
+    return pack(contents)
+
+
+def pack(contents: Mapping[str, str]) -> str:
+    """Files of the directory `openstack/latest`, by name."""
+    return base64.b64encode(gzip.compress(volume_of(contents), mtime=0)).decode()
 
 
 def meta_data(site: Site, node: Node, greeting: Greeting) -> dict[str, JsonValue]:
@@ -111,8 +116,11 @@ def _network(one: Interface, number: int, address: At) -> JsonValue:
     }
 
 
-def _iso(contents: Mapping[str, str]) -> bytes:
-    """Rock Ridge keeps the names for Linux, Joliet for everybody else."""
+def volume_of(contents: Mapping[str, str]) -> bytes:
+    """The volume itself, of files in `openstack/latest`.
+
+    Rock Ridge keeps the names for Linux, Joliet for everybody else.
+    """
     iso = pycdlib.PyCdlib()
     iso.new(interchange_level=3, vol_ident=LABEL, joliet=3, rock_ridge="1.09")
     short = long = ""

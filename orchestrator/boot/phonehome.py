@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from orchestrator.boot import token
 from orchestrator.boot.intents import BootIntents
@@ -128,6 +128,11 @@ class PhoneHomes:
         if self._seldom.due((source,), now()):
             says = f"{source} called home with a token that is wrong, used or too old"
             self._store.append(connection, Event("phone-home.refused", says, data={"source": source}))
+
+
+def forget(connection: Connection, node: str) -> None:
+    """What called home from it is written over, and proves nothing any more."""
+    connection.execute(delete(PHONE_HOME).where(PHONE_HOME.c.node == node))
 
 
 def _home(row: Row[tuple[object, ...]]) -> Home:

@@ -19,6 +19,7 @@ from orchestrator.boot import phonehome_app, ztp_app
 from orchestrator.boot.authority import authority
 from orchestrator.boot.configdrive import Greeting
 from orchestrator.boot.dhcp import Dhcp, interface_of
+from orchestrator.boot.drives import Drives
 from orchestrator.boot.errors import CannotServe
 from orchestrator.boot.images import Images
 from orchestrator.boot.initrd import site_segment
@@ -39,7 +40,8 @@ LOOKS_FOR_LOST_EVERY = timedelta(seconds=15)
 
 
 class Services:
-    """Boot services of a site. What needs no socket (`intents`, `agents`, `phone_homes`, `key`) is there at once.
+    """Boot services of a site. What needs no socket (`intents`, `agents`, `phone_homes`, `drives`, `key`) is
+    there at once.
 
     `began`: a machine that netbooted before may have found nobody.
 
@@ -60,6 +62,7 @@ class Services:
         self.intents = BootIntents(store)
         self.agents = Agents(site.nodes, store, self.intents)
         self.phone_homes = PhoneHomes(store, self.intents)
+        self.drives = Drives(state_dir / "tenants")
         self.key = site_key(state_dir / "ssh")
         self.authority = authority(state_dir / "tls", site.provisioning.address)
 

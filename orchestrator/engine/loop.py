@@ -14,7 +14,7 @@ from orchestrator.engine.durable import Durable
 from orchestrator.engine.ledger import UNPARKED, Ledger, Move
 from orchestrator.engine.presence import enter
 from orchestrator.engine.status import settled, statuses
-from orchestrator.engine.submission import submit, wanted
+from orchestrator.engine.submission import let_go, submit, wanted
 from orchestrator.engine.sweep import Sweep
 from orchestrator.engine.tables import NODE_ROLE
 from orchestrator.engine.vertex import (
@@ -110,16 +110,8 @@ class Engine:
 
     def let_go(self, keys: Iterable[VertexKey]) -> None:
         """Claim these no longer, whatever stands of them; their records stay. One that is at work is called off."""
-        gone = set(keys)
         with self._store.decide() as connection:
-            for row in self._ledger.rows(connection, NODE_ROLE.c.state != PROPOSED):
-                if (row.node, row.role) not in gone:
-                    continue
-                if row.state == TRANSITION and not row.parked:
-                    connection.execute(update(NODE_ROLE).where(NODE_ROLE.c.id == row.id).values(cancelled=True))
-                else:
-                    let_go = Move("role.proposed", PROPOSED, "its node is to have it no longer", sets=UNPARKED)
-                    self._ledger.settle(connection, row, let_go)
+            let_go(connection, self._ledger, keys)
 
     def verify(self, keys: Iterable[VertexKey]) -> None:
         """Observe again what was proven: what is contradicted drifts, and its children stay as they are."""

@@ -7,9 +7,20 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from orchestrator.engine.fold import STATES
 from orchestrator.engine.leases import needs
-from orchestrator.engine.ledger import UNPARKED, Ledger, NodeRole, blocked_by
+from orchestrator.engine.ledger import UNPARKED, Ledger, Move, NodeRole, blocked_by
 from orchestrator.engine.tables import EDGE, NEED, NODE_ROLE, SUBJECT
-from orchestrator.engine.vertex import ACTIVE, BLOCKED, DONE, GATED, TODO, TRANSITION, Limits, Vertex, VertexKey
+from orchestrator.engine.vertex import (
+    ACTIVE,
+    BLOCKED,
+    DONE,
+    GATED,
+    PROPOSED,
+    TODO,
+    TRANSITION,
+    Limits,
+    Vertex,
+    VertexKey,
+)
 from orchestrator.errors import Held, Impossible
 from orchestrator.events import Event
 from orchestrator.graph import order
@@ -52,6 +63,19 @@ def submit(connection: Connection, ledger: Ledger, want: Wanted, limits: Limits)
     _keep(connection, ledger, want.run, [(known[key], waiting[key]) for key in kept])
     undone = [known[key] for key in again if key in known and known[key].state in DONE]
     _tell_others(connection, ledger, undone, frozenset(ids[key] for key in want.vertices))
+
+
+def let_go(connection: Connection, ledger: Ledger, keys: Iterable[VertexKey]) -> None:
+    """Claim these no longer, whatever stands of them. One that is at work is called off at its next step."""
+    gone = set(keys)
+    for row in ledger.rows(connection, NODE_ROLE.c.state != PROPOSED):
+        if (row.node, row.role) not in gone:
+            continue
+        if row.state == TRANSITION and not row.parked:
+            connection.execute(update(NODE_ROLE).where(NODE_ROLE.c.id == row.id).values(cancelled=True))
+        else:
+            told = Move("role.proposed", PROPOSED, "its node is to have it no longer", sets=UNPARKED)
+            ledger.settle(connection, row, told)
 
 
 _KEYS = select(NODE_ROLE.c.id, NODE_ROLE.c.node, NODE_ROLE.c.role)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from orchestrator.image import nos, os_image, ramdisk
+from orchestrator.image import guest, nos, os_image, ramdisk
 from orchestrator.image.recipe import Recipe
 from orchestrator.image.store import Artefact, ImageStore, Kind
 from orchestrator.image.tools import Progress, require_packages, require_room, require_root
@@ -23,6 +23,7 @@ BUILDERS: Mapping[Kind, _Builder] = MappingProxyType(
         "ramdisk": _Builder(ramdisk.build_ramdisk, ramdisk.PACKAGES, ramdisk.ROOM_BYTES),
         "os": _Builder(os_image.build_os, os_image.PACKAGES, os_image.ROOM_BYTES),
         "nos": _Builder(nos.build_nos, nos.PACKAGES, nos.ROOM_BYTES),
+        "guest": _Builder(guest.build_guest, guest.PACKAGES, guest.ROOM_BYTES),
     }
 )
 

@@ -7,13 +7,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.image.debian import bootstrap, lay_over, make_directories, packages_in, put_text
+from orchestrator.image.debian import bootstrap, lay_over, packages_in, put_text
 from orchestrator.image.disk import Ids, make_root
-from orchestrator.image.initramfs import archive_of_tree
-from orchestrator.image.modules import chosen, dependencies
 from orchestrator.image.os_image import forget
-from orchestrator.image.recipe import TEMPLATES, Recipe, read_list
-from orchestrator.image.tools import Progress, run
+from orchestrator.image.recipe import TEMPLATES, Recipe
+from orchestrator.image.starter import starter
+from orchestrator.image.tools import Progress
 
 PACKAGES = {
     "mmdebstrap": "mmdebstrap",
@@ -37,7 +36,7 @@ def build_nos(recipe: Recipe, bench: Path, progress: Progress) -> Mapping[str, P
     kernel = Path(shutil.move(image, bench / "vmlinuz"))
     progress("system: configuring it")
     _configure(root)
-    initramfs = _initramfs(root, image.name.removeprefix("vmlinuz-"), bench)
+    initramfs = starter(root, image.name.removeprefix("vmlinuz-"), TEXTS, bench)
     forget(root)
     progress("disk: writing its file system")
     disk = bench / "disk.raw"
@@ -54,33 +53,3 @@ def _configure(root: Path) -> None:
     put_text(root / "etc/hostname", "nos\n")
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
-
-
-def _initramfs(root: Path, version: str, bench: Path) -> Path:
-    run(["depmod", "--basedir", str(root / "usr"), version])
-    modules = root / "usr/lib/modules" / version
-    needs = dependencies((modules / "modules.dep").read_text())
-    tree = bench / "initramfs-tree"
-    for name in ("bin", "root"):
-        make_directories(tree / name)
-    order = _in_order(needs, chosen(needs, read_list(TEXTS / "modules.txt")))
-    for module in order:
-        make_directories((tree / module).parent)
-        shutil.copyfile(modules / module, tree / module)
-    put_text(tree / "modules", "".join(f"{module}\n" for module in order))
-    shutil.copyfile(root / "usr/bin/busybox", tree / "bin/busybox")
-    shutil.copyfile(TEXTS / "init", tree / "init")
-    for program in ("bin/busybox", "init"):
-        (tree / program).chmod(0o755)
-    initramfs = bench / "initramfs"
-    with initramfs.open("wb") as file:
-        file.writelines(archive_of_tree(tree))
-    return initramfs
-
-
-def _in_order(needs: Mapping[str, tuple[str, ...]], wanted: frozenset[str]) -> list[str]:
-    """What a module needs comes before it; modules.dep(5) lists all of it, the deepest last."""
-    order: list[str] = []
-    for module in sorted(wanted):
-        order += [one for one in (*reversed(needs[module]), module) if one not in order]
-    return order

@@ -17,7 +17,9 @@ TEMPLATES = Path(templates.__file__).parent / "image"
 BUILDER = Path(__file__).parent
 WITNESS = BUILDER / "witness"
 SUITE = "bookworm"
-NAMES: Mapping[Kind, str] = MappingProxyType({"ramdisk": "ramdisk", "os": "debian-12", "nos": "linux-nos"})
+NAMES: Mapping[Kind, str] = MappingProxyType(
+    {"ramdisk": "ramdisk", "os": "debian-12", "nos": "linux-nos", "guest": "guest"}
+)
 KERNELS: Mapping[Kernel, str] = MappingProxyType(
     {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"},
 )

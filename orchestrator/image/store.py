@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.image.errors import ImageError
 
-Kind = Literal["ramdisk", "os", "nos"]
+Kind = Literal["ramdisk", "os", "nos", "guest"]
 MANIFEST = "manifest.json"
 SHOWN_DIGITS = 12
 
@@ -48,7 +48,7 @@ class StoredFile(_Frozen):
 class Artefact(_Frozen):
     """One built or imported image. `recipe` is the digest of all that it was made from.
 
-    `files` by role: a ramdisk has `kernel` and `initramfs`, an operating system has `disk` (raw, whole disk),
+    `files` by role: a ramdisk and a guest have `kernel` and `initramfs`, an operating system `disk` (raw, whole disk),
     the one of a switch an `installer`, or `kernel`, `initramfs` and `disk` (raw, one file system) where it is built.
     """
 

@@ -15,6 +15,7 @@ from orchestrator.api.call import audited
 from orchestrator.api.desk import Desk
 from orchestrator.api.errors import Changed, Forbidden, Unconditional
 from orchestrator.events import Event
+from orchestrator.native.outside import Outside
 from orchestrator.native.tail import Tail
 
 IdempotencyKey = Annotated[
@@ -38,6 +39,7 @@ class Front:
 
     desk: Desk
     works: Annealer
+    outside: Outside
     tail: Tail = field(default_factory=Tail)
     planning: threading.Lock = field(default_factory=threading.Lock)
 

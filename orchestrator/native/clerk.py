@@ -33,7 +33,6 @@ from orchestrator.store import EVENT, now
 LOOKS = 0.2  # seconds between two looks at how far the log is
 _EVERY = 5  # looks, after which deadlines are looked at too
 _AT_ONCE = 8  # BMCs that are spoken to
-_ANNEAL = Actor("anneal", Role.OPERATOR)
 _STATES = ("power on", "power off")  # asked for again, they do no harm
 _LOG = logging.getLogger("anneal.native")
 
@@ -169,4 +168,6 @@ _HAS_NODES = select(ALLOCATION.c.uuid).where(ALLOCATION.c.claim == CLAIM.c.uuid)
 
 
 def _told(claim: holding.ClaimRow) -> Told:
-    return lambda kind, says, node: audited(_ANNEAL, claim.uuid, kind, says, node)
+    """Anneal acts for whom the claim is."""
+    role = Role.OPERATOR if claim.owner is None else Role.TENANT
+    return lambda kind, says, node: audited(Actor("anneal", role, claim.owner), claim.uuid, kind, says, node)

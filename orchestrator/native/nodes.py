@@ -10,7 +10,7 @@ from fastapi import Path, Query, Response
 from pydantic import AwareDatetime, Field, JsonValue
 from sqlalchemy import Connection, select
 
-from orchestrator.api import changes
+from orchestrator.api import provision
 from orchestrator.api.call import Call
 from orchestrator.api.cards import Card
 from orchestrator.api.errors import Bad, Conflict, Missing
@@ -27,7 +27,7 @@ NodeName = Annotated[str, Path(min_length=1, max_length=255, description="A node
 _STATES: Mapping[str, str] = MappingProxyType(
     {
         "enroll": "discovered", "verifying": "verifying", "manageable": "managed", "cleaning": "preparing",
-        "clean failed": "failed", "available": "ready",
+        "clean failed": "failed", "available": "ready", "wait call-back": "deploying", "active": "in_use",
     }
 )  # fmt: skip
 _POWER: Mapping[str, Literal["on", "off"]] = MappingProxyType({"power on": "on", "power off": "off"})
@@ -167,7 +167,7 @@ def rebuild(ask: Asked, node: NodeName) -> Response:
     asked: dict[str, JsonValue] = {"target": "rebuild"}
     call = Call("PUT", "/v1/nodes/{node}/states/provision", path, {}, asked, 1, "", ask.actor, ask.request)
     try:
-        changes.provision(ask.desk, call)
+        provision.provision(ask.desk, call)
     except Bad as error:
         raise Conflict(error.says) from error
     return shown(ask, node)

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from orchestrator.api.access import Role
 from orchestrator.api.routes import EVERYBODY, OPERATORS, THE_SITES, WHOEVER_USES
-from orchestrator.native import claims, events, holding, nodes, operations, plans
+from orchestrator.native import claims, events, holding, hooks, nodes, operations, plans
 from orchestrator.native.events import STREAM
 from orchestrator.native.problems import Problem
 
@@ -77,6 +77,9 @@ def _told(what: type[BaseModel] | str | None) -> dict[str, object]:
 
 
 _NODE, _CLAIM, _PLAN = f"{PREFIX}/nodes/{{node}}", f"{PREFIX}/claims/{{claim}}", f"{PREFIX}/plans/{{plan}}"
+_HOOK = f"{PREFIX}/webhooks/{{webhook}}"
+_HOOKED = {"webhook": "$response.body#/webhook/uuid"}
+_AS_HOOKED = {**_HOOKED, "If-Match": "$response.header.ETag"}
 _CLAIMED = {"claim": "$response.body#/uuid"}
 _AS_CLAIMED = {**_CLAIMED, "If-Match": "$response.header.ETag"}
 _PLANNED = {"plan": "$response.body#/plan"}
@@ -106,4 +109,14 @@ ROUTES = (
     Route("POST", f"{_PLAN}/run", OPERATORS, plans.taken_up, {202: None}, (404, 409)),
     Route("GET", f"{PREFIX}/runs", THE_SITES, plans.runs, {200: plans.Runs}, (404,)),
     Route("GET", f"{PREFIX}/runs/{{run}}", THE_SITES, plans.one_run, {200: plans.Run, 304: None}, (404,)),
+    Route("GET", f"{PREFIX}/webhooks", WHOEVER_USES, hooks.listed, {200: hooks.Webhooks}, (404,)),
+    Route("POST", f"{PREFIX}/webhooks", WHOEVER_USES, hooks.made, {201: hooks.WebhookMade}, (409,),
+          {"hooks_shown": _HOOKED, "hooks_changed": _AS_HOOKED, "hooks_ended": _AS_HOOKED, "hooks_delivery": _HOOKED,
+           "hooks_replayed": _HOOKED, "hooks_secret_changed": _HOOKED}),
+    Route("GET", _HOOK, WHOEVER_USES, hooks.shown, {200: hooks.Webhook, 304: None}, (404,)),
+    Route("PATCH", _HOOK, WHOEVER_USES, hooks.changed, {200: hooks.Webhook}, (404, 409, 412, 428)),
+    Route("DELETE", _HOOK, WHOEVER_USES, hooks.ended, {204: None}, (404, 412, 428)),
+    Route("GET", f"{_HOOK}/delivery", WHOEVER_USES, hooks.delivery, {200: hooks.Delivery}, (404,)),
+    Route("POST", f"{_HOOK}/replay", WHOEVER_USES, hooks.replayed, {200: hooks.Delivery}, (404,)),
+    Route("POST", f"{_HOOK}/secret", WHOEVER_USES, hooks.secret_changed, {200: hooks.NewSecret}, (404,)),
 )  # fmt: skip

@@ -61,3 +61,25 @@ KEY = Table(  # of the header Idempotency-Key
     Column("body", String, nullable=False),
     Column("at", Float, nullable=False, index=True),
 )
+
+HOOK = Table(  # a webhook; its place in the log is the id of the last event that was taken there
+    "webhook",
+    METADATA,
+    Column("uuid", String, primary_key=True),
+    Column("url", String, nullable=False),
+    Column("kinds", JSON, nullable=False),
+    Column("owner", String),
+    Column("made_by", String, nullable=False),
+    Column("secret", String, nullable=False),
+    Column("former", String),  # the secret before, with which is signed, too, until
+    Column("former_until", Float),
+    Column("state", String, nullable=False),  # active, failed
+    Column("place", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),  # of the next event, without success
+    Column("next_at", Float, nullable=False),
+    Column("says", String, nullable=False),
+    Column("delivered_at", Float),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index("webhook_by_age", "created_at", "uuid"),
+)

@@ -112,7 +112,7 @@ def _write(world: World, job: Job, image: Artefact, instance: str) -> Park | Non
     parked = ensure_agent(world, job)
     if parked:
         return parked
-    for asked in (_prepare(world, job, image, instance), _bootloader(world, job)):
+    for asked in (_prepare(world, job, image, instance), bootloader(world, job)):
         done = command(world, job, asked)
         if not isinstance(done, Finished):
             return done
@@ -153,7 +153,7 @@ def _drive(world: World, job: Job, image: Artefact, instance: str) -> str:
     return config_drive(world.site, job.node, world.services.greeting(token, instance))
 
 
-def _bootloader(world: World, job: Job) -> Command:
+def bootloader(world: World, job: Job) -> Command:
     """No-op for whole-disk images on BIOS; on UEFI it writes the NVRAM entry."""
 
     def params() -> Mapping[str, JsonValue]:

@@ -67,7 +67,7 @@ def settings(world: World, job: Job) -> Observation:
 
 def bring(world: World, job: Job) -> Park | None:
     """Change what lacks, switch by switch, and with it what other nodes want there now."""
-    return _bring(world, job, from_json(job.inputs["ports"]))
+    return put(world, job, from_json(job.inputs["ports"]))
 
 
 def guarded(boot: Act) -> Act:
@@ -86,7 +86,8 @@ def guarded(boot: Act) -> Act:
     return act
 
 
-def _bring(world: World, job: Job, wanted: Intents) -> Park | None:
+def put(world: World, job: Job, wanted: Intents) -> Park | None:
+    """Change what lacks of these."""
     for switch, intent in wanted.items():
         seen = job.signals(signal(switch))
         try:
@@ -120,7 +121,7 @@ def _others(world: World, job: Job, switch: str) -> Iterator[Along]:
 
 def _keep_apart(world: World, job: Job, wanted: Intents) -> Park | None:
     """Never ends well: the node stays as it is until somebody has looked."""
-    parked = _bring(world, job, wanted)
+    parked = put(world, job, wanted)
     if parked is not None:
         return parked
     ports = [f"{switch} {port}" for switch, intent in wanted.items() for port in intent.ports]

@@ -1,5 +1,9 @@
 """Roles seen from inside the ramdisk: the inspection, the disks."""
 
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
 from pydantic import JsonValue
 
 from inventory.model import Node
@@ -12,6 +16,7 @@ from orchestrator.work import AtStake, Job, Observation, Park
 
 CLEAN_STEP = "clean.execute_clean_step"
 ERASE = "command:erase_devices_metadata"  # the intent's key
+_NOTHING: Mapping[str, JsonValue] = MappingProxyType({})
 
 
 def inspection(world: World, job: Job) -> Observation:
@@ -95,15 +100,26 @@ def erase_metadata(world: World, job: Job) -> Park | None:
     return None if isinstance(done, Finished) else done
 
 
-def clean_step(agent: Agent, step: str) -> Command:
-    """Source: the agent's protocol, clean.execute_clean_step; the version is what the agent itself gave."""
+def clean_step(
+    agent: Agent,
+    step: str,
+    args: Mapping[str, JsonValue] = _NOTHING,
+    how: Mapping[str, JsonValue] = _NOTHING,
+    within: timedelta = CALLS_WITHIN,
+) -> Command:
+    """`how`: the node's driver_internal_info, by which the agent erases.
+
+    Source: the agent's protocol, clean.execute_clean_step; the version is what the agent itself gave.
+    """
 
     def params() -> dict[str, JsonValue]:
         named: dict[str, JsonValue] = {"step": step, "interface": "deploy", "priority": 0, "reboot_requested": False}
+        named |= {"args": dict(args)} if args else {}
         version = agent.clean_version()
-        return {"step": named, "node": agent.node_document(), "ports": [], "clean_version": version}
+        node: dict[str, JsonValue] = {**agent.node_document(), "driver_internal_info": dict(how)}
+        return {"step": named, "node": node, "ports": [], "clean_version": version}
 
-    return Command(CLEAN_STEP, params, CALLS_WITHIN, step)
+    return Command(CLEAN_STEP, params, within, step)
 
 
 def read_disks(agent: Agent) -> tuple[DiskReport, ...]:

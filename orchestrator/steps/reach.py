@@ -63,9 +63,7 @@ def reach(world: World, job: Job) -> Observation:
         went = _send(host, ways)
         proof = _proof(world, job, own, went)
         told = host.probe(proof.ask(), _script())
-    proven = [peer for peer in others if world.standing("host-network").get(peer.name) == "active"]
-    for peer in proven:
-        went |= _send_back(world, peer, job.node)
+        proven = _ask_proven(world, job.node, host, went)
     counts = {job.node.name, GATEWAY, *(peer.name for peer in proven)}
     lost = [str(way) for way, ping in went.items() if not ping.whole and {way.source, way.target} <= counts]
     wrong = [f"full-size packets are lost: {'; '.join(lost)}"] if lost else []
@@ -130,6 +128,23 @@ def _found(host: Host, wanted: Sequence[Interface]) -> Found:
         routes=[route for version in asked for route in host.routes(version)],
         rules=[rule for version in ruled for rule in host.rules(version)],
     )
+
+
+def _ask_proven(world: World, node: Node, host: Host, went: dict[Way, Ping]) -> list[Node]:
+    """Peers that are proven by now, with both ways to each put to `went`. Who came up while this node looked counts
+    too: of two that look at one time, neither would else be asked for the other."""
+    proven: list[Node] = []
+    while new := [peer for peer in _proven(world, node) if peer not in proven]:
+        proven += new
+        for peer in new:
+            went |= _send(host, [way for way in _ways(world, node, peer) if way not in went])
+            went |= _send_back(world, peer, node)
+    return proven
+
+
+def _proven(world: World, node: Node) -> tuple[Node, ...]:
+    active = [name for name, state in world.standing("host-network").items() if state == "active"]
+    return peers(world.site, node, active)
 
 
 def _to_gateways(node: str, one: Interface) -> list[Way]:

@@ -15,6 +15,7 @@ from orchestrator.steps import (
     cables,
     dns,
     firmware,
+    guests,
     host,
     host_network,
     install,
@@ -24,6 +25,8 @@ from orchestrator.steps import (
     ramdisk,
     reach,
     staged,
+    tenant,
+    wipe,
 )
 from orchestrator.steps.world import World
 from orchestrator.work import AtStake, Job, Observation, Park, Task
@@ -50,6 +53,11 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
         ("driver", "host.reach"): reach.reach,
         ("driver", "host.clock"): host.clock,
         ("driver", "dns.served"): dns.served,
+        ("driver", "host.guests"): guests.ready,
+        ("driver", "host.no-guests"): guests.drained,
+        ("agent", "laid-image"): tenant.laid,
+        ("driver", "tenant.started"): tenant.started,
+        ("agent", "wiped"): wipe.wiped,
     }
 )
 ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
@@ -65,6 +73,9 @@ ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
         ("netboot", "look-again"): ports.guarded(cables.look_again),
         ("agent", "erase-metadata"): ramdisk.erase_metadata,
         ("agent", "write-image"): install.write_image,
+        ("agent", "lay-image"): ports.guarded(tenant.lay),
+        ("driver", "tenant.start"): tenant.start,
+        ("agent", "wipe"): wipe.wipe,
     }
 )
 
@@ -136,7 +147,9 @@ def _act(means: Means) -> Act | None:
 
 def _look(role: Role) -> Callable[[World, Job], AtStake | Park]:
     """Volumes are looked at through the BMC, disks from the ramdisk. The installer comes after the cleaner, by whose
-    proof nothing that is known is left on the disks."""
+    proof nothing that is known is left on the disks. A claim covers what it put there, whatever that is."""
+    if "claim" in role.inputs:
+        return tenant.at_stake
     if role.through_bmc:
         return raid.at_stake
     return install.at_stake if "disks-clean" in role.same_node else ramdisk.disks_at_stake

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from drivers.host import Host
+from drivers.hypervisor.virsh import Hypervisor
 from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 from inventory.model import Node, Site
@@ -45,11 +46,18 @@ class World:
 
     def host(self, node: Node) -> AbstractContextManager[Host]:
         """The installed system over SSH, by the host key that it phoned home."""
+        return Host.open(self._access(node))
+
+    def _access(self, node: Node) -> Access:
         home = self.services.phone_homes.latest(node.name)
         if home is None:
             raise StepFailed(node.name, "its host key is not known", "install it with anneal, which learns the key")
         where = HostPort(self._address(node), self.site.provisioning.ssh_port)
-        return Host.open(Access(where, USER, home.host_key, self.services.key.private))
+        return Access(where, USER, home.host_key, self.services.key.private)
+
+    def hypervisor(self, node: Node) -> AbstractContextManager[Hypervisor]:
+        """The same system, for its guests."""
+        return Hypervisor.open(self._access(node))
 
     def target(self, node: Node, home: Home) -> HostTarget:
         """The installed system as Ansible is told of it."""

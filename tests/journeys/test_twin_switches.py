@@ -46,6 +46,7 @@ class Rack:
 
     anneal: Command
     state: Path
+    families: tuple[str, str]
 
     def door(self, method: str, path: str) -> dict[str, object]:
         running = process.running(self.state)
@@ -61,8 +62,8 @@ class Rack:
 
     def vlans(self) -> dict[str, list[int]]:
         """Where each node's ports lead, switch by switch."""
-        ports = [self.switch(number)["ports"] for number in (1, 2)]
-        return {server.name: [one[f"Ethernet{server.number}"]["untagged"] for one in ports] for server in SERVERS}
+        both = [(self.switch(number)["ports"], PORTS[family]) for number, family in enumerate(self.families, 1)]
+        return {one.name: [ports[f"{begin}{one.number}"]["untagged"] for ports, begin in both] for one in SERVERS}
 
     def machine(self, name: str) -> dict[str, object]:
         return self.door("GET", f"/machines/{name}")
@@ -75,23 +76,37 @@ class Rack:
         return {row["node"]: row["state"] for row in rows if row["role"] == role}
 
 
-def drive(directory: Path, net: int) -> None:
-    """Both switches of a small rack by eAPI, their networks by VLANs."""
-    site = yaml.safe_load((directory / "site" / "site.yaml").read_text().replace("swp", "Ethernet"))
-    twin = yaml.safe_load((directory / "twin.yaml").read_text().replace("swp", "Ethernet"))
+# How a family names its ports, up to their number.
+PORTS = {"eos": "Ethernet", "ios": "TwentyFiveGigE1/0/", "nxos": "Ethernet1/"}
+
+
+def named(text: str, families: tuple[str, str]) -> dict[str, object]:
+    for number, family in enumerate(families, 1):
+        text = text.replace(f"r1-sw{number}:swp", f"r1-sw{number}:{PORTS[family]}")
+    return yaml.safe_load(text)
+
+
+def drive(directory: Path, net: int, families: tuple[str, str]) -> None:
+    """Both switches of a small rack by their families' own languages, their networks by VLANs."""
+    site = named((directory / "site" / "site.yaml").read_text(), families)
+    twin = named((directory / "twin.yaml").read_text(), families)
     for told in (site, twin):
         told["networks"]["provisioning"]["vlan"] = PROVISIONING
         told["networks"]["storage"]["vlan"] = STORAGE
     twin["switches"] = []
-    for number, (name, one) in enumerate(site["switches"].items(), 1):
-        one |= {"serial": f"SW-{number}", "ports": [*one["ports"], SPARE, UPLINK], "uplinks": [UPLINK]}
-        login = {"family": "eos", "address": f"127.{net}.2.{number}:8443", "user": "admin"}
+    for (number, (name, one)), family in zip(enumerate(site["switches"].items(), 1), families, strict=True):
+        begin = PORTS[family]
+        spare, uplink = SPARE.replace("Ethernet", begin), UPLINK.replace("Ethernet", begin)
+        there = [port.replace("swp", begin) for port in one["ports"]]
+        one |= {"serial": f"SW-{number}", "ports": [*there, spare, uplink], "uplinks": [uplink]}
+        login = {"family": family, "address": f"127.{net}.2.{number}:8443", "user": "admin"}
         one["management"] = {**login, "password": "file:secrets/bmc"}
         own = {"name": name, "serial": f"SW-{number}", "password_file": "site/secrets/bmc"}
-        ports = {"ports": [*one["ports"][:-2], SPARE], "uplinks": [UPLINK]}
+        ports = {"ports": [*there, spare], "uplinks": [uplink]}
         twin["switches"].append({**own, **login, **ports})
     (directory / "apart.cfg").write_text(APART)
-    twin["switches"][1]["config"] = "apart.cfg"
+    if families[1] == "eos":
+        twin["switches"][1]["config"] = "apart.cfg"
     (directory / "site" / "site.yaml").write_text(yaml.safe_dump(site, sort_keys=False))
     (directory / "twin.yaml").write_text(yaml.safe_dump(twin, sort_keys=False))
 
@@ -101,16 +116,16 @@ def rack_with(anneal_on, request) -> Iterator[object]:
     """Brought up by the command, with these faults."""
     up = []
 
-    def bring(net: int, *faults: str) -> Rack:
+    def bring(net: int, *faults: str, families: tuple[str, str] = ("eos", "eos")) -> Rack:
         anneal = anneal_on()
         write(anneal.directory, net, SERVERS, PASSWORD)
-        drive(anneal.directory, net)
+        drive(anneal.directory, net, families)
         words = [word for fault in faults for word in ("--fault", fault)]
         state = anneal.directory / "rack"
         done = anneal("rack", "up", "--twin", str(anneal.directory / "twin.yaml"), "--state", str(state), *words)
         assert done.returncode == 0, done.stderr
         up.append((anneal, net, state))
-        return Rack(anneal, state)
+        return Rack(anneal, state, families)
 
     yield bring
     for anneal, net, state in up:
@@ -182,3 +197,17 @@ def test_ports_that_a_switch_shows_and_did_not_set_are_found_by_the_proof_of_the
     assert "error" in rack.states("host-network").values()  # of whoever came up second, and found nobody
     assert rack.vlans() == {"r1-n01": [PROVISIONING, STRANGE], "r1-n02": [PROVISIONING, STRANGE + 1]}
     assert "1 of 2 nodes are where they should be" in done.stdout
+
+
+def test_a_rack_of_a_nexus_and_a_catalyst_gets_ready_though_one_commit_there_is_cut_off(rack_with):
+    rack = rack_with(50, "r1-sw1:F3.commit", "r1-sw2:F34.meddles", families=("nxos", "ios"))
+    done = rack.ready()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rack.vlans() == {server.name: [PROVISIONING, STORAGE] for server in SERVERS}
+    for role in ("ports-provision", "cabling", "ports-ready", "host-network", "network-ready"):
+        assert rack.states(role) == dict.fromkeys(("r1-n01", "r1-n02"), "active"), role
+    for number, family in enumerate(rack.families, 1):
+        told = rack.switch(number)
+        assert (told["sessions"], told["timed"], told["saved"]) == ([], None, True)
+        changed = {line for line in told["heard"] if line.startswith("interface ")}
+        assert changed == {f"interface {PORTS[family]}{server.number}" for server in SERVERS}

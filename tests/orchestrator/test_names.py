@@ -1,13 +1,13 @@
 """What stands in the site's zones, and what is changed in them."""
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from inventory.model import Site
 from inventory.zone import Record
 from orchestrator.binding import bind
-from orchestrator.names import MARK, as_json, changes, records, reverse_zones, zones
+from orchestrator.names import MARK, as_json, changes, left_of_guest, of_guest, records, reverse_zones, zones
 from orchestrator.roles import read_roles
 
 HOME = "rack.test."
@@ -83,3 +83,13 @@ def test_servers_read_all_zones_and_the_first_of_them_is_the_primary(served):
     inputs = bound["r1-n02", "dns-server"].inputs
     assert inputs["primary"] == "r1-n01"
     assert [one["name"] for one in inputs["zones"]] == list(zones(served))
+
+
+def test_a_guests_name_is_left_alone_by_the_inventorys_and_found_again_whole(lab):
+    told = of_guest(lab, "g1", ip_address("10.77.2.99"))
+    assert set(told) == {"lab.example.test.", "2.77.10.in-addr.arpa."}
+    for zone, own in told.items():
+        wanted = records(lab)[zone]
+        assert changes(zone, wanted | own, wanted).none
+        assert left_of_guest(lab, "g1", wanted | own) == own
+        assert left_of_guest(lab, "g", wanted | own) == frozenset()

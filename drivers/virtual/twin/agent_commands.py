@@ -198,7 +198,9 @@ class Commands:
             raise agent_errors.other_version(inspection.MANAGERS)
         if "step" not in step:
             raise agent_errors.execution(f'Malformed clean_step, no "step" key: {step}')
-        return {"clean_result": await agent_steps.run(self._machine, str(step["step"])), "clean_step": step}
+        args = step.get("args")
+        given = args if isinstance(args, dict) else {}
+        return {"clean_result": await agent_steps.run(self._machine, str(step["step"]), given), "clean_step": step}
 
     async def _prepare_image(self, image_info: Json, configdrive: str | None = None) -> object:
         image = wanted(image_info)

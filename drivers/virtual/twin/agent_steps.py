@@ -4,11 +4,13 @@ Source: ipa-protocol 2.3, with the step of the ramdisk's own plug-in.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 
 from drivers.virtual.twin import agent_errors
+from drivers.virtual.twin.disk import Disk
+from drivers.virtual.twin.faults import Fault
 from drivers.virtual.twin.machine import Machine
 from drivers.virtual.twin.states import Work
 
@@ -33,7 +35,9 @@ CLEAN_STEPS: Mapping[str, tuple[Step, ...]] = MappingProxyType(
             _step("clean_uefi_nvram"),
             _step("delete_configuration", interface="raid"),
         ),
-        "DiskWitness": (_step("read_disks", abortable=False),),
+        "DiskWitness": tuple(
+            _step(name, abortable=False) for name in ("read_disks", "plant_canaries", "find_canaries")
+        ),
     }
 )
 DEPLOY_STEPS: Mapping[str, tuple[Step, ...]] = MappingProxyType(
@@ -48,23 +52,42 @@ DEPLOY_STEPS: Mapping[str, tuple[Step, ...]] = MappingProxyType(
 )
 
 
-async def run(machine: Machine, name: str) -> object:
+async def run(machine: Machine, name: str, given: Mapping[str, object]) -> object:
     """The result of a clean step. Each erasure counts once, when the disks have changed."""
     match name:
         case "read_disks":
             await machine.clock.lag(READING)
-            return [disk.report() for disk in machine.disks]
+            return [disk.report() for disk in seen(machine)]
+        case "plant_canaries" | "find_canaries":
+            await machine.clock.lag(READING)
+            return [_canaries(disk, str(given["seed"]), name) for disk in seen(machine)]
         case "erase_devices_metadata" | "erase_devices_express":
             await machine.clock.lag(ERASING)
             for disk in machine.disks:
                 disk.erase_metadata()
         case "erase_devices":
             await machine.clock.lag(ERASING * 4)
-            for disk in machine.disks:
-                disk.erase()
+            _erase(machine)
         case _ if name in _IDLE:
             return None
         case _:
             raise agent_errors.unknown_step(name)
     machine.erases.append(Work(time.time(), name))
-    return {disk.name: None for disk in machine.disks} if name == "erase_devices" else None
+    return {disk.name: None for disk in seen(machine)} if name == "erase_devices" else None
+
+
+def _erase(machine: Machine) -> None:
+    if Fault.DISK_KEEPS not in machine.faults:
+        for disk in seen(machine):
+            disk.erase()
+
+
+def seen(machine: Machine) -> Sequence[Disk]:
+    """Its disks, as far as a ramdisk sees them."""
+    return machine.disks[:-1] if Fault.DISK_HIDES in machine.faults else machine.disks
+
+
+def _canaries(disk: Disk, seed: str, step: str) -> object:
+    if step == "plant_canaries":
+        disk.plant(seed)
+    return disk.tell_canaries(seed)

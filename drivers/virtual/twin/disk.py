@@ -9,6 +9,7 @@ from drivers.virtual.twin.partition import LINUX, Partition
 
 # As the ramdisk's witness samples: both end MiB, and 256 blocks of 64 KiB spread between.
 SAMPLED_BYTES = (2 << 20) + (256 << 16)
+CANARIES = 64
 _NONZERO = 201  # of 258, on a disk that was in use
 
 
@@ -52,6 +53,7 @@ class Disk:
         self.content = Content(spec.content)
         self.image: Image | None = None
         self.installed: Installed | None = None
+        self.canaries: str | None = None  # the seed of those that were planted last
         self._filesystem = Partition(
             1, 1 << 20, self.bytes - (2 << 20), str(LINUX), "data", "ext4", spec.label, str(identity)
         )
@@ -68,12 +70,23 @@ class Disk:
         self._become(Content.IMAGE)
         self.image = image
 
+    def plant(self, seed: str) -> None:
+        """Noise over what is there, the table first."""
+        self._become(Content.LEFTOVER)
+        self.canaries = seed
+
+    def tell_canaries(self, seed: str) -> dict[str, object]:
+        """As the ramdisk's witness tells it (`plant_canaries`, `find_canaries`)."""
+        kept = CANARIES if self.canaries == seed else 0
+        return {"name": self.name, "serial": self.serial, "planted": CANARIES, "kept": kept, "error": None}
+
     def spoil(self) -> None:
         """A write that broke off: something lies there, and it is no operating system."""
         self._become(Content.LEFTOVER)
 
     def _become(self, content: Content) -> None:
         self.content = content
+        self.canaries = None
         self.image = None
         self.installed = None
 

@@ -19,6 +19,8 @@ class Fault(StrEnum):
     AGENT_WRONG_TOKEN = "agent-wrong-token"  # noqa: S105  a fault's name
     AGENT_SILENT = "agent-silent"
     DISK_FULL = "disk-full"
+    DISK_KEEPS = "disk-keeps"
+    DISK_HIDES = "disk-hides"
     OS_NEVER_BOOTS = "os-never-boots"
     PHONE_HOME_WRONG_TOKEN = "phone-home-wrong-token"  # noqa: S105  a fault's name
     POWER_STUCK_OFF = "power-stuck-off"
@@ -36,6 +38,8 @@ NAMED: Mapping[Fault, str] = MappingProxyType(
         Fault.AGENT_WRONG_TOKEN: "the agent's heartbeats bear a token that nobody gave",
         Fault.AGENT_SILENT: "the ramdisk boots and its agent never calls",
         Fault.DISK_FULL: "a write of an image runs out of space",
+        Fault.DISK_KEEPS: "an erasure of whole disks is answered as done, and everything stays on them",
+        Fault.DISK_HIDES: "the last of its disks is not seen by a ramdisk",
         Fault.OS_NEVER_BOOTS: "an installed system does not come up",
         Fault.PHONE_HOME_WRONG_TOKEN: "an installed system phones home with another token",
         Fault.POWER_STUCK_OFF: "power-on is accepted, the power stays off",

@@ -1,9 +1,11 @@
 """What lies on a machine's disks, told to ironic-python-agent as an inspection collector and as a clean step.
 
-Runs in the ramdisk, so it imports the standard library alone; it meets the agent by its entry points only. It reads and
-never writes. Whether a disk counts as empty is not decided here.
+Runs in the ramdisk, so it imports the standard library alone; it meets the agent by its entry points only. It reads;
+it writes canaries alone, on disks that are to be erased next. Whether a disk counts as empty or wiped is not decided
+here.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -18,6 +20,8 @@ DISKS_AT_ONCE = 8
 EDGE_BYTES = 1 << 20
 SAMPLE_BYTES = 64 << 10
 SAMPLES = 256
+CANARIES = 64
+CANARY_BYTES = 4096
 SECTOR_BYTES = 512  # partx counts in these whatever the disk's own sectors are (libblkid)
 MEMORY_DISKS = ("/dev/ram", "/dev/zram", "/dev/fd", "/dev/loop", "/dev/nbd")
 
@@ -42,6 +46,16 @@ class Signature(TypedDict):
     type: str
     label: str | None
     uuid: str | None
+
+
+class Canaries(TypedDict):
+    """`planted` were written, or looked for; `kept` of them are read back."""
+
+    name: str
+    serial: str | None
+    planted: int
+    kept: int
+    error: str | None
 
 
 class Contents(TypedDict):
@@ -79,14 +93,72 @@ def read_contents(path: str, size: int) -> Contents:
 
 def read_disks() -> list[Disk]:
     """Every disk of this machine, in the kernel's order."""
+    disks = _disks()
+    with ThreadPoolExecutor(DISKS_AT_ONCE) as readers:
+        return list(readers.map(_read_disk, disks))
+
+
+def canaries(seed: str, *, plant: bool) -> list[Canaries]:
+    """On every disk of this machine: written where `plant` says so, then read back from the disk itself."""
+
+    def of_one(listed: Mapping[str, str | int | None]) -> Canaries:
+        path, serial = str(listed["path"]), listed["serial"]
+        told: Canaries = {
+            "name": path,
+            "serial": str(serial) if serial else None,
+            "planted": 0,
+            "kept": 0,
+            "error": None,
+        }
+        try:
+            if plant:
+                plant_on(path, int(listed["size"] or 0), seed)
+            told["planted"], told["kept"] = find_on(path, int(listed["size"] or 0), seed)
+        except OSError as failure:
+            told["error"] = str(failure)
+        return told
+
+    with ThreadPoolExecutor(DISKS_AT_ONCE) as hands:
+        return list(hands.map(of_one, _disks()))
+
+
+def plant_on(path: str, size: int, seed: str) -> None:
+    """Canaries from the first block to the last, spread evenly; on the disk when this returns."""
+    with Path(path).open("r+b", buffering=0) as disk:
+        for offset in _places(size):
+            os.pwrite(disk.fileno(), _canary(seed, offset), offset)
+        os.fsync(disk.fileno())
+
+
+def find_on(path: str, size: int, seed: str) -> tuple[int, int]:
+    """How many were looked for, and how many are there."""
+    kept = 0
+    places = _places(size)
+    with Path(path).open("rb", buffering=0) as disk:
+        os.posix_fadvise(disk.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # what the page cache holds proves nothing
+        for offset in places:
+            kept += os.pread(disk.fileno(), CANARY_BYTES, offset) == _canary(seed, offset)
+    return len(places), kept
+
+
+def _places(size: int) -> list[int]:
+    last = (size - CANARY_BYTES) // CANARY_BYTES
+    return sorted({number * last // (CANARIES - 1) * CANARY_BYTES for number in range(CANARIES)}) if last >= 0 else []
+
+
+def _canary(seed: str, offset: int) -> bytes:
+    """Noise that nobody who knows the seed takes for another block's: no drive can compress or deduplicate it away."""
+    blocks = range(CANARY_BYTES // hashlib.sha256().digest_size)
+    return b"".join(hashlib.sha256(f"{seed} {offset} {number}".encode()).digest() for number in blocks)
+
+
+def _disks() -> list[Mapping[str, str | int | None]]:
     listed = json.loads(_run("lsblk", "--json", "--bytes", "--nodeps", "--output", "PATH,TYPE,SIZE,SERIAL,WWN").stdout)
-    disks = [
+    return [
         disk
         for disk in listed["blockdevices"]
         if disk["type"] == "disk" and disk["size"] and not disk["path"].startswith(MEMORY_DISKS)
     ]
-    with ThreadPoolExecutor(DISKS_AT_ONCE) as readers:
-        return list(readers.map(_read_disk, disks))
 
 
 def _read_disk(listed: Mapping[str, str | int | None]) -> Disk:
@@ -184,7 +256,7 @@ def collect_disks(data: dict[str, object], _failures: object) -> None:
 
 
 class DiskWitness:
-    """Hardware manager with one clean step, `read_disks`.
+    """Hardware manager with the clean steps `read_disks`, `plant_canaries` and `find_canaries`.
 
     The agent looks methods up by name, on every manager there is. This one inherits nothing, so that no default of a
     base class can stand before the generic manager's work.
@@ -203,14 +275,23 @@ class DiskWitness:
         """Priority 0: run on request alone."""
         return [
             {
-                "step": "read_disks",
+                "step": step,
                 "priority": 0,
                 "interface": "deploy",
                 "reboot_requested": False,
                 "abortable": False,
             }
+            for step in ("read_disks", "plant_canaries", "find_canaries")
         ]
 
     def read_disks(self, _node: object, _ports: object) -> list[Disk]:
         """The clean step itself; its result is what the collector gives."""
         return read_disks()
+
+    def plant_canaries(self, _node: object, _ports: object, seed: str) -> list[Canaries]:
+        """Over whatever is there: for disks that are erased next."""
+        return canaries(seed, plant=True)
+
+    def find_canaries(self, _node: object, _ports: object, seed: str) -> list[Canaries]:
+        """Those that `plant_canaries` wrote by the same seed."""
+        return canaries(seed, plant=False)

@@ -147,3 +147,15 @@ def test_the_database_refuses_a_second_owner(store):
                 {"network": "storage", "address": "10.77.2.99", "node": "n1"}):  # fmt: skip
         with pytest.raises(Exception, match=r"(?i)unique"), store.begin() as connection:
             connection.execute(ipam.ADDRESS.insert(), {**row, "at": lease.at})
+
+
+def test_a_guest_is_lent_an_address_that_no_node_has_until_it_is_given_back(store):
+    site = site_of(["n1"], first="10.77.2.10", last="10.77.2.11")
+    ipam.settle(store, site)
+    assert str(ipam.lend(store, site, "storage", "g1")) == "10.77.2.11"
+    assert str(ipam.lend(store, site, "storage", "g1")) == "10.77.2.11"
+    with pytest.raises(Impossible, match="no address left"):
+        ipam.lend(store, site, "storage", "g2")
+    ipam.release(store, site, "g1")
+    assert str(ipam.lend(store, site, "storage", "g2")) == "10.77.2.11"
+    assert told(ipam.settle(store, site)) == {"n1": "10.77.2.10"}

@@ -5,7 +5,6 @@ import http.client
 import itertools
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -25,9 +24,9 @@ from orchestrator.engine.tables import EVIDENCE, NODE_ROLE
 from orchestrator.events import Event
 from orchestrator.roles import read_roles
 from orchestrator.store import Store, now
+from tests.conftest import Client
 
 ANNEAL = Path(sys.executable).with_name("anneal")
-CLIENTS = ("python-ironicclient==6.3.0", "openstacksdk==4.22.0", "metalsmith==2.5.0", "python-openstackclient")
 HOUR = 3600.0
 _NETS = itertools.count(1)
 
@@ -187,42 +186,6 @@ def wait_for(process: subprocess.Popen, log: Path) -> None:
 def served(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("served"), 6) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def clients() -> Path:
-    """The directory of the real clients' programs; made once, for they are no part of an installation of ours."""
-    room = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anneal" / "test-clients-1"
-    if not (room / "ready").exists():
-        shutil.rmtree(room, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(room)], check=True)
-        install = [str(room / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *CLIENTS]
-        done = subprocess.run(install, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"the clients cannot be fetched: {done.stderr[-200:]}")
-        (room / "ready").touch()
-    return room / "bin"
-
-
-@dataclass(frozen=True)
-class Client:
-    """A client's program with its settings for one API."""
-
-    programs: Path
-    settings: Mapping[str, str]
-
-    def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-        return subprocess.run(
-            [str(self.programs / words[0]), *words[1:]],
-            env=environment | dict(self.settings), capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-
-    def told(self, *words: str):
-        """What it prints as JSON; it must have ended well."""
-        done = self(*words, "-f", "json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from tests.orchestrator.api.conftest import Client
+from tests.conftest import Client
 
 pytestmark = pytest.mark.slow
 
@@ -134,9 +134,9 @@ def test_openstacksdk_goes_all_the_way_from_discovery_to_release(cloud):
 
 def test_metalsmith_lists_what_is_held_and_says_why_it_cannot_deploy(cloud, client):
     assert cloud("metalsmith", "list").returncode == 0
-    image = ("--image", "http://127.0.0.1:9/i.raw", "--image-checksum", "0" * 64)
+    image = ("--image", "http://127.0.0.1:9/i.qcow2", "--image-checksum", "0" * 64)
     words = ("deploy", "--no-wait", "--resource-class", "baremetal", "--candidate", "r1-n06", "--hostname", "ms1")
     refused = cloud("metalsmith", *words, *image)
     assert refused.returncode != 0
-    assert "does not deploy for tenants yet" in refused.stderr
+    assert "a raw whole-disk image alone is written here" in refused.stderr
     assert client.told("baremetal", "node", "show", "r1-n06")["instance_uuid"] is None

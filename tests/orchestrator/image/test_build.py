@@ -39,7 +39,7 @@ def quiet(_line):
     """No progress is wanted here."""
 
 
-@pytest.mark.parametrize("kind", ["ramdisk", "os"])
+@pytest.mark.parametrize("kind", ["ramdisk", "os", "guest"])
 def test_a_recipe_that_was_built_is_not_built_again(images, kind):
     recipe = Recipe(kind, "cloud")
     first = build(recipe, images, quiet)
@@ -48,7 +48,7 @@ def test_a_recipe_that_was_built_is_not_built_again(images, kind):
     assert said == []
 
 
-@pytest.mark.parametrize("kind", ["ramdisk", "os"])
+@pytest.mark.parametrize("kind", ["ramdisk", "os", "guest"])
 def test_two_builds_of_one_recipe_give_the_same_bytes(images, kind, tmp_path):
     # pytest's directory is closed to others, as the store's may be: apt then works as root and not as its own user.
     recipe = Recipe(kind, "cloud")

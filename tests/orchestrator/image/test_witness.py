@@ -112,18 +112,31 @@ def test_what_the_metadata_names_is_in_the_module():
     assert all(callable(vars(anneal_witness)[target.partition(":")[2]]) for target in targets)
 
 
-def test_the_only_clean_step_is_harmless_and_runs_on_request_alone():
-    (step,) = DiskWitness().get_clean_steps({}, [])
-    assert step == {
-        "step": "read_disks",
-        "priority": 0,
-        "interface": "deploy",
-        "reboot_requested": False,
-        "abortable": False,
-    }
+def test_its_clean_steps_run_on_request_alone():
+    steps = DiskWitness().get_clean_steps({}, [])
+    assert {step.pop("step") for step in steps} == {"read_disks", "plant_canaries", "find_canaries"}
+    assert steps == [{"priority": 0, "interface": "deploy", "reboot_requested": False, "abortable": False}] * 3
+
+
+def test_canaries_stand_from_the_first_block_to_the_last_and_are_found_by_their_own_seed(disk):
+    anneal_witness.plant_on(str(disk), SIZE, "seed")
+    assert anneal_witness.find_on(str(disk), SIZE, "seed") == (64, 64)
+    assert anneal_witness.find_on(str(disk), SIZE, "another") == (64, 0)
+    content = disk.read_bytes()
+    assert (len(content), any(content[:4096]), any(content[-4096:])) == (SIZE, True, True)
+
+
+def test_a_canary_that_was_written_over_counts_no_more_and_one_that_was_not_does(disk):
+    anneal_witness.plant_on(str(disk), SIZE, "seed")
+    write(disk, 0, bytes(SIZE // 2))
+    planted, kept = anneal_witness.find_on(str(disk), SIZE, "seed")
+    assert (planted, kept) == (64, 32)
+    write(disk, 0, bytes(SIZE))
+    assert anneal_witness.find_on(str(disk), SIZE, "seed") == (64, 0)
 
 
 def test_the_manager_offers_the_agent_nothing_but_its_own_step():
     """The agent asks each manager that has a method of that name, so a name too many would shadow the generic one."""
     offered = {name for name in dir(DiskWitness) if not name.startswith("_")}
-    assert offered == {"evaluate_hardware_support", "initialize", "get_version", "get_clean_steps", "read_disks"}
+    ours = {"read_disks", "plant_canaries", "find_canaries"}
+    assert offered == {"evaluate_hardware_support", "initialize", "get_version", "get_clean_steps", *ours}

@@ -162,5 +162,5 @@ def api(running) -> Native:
 def guarded(tmp_path_factory):
     room = tmp_path_factory.mktemp("guarded")
     (room / "tokens").write_text(token_lines())
-    with served_natively(room, "--api-tokens", str(room / "tokens")) as made:
+    with served_natively(room, "--api-tokens", str(room / "tokens"), "--api-webhooks-to", "127.0.0.4/32") as made:
         yield made

@@ -1,13 +1,15 @@
 """Who may make which request of the native API: written by hand, and compared with what it answers.
 
 acme's tenant holds r1-n02 by {ours} and asked for {our_op}; r1-n03 is free; another tenant holds r1-n04 by {theirs} and
-asked for {their_op}; r1-n05 is held for nobody by {spare}.
+asked for {their_op}; each has a webhook. r1-n05 is held for nobody by {spare}.
 """
 
 from tests.orchestrator.api.rights import ALL, GONE, HIDDEN, NONE_THERE, Row
 
 SITE = (200, 403, 200, 200)
 NOT_NOW = (403, 409, 409, 409)
+USERS = (403, 200, 200, 200)
+NOT_THEIRS = (403, 404, 200, 200)
 NO_ID = "00000000-0000-4000-8000-000000000000"
 ON = {"state": "on"}
 
@@ -44,6 +46,20 @@ RIGHTS = (
     Row("GET", "/operations/{our_op}", ALL),
     Row("GET", "/operations/{their_op}", HIDDEN),
     Row("GET", "/events", ALL),
+    Row("GET", "/webhooks", USERS),
+    Row("POST", "/webhooks", NOT_NOW, {"url": "https://127.0.0.1/"}),
+    Row("GET", "/webhooks/{our_hook}", USERS),
+    Row("GET", "/webhooks/{their_hook}", NOT_THEIRS),
+    Row("GET", "/webhooks/{our_hook}/delivery", USERS),
+    Row("GET", "/webhooks/{their_hook}/delivery", NOT_THEIRS),
+    Row("PATCH", "/webhooks/{our_hook}", USERS, {"kinds": ["role."]}),
+    Row("PATCH", "/webhooks/{their_hook}", NOT_THEIRS, {"kinds": ["role."]}),
+    Row("POST", "/webhooks/{our_hook}/replay", USERS, {}),
+    Row("POST", "/webhooks/{their_hook}/replay", NOT_THEIRS, {}),
+    Row("POST", "/webhooks/{our_hook}/secret", USERS),
+    Row("POST", "/webhooks/{their_hook}/secret", NOT_THEIRS),
+    Row("DELETE", f"/webhooks/{NO_ID}", GONE),
+    Row("DELETE", "/webhooks/{their_hook}", (403, 404, 204, 404)),
     Row("GET", "/plans", SITE),
     Row("POST", "/plans", (403, 403, 201, 201), {"targets": ["r1-n06"]}),
     Row("GET", "/plans/none", (404, 403, 404, 404)),

@@ -92,9 +92,9 @@ def test_power_ends_in_an_operation_that_says_how_it_was(api):
     assert len(api.get("/operations?subject=r1-n02")["items"]) == 1
 
 
-def test_a_rebuild_is_refused_in_words(api):
+def test_a_rebuild_of_what_is_not_deployed_is_refused_in_words(api):
     status, _, told = api.ask("POST", "/nodes/r1-n02/rebuild")
-    assert (status, told["detail"].startswith("Anneal does not deploy for tenants yet")) == (409, True)
+    assert (status, 'while it is in state "available"' in told["detail"]) == (409, True)
 
 
 def test_a_certificate_of_what_is_not_proven_is_refused_in_words(api):

@@ -21,6 +21,10 @@ def table(guarded):
         status, _, told = guarded.ask("POST", f"/nodes/{node}/power", {"state": "on"}, by=by)
         assert status == 202, told
         called[name] = told["uuid"]
+    for name, by in (("our_hook", "tenant"), ("their_hook", "rival")):
+        status, _, told = guarded.ask("POST", "/webhooks", {"url": "https://127.0.0.4/x", "kinds": ["none."]}, by=by)
+        assert status == 201, told
+        called[name] = told["webhook"]["uuid"]
     return guarded, called
 
 
@@ -72,10 +76,22 @@ def test_a_tenant_is_told_of_no_bmc_no_login_and_no_other_tenant(table):
         says = "10.9.8.7: log in. check secret 'canary-secret'"
         api.store.append(connection, Event("role.drifted", says, "r1-n02", "bmc-access", data={"generation": 1}))
     api.store.record(Event("handoff.test", "cards are made anew", "r1-n02"))
-    paths = ["/nodes", "/nodes/r1-n02", "/nodes/r1-n02/evidence", "/claims", "/operations", f"/claims/{called['ours']}"]
+    paths = ["/nodes", "/nodes/r1-n02", "/nodes/r1-n02/evidence", "/claims", "/operations", "/events?limit=1000"]
+    paths += ["/webhooks", f"/webhooks/{called['our_hook']}/delivery", f"/claims/{called['ours']}"]
     told = "".join(api.raw("GET", f"{PREFIX}{path}", by="tenant")[2] for path in paths)
     assert "r1-n02" in told
-    secrets = ("10.9.8.7", "canary", "other", "rival", "r1-n04", called["theirs"], called["spare"], "operator", ":8443")
+    secrets = (
+        "10.9.8.7",
+        "canary",
+        "other",
+        "rival",
+        "r1-n04",
+        called["theirs"],
+        called["their_hook"],
+        called["spare"],
+        "operator",
+        ":8443",
+    )
     assert [text for text in secrets if text in told] == []
 
 

@@ -10,7 +10,7 @@ from drivers.virtual.twin import lldp
 from drivers.virtual.twin.fabric import Driven
 from drivers.virtual.twin.faults import Strike, standing, taken
 from drivers.virtual.twin.switch.cables import Cables, Plug
-from drivers.virtual.twin.switch.faults import parse
+from drivers.virtual.twin.switch.faults import check, parse
 from drivers.virtual.twin.switch.spec import SwitchSpec, password
 
 OTHER_SERIAL = "OTHER000001"
@@ -104,8 +104,9 @@ class Chassis:
 
 
 def set_fault(switch: Switch, fault: Strike | str, *, on: bool) -> None:
-    """Switch a fault of a switch. `ValueError` for what is none."""
+    """Switch a fault of a switch. `ValueError` for what is none, or none of its family."""
     known = parse(fault) if isinstance(fault, str) else fault
+    check(switch.chassis.spec.family, known)
     if on:
         switch.chassis.strikes[known.key] = known
     else:

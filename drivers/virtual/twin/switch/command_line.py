@@ -18,7 +18,8 @@ OPENS = re.compile(r"(interface|vlan) \S+$")  # what begins a stanza
 @dataclass(frozen=True)
 class Grammar:
     """A family's words. `single`: what begins a line of which a stanza has one at a time, the longest first;
-    `defaults`: lines that say what is so without them; `negative`: those of which only `no` is written down."""
+    `defaults`: lines that say what is so without them; `negative`: those of which only `no` is written down;
+    `edge_on_trunk`: what makes an edge port of a trunk."""
 
     lag: str
     indent: str
@@ -26,6 +27,7 @@ class Grammar:
     defaults: tuple[str, ...]
     fallback: str
     edge_everywhere: str
+    edge_on_trunk: str
     negative: tuple[str, ...] = ("switchport",)
 
 
@@ -122,15 +124,20 @@ def lane(grammar: Grammar, config: Mapping[str, list[str]], port: str) -> Lane:
     lines = own if number is None else config.get(f"interface {grammar.lag}{number}", [])
     there = set(vlans(config))
     untagged, tagged = _carried(lines)
-    edge = grammar.edge_everywhere in config and "switchport mode trunk" not in lines
-    edge = edge or any(re.match(r"spanning-tree (portfast|port type edge)", line) for line in lines)
     return Lane(
         enabled="shutdown" not in own and "shutdown" not in lines,
         untagged=untagged if untagged in there else None,
         tagged=frozenset(tagged & there),
-        edge=edge,
+        edge=_edge(grammar, lines, everywhere=grammar.edge_everywhere in config),
         alone=number is None or falls_back(grammar, config, number),
     )
+
+
+def _edge(grammar: Grammar, lines: Iterable[str], *, everywhere: bool) -> bool:
+    told = tuple(lines)
+    if "switchport mode trunk" in told:
+        return grammar.edge_on_trunk in told
+    return everywhere or any(re.match(r"spanning-tree (portfast|port type edge)", line) for line in told)
 
 
 def _carried(lines: Iterable[str]) -> tuple[int | None, set[int]]:

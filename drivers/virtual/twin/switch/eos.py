@@ -34,6 +34,7 @@ GRAMMAR = Grammar(
     defaults=("switchport mode access", "switchport access vlan 1", "switchport trunk native vlan 1"),
     fallback="port-channel lacp fallback",
     edge_everywhere="spanning-tree edge-port default",
+    edge_on_trunk="spanning-tree portfast",
 )  # fmt: skip
 
 
@@ -52,6 +53,8 @@ class At:
 
 class Eos:
     """`Switch` of Arista EOS. `timed`: the session whose commit waits for its word, until `ends` (monotonic)."""
+
+    path = "/command-api"
 
     def __init__(self, chassis: Chassis, startup: Config | None = None) -> None:
         self.chassis = chassis
@@ -103,8 +106,11 @@ class Eos:
         self.tick()
         return self.timed is not None and self.chassis.on("F33", "path") is not None
 
-    def rpc(self, asked: Json) -> Json:
+    def rpc(self, asked: object) -> tuple[int, Json]:
         """A request of eAPI (`runCmds`) and its answer. `Lost` where none comes."""
+        return 200, self._ran(asked if isinstance(asked, dict) else {})
+
+    def _ran(self, asked: Json) -> Json:
         self.tick()
         params = asked.get("params")
         given = params if isinstance(params, dict) else {}

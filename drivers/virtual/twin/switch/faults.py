@@ -50,3 +50,21 @@ def parse(text: str) -> Strike:
     """`ValueError` for what is no fault of a switch."""
     told = struck(text, NUMBERED, "switch")
     return told if told.word else replace(told, word=_MEANT.get(told.code, ""))
+
+
+_NOT: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("junos", "F34.meddles"): "who stages there holds the lock, so that nobody else changes anything",
+        ("ios", "F34.open"): "its command line knows no candidate",
+        ("nxos", "F34.open"): "NX-API knows no candidate",
+        ("nxos", "F34.waits"): "NX-API knows no commit that waits for its word",
+        ("nxos", "F17.timer"): "NX-API knows no timer",
+    }
+)
+
+
+def check(family: str, strike: Strike) -> None:
+    """`ValueError` for what a family cannot have, with the reason."""
+    reason = _NOT.get((family, strike.key))
+    if reason is not None:
+        raise ValueError(f"{strike}: {reason} on {family}")

@@ -9,7 +9,7 @@ from drivers.virtual.twin.form import BesideTheFile, Model
 from drivers.virtual.twin.switch import faults
 from inventory.address import HostPortField, Name
 
-SwitchFamily = Literal["eos", "junos"]
+SwitchFamily = Literal["eos", "ios", "junos", "nxos"]
 
 
 def _fault(told: object) -> object:
@@ -47,6 +47,8 @@ class SwitchSpec(Model):
         strange = sorted(vlan for vlan in self.vlans if vlan not in range(1, 4095))
         if strange:
             raise ValueError(f"{strange[0]} is no VLAN; they go from 1 to 4094 (IEEE 802.1Q)")
+        for fault in self.faults:
+            faults.check(self.family, fault)
         return self
 
 

@@ -31,7 +31,9 @@ QUICK = Patience(
 @dataclass(frozen=True)
 class Family:
     """Its ports are cabled to nobody; the last two are another's. `blank`: the VLAN of one as it left its packing;
-    `restarts_as_saved`: a reload loses what was not saved; `exclusive`: who stages keeps others from changing."""
+    `restarts_as_saved`: a reload loses what was not saved; `exclusive`: who stages keeps others from changing;
+    `candidates`: what is staged is on the switch, and may be another's; `timer`: an unconfirmed commit goes back;
+    `took`: what is said of one that did, where what it went back to stays behind, or not."""
 
     ports: tuple[str, ...]
     strange: str
@@ -39,6 +41,9 @@ class Family:
     blank: int | None = 1
     restarts_as_saved: bool = True
     exclusive: bool = False
+    candidates: bool = True
+    timer: bool = True
+    took: str = "the switch took it back"
 
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -47,6 +52,14 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "junos": Family(
             tuple(f"xe-0/0/{at}" for at in range(6)), "xe-0/0/5", "et-0/0/48",
             blank=None, restarts_as_saved=False, exclusive=True,
+        ),
+        "ios": Family(
+            tuple(f"TwentyFiveGigE1/0/{at}" for at in range(1, 7)), "TwentyFiveGigE1/0/6", "HundredGigE1/0/49",
+            candidates=False, took="we took it back",
+        ),
+        "nxos": Family(
+            tuple(f"Ethernet1/{at}" for at in range(1, 7)), "Ethernet1/6", "Ethernet1/49",
+            candidates=False, timer=False,
         ),
     }
 )  # fmt: skip

@@ -120,7 +120,10 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(rig):
     with rig.open() as switch:
         staged = switch.stage({rig.ports[0]: STORAGE}, VLANS)
         rig.meddle(rig.family.strange)
-        with pytest.raises(Busy, match="changed by somebody else"):
+        if rig.family.candidates:
+            with pytest.raises(Busy, match="changed by somebody else"):
+                switch.commit(staged, LONG)
+        else:
             switch.commit(staged, LONG)
         switch.roll_back(staged)
     assert not rig.box.lane(rig.family.strange).enabled

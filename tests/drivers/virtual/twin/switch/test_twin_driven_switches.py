@@ -55,6 +55,8 @@ def test_a_file_names_a_switch_and_its_faults(rack):
         ({"vlans": {4095: "x"}}, "4095 is no VLAN"),
         ({"faults": ["F20"]}, "F20: no such fault of a simulated switch"),
         ({"faults": ["F33.loudly"]}, "F33 knows no loudly"),
+        ({"family": "nxos", "faults": ["F34"]}, "F34.open: NX-API knows no candidate on nxos"),
+        ({"family": "ios", "faults": ["F34.open"]}, "its command line knows no candidate on ios"),
         ({"address": "127.0.0.9"}, "has no port"),
     ],
 )

@@ -1,24 +1,34 @@
-"""eAPI of a simulated EOS over TLS: who is let in, what becomes of an answer on its way, and restarts."""
+"""The API of a simulated switch over TLS: who is let in, what becomes of an answer on its way, and restarts."""
 
 import asyncio
 import base64
 import json
 from pathlib import Path
+from typing import Protocol
 
 from aiohttp import web
 
 from drivers.virtual.twin import certificates
 from drivers.virtual.twin.listeners import HttpListeners, cut, lost
-from drivers.virtual.twin.switch.chassis import Lost
-from drivers.virtual.twin.switch.eos import Eos
-
-_PATH = "/command-api"
+from drivers.virtual.twin.switch.chassis import Lost, Switch
 
 
-class EapiServer:
+class Api(Switch, Protocol):
+    """A switch that is told what to do by JSON over HTTP: eAPI, NX-API."""
+
+    path: str
+
+    def unreachable(self) -> bool:
+        """Whether nobody gets through to it now."""
+
+    def rpc(self, asked: object) -> tuple[int, object]:
+        """HTTP's status, and the answer to a body that was JSON. `Lost` where none comes."""
+
+
+class HttpsDoor:
     """At one address, with one certificate that is kept in `state`."""
 
-    def __init__(self, switch: Eos, listeners: HttpListeners, state: Path) -> None:
+    def __init__(self, switch: Api, listeners: HttpListeners, state: Path) -> None:
         chassis = switch.chassis
         self._switch = switch
         self._listeners = listeners
@@ -51,13 +61,14 @@ class EapiServer:
         if refused is not None:
             return refused
         try:
-            told = json.dumps(self._switch.rpc(_asked(body))).encode()
+            status, answer = self._switch.rpc(_asked(body))
         except Lost:
             return lost(request)
+        told = json.dumps(answer).encode()
         headers = {"Content-Type": "application/json"}
         if self._switch.chassis.take("F5"):
-            return await cut(request, 200, told, headers)
-        return web.Response(body=told, headers=headers)
+            return await cut(request, status, told, headers)
+        return web.Response(status=status, body=told, headers=headers)
 
     def _refused(self, request: web.BaseRequest) -> web.Response | None:
         chassis = self._switch.chassis
@@ -67,15 +78,14 @@ class EapiServer:
             return web.Response(status=401, text="Unauthorized")
         if chassis.take("F9"):
             return web.Response(status=503)
-        return None if (request.method, request.path) == ("POST", _PATH) else web.Response(status=404)
+        return None if (request.method, request.path) == ("POST", self._switch.path) else web.Response(status=404)
 
 
-def _asked(body: bytes) -> dict[str, object]:
+def _asked(body: bytes) -> object:
     try:
-        told = json.loads(body)
+        return json.loads(body)
     except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
+        return None
 
 
 def _login(request: web.BaseRequest) -> tuple[str, str]:

@@ -1,0 +1,137 @@
+"""A Debian with its systemd, by systemd-nspawn at the hub's wires: for what a role's tasks do (decision 13)."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from drivers.errors import DriverError
+from drivers.wire.ssh import Ssh
+from drivers.wire.ssh_login import Access
+from inventory.address import HostPort
+from orchestrator.boot.configdrive import USER
+from tests.contract.guests import rig
+
+NEEDED = ("mmdebstrap", "systemd-nspawn", "ip", "chroot")
+NAME, ADDRESS = "h4", "10.88.0.14"
+BASE = ("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "python3", "python3-apt", "iproute2")
+SOON = timedelta(seconds=60)
+TREES = Path("~/.cache/anneal/trees").expanduser()
+
+
+def tree(packages):
+    """A root with these packages, made once on a machine; a minute or two."""
+    wanted = ",".join((*BASE, *packages))
+    path = TREES / hashlib.sha256(wanted.encode()).hexdigest()[:12]
+    TREES.mkdir(parents=True, exist_ok=True)
+    with (TREES / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            making = path.with_suffix(".making")
+            shutil.rmtree(making, ignore_errors=True)
+            lean = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "locale")]
+            argv = ["mmdebstrap", "--mode=root", "--format=directory", "--variant=minbase", f"--include={wanted}"]
+            argv += ['--aptopt=APT::Install-Recommends "false"', *lean, "bookworm", str(making)]
+            ended = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=900)
+            if ended.returncode:
+                pytest.skip(f"no Debian could be made here: {ended.stderr[-300:]}")
+            making.rename(path)
+    return path
+
+
+@dataclass(frozen=True)
+class Debian:
+    """Up; `run` is by SSH as our user."""
+
+    root: Path
+    access: Access
+
+    def run(self, *argv, within=SOON):
+        with Ssh.open(self.access, SOON) as shell:
+            return shell.run(argv, within)
+
+    def sudo(self, *argv):
+        ran = self.run("sudo", "-n", *argv)
+        assert ran.exit == 0, f"{argv}: {ran.err}{ran.out}"
+        return ran.out
+
+
+@contextmanager
+def booted(source, room, key, prepare):
+    """A copy of the tree, `prepare`d and up. `key`: the site's, whose public half lets us in."""
+    root, space = room / "root", f"{rig.HUB}-{NAME}"
+    subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(root)], check=True)
+    _settle(root, key)
+    prepare(root)
+    rig.run("ip", "netns", "add", space)
+    try:
+        rig.wire(NAME, space, ADDRESS)
+        argv = [
+            "systemd-nspawn",
+            "--register=no",
+            "--keep-unit",
+            "--capability=CAP_NET_ADMIN",
+            "--bind=/dev/net/tun",
+            "--quiet",
+            f"--directory={root}",
+            "--boot",
+        ]
+        with (room / "console").open("w") as console:
+            process = subprocess.Popen(
+                [*argv, f"--network-namespace-path=/run/netns/{space}"], stdin=subprocess.DEVNULL, stdout=console,
+                stderr=console,
+            )  # fmt: skip
+        host_key = " ".join((root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()[:2])
+        machine = Debian(root, Access(HostPort(ADDRESS), USER, host_key, key.private))
+        try:
+            _await(machine, process, room / "console")
+            yield machine
+        finally:
+            process.kill()
+            process.wait(timeout=30)
+    finally:
+        rig.run("ip", "netns", "delete", space)
+        shutil.rmtree(root)
+
+
+def _settle(root, key):
+    """Our user, as the installer makes it, and a name."""
+    (root / "etc/hostname").write_text(f"{NAME}\n")
+    (root / "etc/hosts").write_text(f"127.0.0.1 localhost {NAME}\n")
+    (root / "etc/machine-id").write_text("")
+    subprocess.run(["chroot", str(root), "useradd", "-m", "-s", "/bin/sh", USER], check=True)
+    (root / "etc/sudoers.d/anneal").write_text(f"{USER} ALL=(ALL) NOPASSWD: ALL\n")
+    keys = root / f"home/{USER}/.ssh"
+    keys.mkdir()
+    (keys / "authorized_keys").write_text(f"{key.public}\n")
+    subprocess.run(["chroot", str(root), "chown", "-R", f"{USER}:{USER}", f"/home/{USER}"], check=True)
+    for path in (keys, keys / "authorized_keys"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    subprocess.run(["chroot", str(root), "ssh-keygen", "-A"], check=True, capture_output=True)
+
+
+def _await(machine, process, console):
+    ends = time.monotonic() + 120
+    while True:
+        try:
+            if machine.run("systemctl", "is-system-running").out.strip() in {"running", "degraded"}:
+                return
+        except DriverError as error:
+            if time.monotonic() > ends or process.poll() is not None:
+                pytest.fail(f"{error}\n{console.read_text()[-2000:]}")
+        threading.Event().wait(0.5)
+
+
+def lacking():
+    return [name for name in NEEDED if shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") is None] + (
+        [] if os.geteuid() == 0 else ["root"]
+    )
