@@ -184,7 +184,11 @@ def _must(found: ClaimRow | None) -> ClaimRow:
 
 
 def read(connection: Connection, ident: str) -> Claim:
-    return read_all(connection, [ident])[0]
+    """`Missing` where it ended since it was looked for."""
+    found = read_all(connection, [ident])
+    if not found:
+        raise Missing("The claim is gone.")
+    return found[0]
 
 
 def read_all(connection: Connection, idents: Collection[str]) -> list[Claim]:
