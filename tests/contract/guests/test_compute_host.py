@@ -36,6 +36,12 @@ httpd -h /www
 NOBODYS = "<domain type='qemu'><name>theirs</name><memory>65536</memory><os><type>hvm</type></os></domain>"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def tree(guest_image):
+    """Made before we stand in the hub's name space, from which no mirror is reached."""
+    return debian.tree(PACKAGES)
+
+
 @pytest.fixture(scope="module")
 def site():
     node = {
@@ -76,7 +82,7 @@ def services(site, room):
 
 
 @pytest.fixture(scope="module")
-def machine(hub, services, room):
+def machine(tree, hub, services, room):
     if debian.lacking():
         pytest.skip(f"missing: {', '.join(debian.lacking())}")
 
@@ -88,7 +94,7 @@ def machine(hub, services, room):
         with (root / "etc/libvirt/qemu.conf").open("a") as configuration:
             configuration.write("cgroup_controllers = []\n")  # there are none to be had in a container of cgroup v1
 
-    with debian.booted(debian.tree(PACKAGES), room, services.key, prepare) as one:
+    with debian.booted(tree, room, services.key, prepare) as one:
         call = Call(
             instance_id="i-1",
             hostname=debian.NAME,
