@@ -17,12 +17,17 @@ from inventory.model import Node
 
 @dataclass(frozen=True)
 class Observation:
-    """What a witness saw. `holds` decides; `says` is one sentence for people; units stand in the keys of `value`."""
+    """What a witness saw. `holds` decides; `says` is one sentence for people; units stand in the keys of `value`.
+
+    `without`: nodes that did not count in it, since their same role was not proven. Where one of them is proven before
+    this is recorded, the look is taken anew: of two that look at one time, whoever comes second counts the first.
+    """
 
     holds: bool
     says: str
     witness: str
     value: Mapping[str, JsonValue] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -37,24 +37,27 @@ class Checks:
         if row.check_ticket != ticket or self.worker.stopping.is_set():
             return
         try:
-            seen = named(row, lambda: self.worker.task(row).observe(self.worker.attempt(row)))
+            while not self._told(row, named(row, lambda: self.worker.task(row).observe(self.worker.attempt(row)))):
+                pass
         except (Abandoned, DriverError, StepFailed) as error:
             self._unseen(row, str(error))
         except OperationalError as error:
             self._unseen(row, f"{row.node}: {row.role} could not be looked at: the database failed: {error.orig}")
-        else:
-            self._tell(row, seen)
 
-    def _tell(self, row: NodeRole, seen: Observation) -> None:
+    def _told(self, row: NodeRole, seen: Observation) -> bool:
+        """False where it must be looked at anew."""
         with self.ledger.store.decide() as connection:
             fresh = self._asked(connection, row)
             if fresh is None:
-                return
+                return True
             if seen.holds:
+                if evidence.overtaken(connection, row.role, seen):
+                    return False
                 proof = evidence.record(connection, row.node, row.role, seen, row.ttl)
                 self.ledger.settle(connection, fresh, proven(seen, proof))
             else:
                 self.ledger.settle(connection, fresh, Move("role.drifted", DRIFTED, seen.says, sets={"checking": 0}))
+        return True
 
     def _unseen(self, row: NodeRole, why: str) -> None:
         """Not seen is not contradicted: the state stays."""

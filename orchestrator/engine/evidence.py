@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, insert, select
 
 from orchestrator.engine.tables import EVIDENCE, NODE_ROLE
-from orchestrator.engine.vertex import VertexKey
+from orchestrator.engine.vertex import ACTIVE, VertexKey
 from orchestrator.store import Store, now
 from orchestrator.work import Observation
 
@@ -51,6 +51,14 @@ def record(connection: Connection, node: str, role: str, seen: Observation, ttl:
     one = Evidence(node, role, seen.says, seen.witness, dict(seen.value), now().timestamp(), ttl)
     number: int = connection.execute(_KEPT, {**asdict(one), "digest": one.digest}).scalar_one()
     return Proof(number, one.digest, one.expires)
+
+
+def overtaken(connection: Connection, role: str, seen: Observation) -> bool:
+    """Has one that did not count in it been proven since? Asked in the transaction that would record it."""
+    if not seen.without:
+        return False
+    proven = connection.scalars(select(NODE_ROLE.c.node).where(NODE_ROLE.c.role == role, NODE_ROLE.c.state == ACTIVE))
+    return not seen.without.isdisjoint(proven)
 
 
 @dataclass(frozen=True)

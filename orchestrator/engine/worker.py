@@ -105,9 +105,8 @@ class Worker:
     def _drive(self, row: NodeRole) -> None:
         task, job = self.task(row), self.attempt(row)
         if row.phase == "observe":
-            seen = task.observe(job)
-            if seen.holds:
-                self._prove(row, seen)
+            seen = self._look(row, task, job)
+            if seen is None:
                 return
             stake = self._at_stake(job, task) if row.erases else None
             if isinstance(stake, Park):
@@ -153,13 +152,12 @@ class Worker:
 
     def _verify(self, row: NodeRole, task: Task, job: Attempt) -> None:
         try:
-            seen = task.observe(job)
+            seen = self._look(row, task, job)
         except (DriverError, StepFailed) as error:
             if not error.retryable:
                 raise
             seen = Observation(holds=False, says=str(error), witness="none")
-        if seen.holds:
-            self._prove(row, seen)
+        if seen is None:
             return
         moment = now().timestamp()
         verify_by = row.verify_by or moment
@@ -175,14 +173,24 @@ class Worker:
         sets = {"phase": "verify", "verify_by": verify_by, "act_by": row.act_by}
         self._sleep(row, min(verify_by, moment + pause), f"it to hold: {seen.says}", sets)
 
-    def _prove(self, row: NodeRole, seen: Observation) -> None:
+    def _look(self, row: NodeRole, task: Task, job: Attempt) -> Observation | None:
+        """What does not hold; None where it holds and that is recorded, or counts no more."""
+        while (seen := task.observe(job)).holds:
+            if self._settled(row, seen):
+                return None
+        return seen
+
+    def _settled(self, row: NodeRole, seen: Observation) -> bool:
         with self._ledger.store.decide() as connection:
             fresh = still(connection, self._ledger, row)
             if fresh is None:
                 self._forget(connection, row)
-                return
+                return True
+            if evidence.overtaken(connection, row.role, seen):
+                return False
             proof = evidence.record(connection, row.node, row.role, seen, row.ttl)
             self._ledger.settle(connection, fresh, proven(seen, proof))
+        return True
 
     def _park(self, row: NodeRole, park: Park) -> None:
         began = (park.since or now()).timestamp()

@@ -24,5 +24,19 @@ def peers(site: Site, node: Node, up: Collection[str]) -> tuple[Node, ...]:
     return tuple(found.values())
 
 
+def uncounted(site: Site, node: Node, counted: Collection[Node]) -> frozenset[str]:
+    """Who would be a peer as soon as it is up: the others of the rack, and on each network that nobody of another rack
+    is asked on, all of that rack."""
+    asked = {(one.rack, network) for one in counted for network in _networks(one)}
+    there = {one.name for one in counted} | {node.name}
+    own = _networks(node)
+    return frozenset(
+        one.name
+        for one in site.nodes.values()
+        if one.name not in there
+        and (one.rack == node.rack or any((one.rack, network) not in asked for network in own & _networks(one)))
+    )
+
+
 def _networks(node: Node) -> frozenset[str]:
     return frozenset(one.network for one in worn(node))

@@ -14,7 +14,7 @@ from drivers.host import Echo, Host, Ping
 from inventory.interfaces import Interface, from_json, home, interfaces
 from inventory.model import Node
 from orchestrator.network.found import Found, families, faults, unsettled
-from orchestrator.network.peers import peers
+from orchestrator.network.peers import peers, uncounted
 from orchestrator.network.proof import Expected, Proof
 from orchestrator.network.wanted import network_set, script
 from orchestrator.ports import driven, in_full
@@ -72,9 +72,8 @@ def reach(world: World, job: Job) -> Observation:
     says += "" if told is not None else "; it has no Python to look for duplicates, resolvers and members by"
     value: dict[str, JsonValue] = {"ways": [_told(way, ping) for way, ping in went.items()]}
     value |= proof.value(told) if told is not None else {}
-    return Observation(
-        holds=not wrong, says=says, witness=f"{job.node.name} and {len(proven)} proven peers", value=value
-    )
+    witness = f"{job.node.name} and {len(proven)} proven peers"
+    return Observation(not wrong, says, witness, value, without=uncounted(world.site, job.node, proven))
 
 
 def _told(way: Way, ping: Ping) -> dict[str, JsonValue]:
@@ -131,8 +130,7 @@ def _found(host: Host, wanted: Sequence[Interface]) -> Found:
 
 
 def _ask_proven(world: World, node: Node, host: Host, went: dict[Way, Ping]) -> list[Node]:
-    """Peers that are proven by now, with both ways to each put to `went`. Who came up while this node looked counts
-    too: of two that look at one time, neither would else be asked for the other."""
+    """Peers that are proven by now, with both ways to each put to `went`; who came up while this node looked too."""
     proven: list[Node] = []
     while new := [peer for peer in _proven(world, node) if peer not in proven]:
         proven += new

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -458,3 +459,54 @@ def test_a_later_attempt_knows_what_an_earlier_one_came_to_also_of_another_role(
     stands = bench.anneal(a, b, edges=((a.key, b.key),))
     assert {row.state for row in stands.values()} == {"active"}
     assert told == {"a": [(), (1,)], "b": (2, 1)}
+
+
+def _at_odds(bench):
+    """A role on two nodes that cannot both hold, each judged by whoever of the other is proven at that moment."""
+    one, two = (bench.vertex(bench.node(), "a", verify_within=0.3 * SECONDS) for _ in range(2))
+
+    def against(other, then):
+        def sees(_job):
+            alone = all(row.state != "active" for row in bench.engine.statuses() if row.key == other.key)
+            then()
+            says = "alone" if alone else "the other is there already"
+            return Observation(alone, says, "the metal", without=frozenset({other.node.name} if alone else ()))
+
+        return sees
+
+    return one, two, against
+
+
+def test_of_two_that_look_at_one_moment_the_second_counts_the_first(bench):
+    one, two, against = _at_odds(bench)
+    moment, looks = threading.Barrier(2), count()
+
+    def together():
+        if next(looks) < 2:
+            moment.wait(10)
+
+    bench.thing(one).sees, bench.thing(two).sees = against(two, together), against(one, together)
+    bench.anneal(one, two)
+    states = {bench.status(vertex.key).state: bench.status(vertex.key).says for vertex in (one, two)}
+    assert set(states) == {"active", "error"}
+    assert states["active"] == "alone"
+    assert "the other is there already" in states["error"]
+
+
+def test_a_check_that_did_not_count_who_was_proven_meanwhile_is_made_anew(bench):
+    one, two, against = _at_odds(bench)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly():
+        begun.set()
+        assert go_on.wait(10)
+
+    bench.thing(one).holds = bench.thing(two).holds = True
+    bench.anneal(one)
+    bench.thing(one).sees = against(two, slowly)
+    bench.engine.verify([one.key])
+    assert begun.wait(10)
+    bench.anneal(two)
+    go_on.set()
+    bench.until(one.key, "drifted")
+    assert "already" in bench.status(one.key).says

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.network.peers import peers
+from orchestrator.network.peers import peers, uncounted
 
 
 @pytest.fixture
@@ -42,3 +42,17 @@ def test_a_rack_without_a_common_network_has_no_way(hall):
     alone = hall.nodes["r1-n1"].model_copy(update={"bonds": (), "bridges": ()})
     site = hall.model_copy(update={"nodes": {**hall.nodes, "r1-n1": alone}})
     assert names(site, "r1-n1") == {"r1-n2", "r1-n3"}
+
+
+def missing(site, node, counted):
+    return uncounted(site, site.nodes[node], [site.nodes[name] for name in counted])
+
+
+def test_whoever_would_be_asked_if_it_were_up_is_not_counted_yet(hall):
+    assert missing(hall, "r1-n1", ()) == set(hall.nodes) - {"r1-n1"}
+    assert missing(hall, "r1-n1", names(hall, "r1-n1")) == set()
+    assert missing(hall, "r1-n1", ("r1-n3", "r2-n2")) == {"r1-n2", "r3-n1", "r3-n2", "r3-n3"}
+
+
+def test_a_rack_that_is_asked_on_one_network_alone_still_has_who_is_on_the_others(hall):
+    assert missing(hall, "r1-n2", ("r1-n1", "r1-n3", "r2-n2", "r3-n2")) == {"r3-n1", "r3-n3"}
