@@ -2,12 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum, unique
 from pathlib import Path
 
 import yaml
 
 SPEED = 100
 SITE_IMAGE, RAMDISK = "twin-os", "twin-ramdisk"
+
+
+@unique
+class Net(IntEnum):
+    """Whose rack lies in 127.NET.0.0/16: journeys run side by side, so no two have one. 31 and 32 are the demo's."""
+
+    FILLED = 33
+    FAULTS = 34
+    KILLS = 35
+    ONE_KILL = 36
+    DISCOVER = 39
+    CABLES = 41
+    PROFILES = 45
+    CONDUITS = 46
+    HARDWARE_KILLS = 47
+    STAGED_KILLS = 48
+    SWITCHES = 57
+    SWITCH_GOES_BACK = 58
+    SWITCH_LIES = 59
+    TWO_FAMILIES = 60
+    DEPLOY = 61
+    HANDOFF = 62
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import yaml
 
 from drivers.virtual.twin import file
 from drivers.virtual.twin.twin import Twin
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 
 PASSWORD = "canary-discover-1"
 SWEEP = ("discover", "127.39.1.1-127.39.1.3", "--port", "8443", "--protocol", "redfish", "--password", "env:SWEEP_BMC")
@@ -17,10 +17,10 @@ SWEEP = ("discover", "127.39.1.1-127.39.1.3", "--port", "8443", "--protocol", "r
 def found(anneal_in):
     """The command in a directory with a site of two nodes; three machines answer."""
     anneal = anneal_in(SWEEP_BMC=PASSWORD)
-    write(anneal.directory, 39, [Server(1), Server(2)], PASSWORD)
+    write(anneal.directory, Net.DISCOVER, [Server(1), Server(2)], PASSWORD)
     spec = anneal.directory / "twin.yaml"
     machines = yaml.safe_load(spec.read_text())
-    write(anneal.directory / "more", 39, [Server(1), Server(2), Server(3)], PASSWORD)
+    write(anneal.directory / "more", Net.DISCOVER, [Server(1), Server(2), Server(3)], PASSWORD)
     machines["machines"] = yaml.safe_load((anneal.directory / "more" / "twin.yaml").read_text())["machines"]
     spec.write_text(yaml.safe_dump(machines))
     with Twin(file.load(spec)) as twin:

@@ -7,12 +7,12 @@ import yaml
 
 from drivers.virtual.twin import file
 from drivers.virtual.twin.twin import Twin
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 
 pytestmark = pytest.mark.slow
 
 WAIT = 300.0
-NET = 41
+NET = Net.CABLES
 SERVERS = [Server(number, protocol="ipmi") for number in range(1, 5)]  # no certificate: the rack may be built anew
 
 

@@ -7,13 +7,13 @@ import yaml
 
 from drivers.virtual.twin import file
 from drivers.virtual.twin.twin import Twin
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 
 pytestmark = pytest.mark.slow
 
 PASSWORD = "canary-conduit-password"
 WAIT = 300.0
-NET = 46
+NET = Net.CONDUITS
 SERVERS = [Server(1), Server(2)]
 
 

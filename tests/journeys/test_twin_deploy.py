@@ -13,11 +13,11 @@ from drivers.virtual.twin import cloud_init, file, stand_in
 from drivers.virtual.twin.twin import Twin
 from tests.conftest import Client
 from tests.journeys.lending import Lending
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 
 pytestmark = pytest.mark.slow
 
-NET, PASSWORD = 61, "canary-bmc-password"
+NET, PASSWORD = Net.DEPLOY, "canary-bmc-password"
 USER_DATA = "canary-user-data"
 
 

@@ -14,7 +14,7 @@ from drivers.virtual.twin import cloud_init, file, stand_in
 from drivers.virtual.twin.faults import Fault
 from drivers.virtual.twin.twin import Twin
 from tests.journeys.conftest import ANNEAL, Command, import_image
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ def run(anneal_on, store):
     own = anneal.directory / "store"
     shutil.copytree(store, own)
     anneal = replace(anneal, environment={**anneal.environment, "ANNEAL_IMAGES": str(own)})
-    write(anneal.directory, 34, [*HEALTHY, *(one.server for one in EXPECTED)], PASSWORD)
+    write(anneal.directory, Net.FAULTS, [*HEALTHY, *(one.server for one in EXPECTED)], PASSWORD)
     import_torn(anneal, own)
     with Twin(file.load(anneal.directory / "twin.yaml")) as twin:
         assert anneal("node", "power", "r1-n06").returncode == 0  # the first contact, which pins

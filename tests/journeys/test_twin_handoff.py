@@ -10,11 +10,11 @@ import pytest
 from drivers.virtual.twin import file
 from drivers.virtual.twin.twin import Twin
 from tests.journeys.conftest import ANNEAL
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 
 pytestmark = pytest.mark.slow
 
-NET, PASSWORD = 58, "canary-bmc-password"
+NET, PASSWORD = Net.HANDOFF, "canary-bmc-password"
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import yaml
 from drivers.virtual.twin import file
 from drivers.virtual.twin.twin import Twin
 from tests.journeys.conftest import ANNEAL
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 from tests.journeys.test_twin_profiles import EVERYWHERE, package
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ PACKAGES = {"BMC": "99.1.0", "BIOS": "99.2.0"}
 
 def fill(directory):
     """Each machine has two disks that are to be a RAID 1; those of FILLED are a volume that holds data."""
-    write(directory, 46, [Server(number) for number in range(1, len(KINDS) + 1)], PASSWORD)
+    write(directory, Net.HARDWARE_KILLS, [Server(number) for number in range(1, len(KINDS) + 1)], PASSWORD)
     twin = yaml.safe_load((directory / "twin.yaml").read_text())
     site = yaml.safe_load((directory / "site" / "site.yaml").read_text())
     for number, (machine, kind) in enumerate(zip(twin["machines"], KINDS, strict=True), 1):

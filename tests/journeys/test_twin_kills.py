@@ -17,7 +17,7 @@ import pytest
 from drivers.virtual.twin import file
 from drivers.virtual.twin.twin import Twin
 from tests.journeys.conftest import ANNEAL, Command
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ class Killed:
 @pytest.fixture(scope="module")
 def killed(anneal_on):
     anneal = anneal_on()
-    write(anneal.directory, 35, SERVERS, PASSWORD)
+    write(anneal.directory, Net.KILLS, SERVERS, PASSWORD)
     moments = random.Random(SEED)  # noqa: S311  repeatable, not secret
     record = anneal.directory / "state" / "anneal.db"
     with Twin(file.load(anneal.directory / "twin.yaml")) as twin:
@@ -152,7 +152,7 @@ def read(path: Path) -> bytes:
 
 def test_a_download_that_a_kill_cut_off_is_asked_for_again_without_another_consent(anneal_on):
     anneal = anneal_on()
-    write(anneal.directory, 36, [Server(1)], PASSWORD)
+    write(anneal.directory, Net.ONE_KILL, [Server(1)], PASSWORD)
     record = anneal.directory / "state" / "anneal.db"
     with Twin(file.load(anneal.directory / "twin.yaml")) as twin:
         child = started(anneal, [])

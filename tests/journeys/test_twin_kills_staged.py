@@ -20,7 +20,7 @@ import yaml
 from drivers.virtual.twin import file
 from drivers.virtual.twin.twin import Twin
 from tests.journeys.conftest import ANNEAL, Command
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 from tests.journeys.test_twin_kills import count
 from tests.journeys.test_twin_profiles import package
 
@@ -125,7 +125,7 @@ def kill_until_it_ends(rehearsal: Rehearsal, moments: random.Random, consent: Se
 @pytest.fixture(scope="module")
 def rehearsal(anneal_on):
     anneal = anneal_on()
-    fill(anneal.directory, 48)
+    fill(anneal.directory, Net.STAGED_KILLS)
     moments = random.Random(SEED)  # noqa: S311  repeatable, not secret
     with Twin(file.load(anneal.directory / "twin.yaml")) as twin:
         told = Rehearsal(anneal, twin)

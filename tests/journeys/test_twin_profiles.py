@@ -13,7 +13,7 @@ import yaml
 from drivers.virtual.twin import file
 from drivers.virtual.twin.admin import counters
 from drivers.virtual.twin.twin import Twin
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,7 @@ def heard(twin: Twin) -> dict[str, dict[str, object]]:
 def rack(anneal_on):
     """The command, the rack, and how `anneal ready` ended."""
     anneal = anneal_on()
-    fill(anneal.directory, 45)
+    fill(anneal.directory, Net.PROFILES)
     with Twin(file.load(anneal.directory / "twin.yaml")) as twin:
         done = anneal("ready", "r1", "--wait", within=WAIT)
         yield anneal, twin, done

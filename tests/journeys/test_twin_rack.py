@@ -12,7 +12,7 @@ from drivers.virtual.twin.disk import Content
 from drivers.virtual.twin.faults import Fault
 from drivers.virtual.twin.twin import Twin
 from tests.journeys.conftest import EXAMPLES
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 
 pytestmark = pytest.mark.slow
 
@@ -124,7 +124,7 @@ def test_a_matrix_is_measured_anew_where_that_is_asked_for(demo):
 def filled(anneal_on):
     """One machine whose disk holds data, gated for want of a consent."""
     anneal = anneal_on()
-    write(anneal.directory, 33, [Server(1, content="data")], PASSWORD)
+    write(anneal.directory, Net.FILLED, [Server(1, content="data")], PASSWORD)
     with Twin(file.load(anneal.directory / "twin.yaml")) as twin:
         done = anneal("ready", "r1", "--wait", within=WAIT)
         yield anneal, twin.machine("r1-n01"), done

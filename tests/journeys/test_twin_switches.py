@@ -17,7 +17,7 @@ import yaml
 
 from drivers.virtual.twin import process
 from tests.journeys.conftest import ANNEAL, Command
-from tests.journeys.small_rack import Server, write
+from tests.journeys.small_rack import Net, Server, write
 
 pytestmark = pytest.mark.slow
 
@@ -68,8 +68,8 @@ class Rack:
     def machine(self, name: str) -> dict[str, object]:
         return self.door("GET", f"/machines/{name}")
 
-    def ready(self, whom: str = "r1") -> "subprocess.CompletedProcess[str]":
-        return self.anneal("ready", whom, "--wait", within=WAIT)
+    def ready(self) -> "subprocess.CompletedProcess[str]":
+        return self.anneal("ready", "r1", "--wait", within=WAIT)
 
     def states(self, role: str) -> dict[str, str]:
         rows = self.anneal.told("status", "--roles")
@@ -149,7 +149,7 @@ def killed_amid(anneal: Command, met) -> None:
 
 
 def test_from_powered_off_to_network_ready_through_a_kill_amid_a_commit(rack_with):
-    rack = rack_with(57, "r1-sw1:F33.path")  # nobody reaches it while a commit waits: the kill meets just that
+    rack = rack_with(Net.SWITCHES, "r1-sw1:F33.path")  # not reached while a commit waits: the kill meets just that
     killed_amid(rack.anneal, lambda: rack.switch()["timed"] is not None)
     left = rack.switch()["timed"]
     assert left.startswith("anneal-")
@@ -176,7 +176,7 @@ def test_from_powered_off_to_network_ready_through_a_kill_amid_a_commit(rack_wit
 
 
 def test_nothing_boots_where_a_commit_silently_goes_back(rack_with):
-    rack = rack_with(58, "r1-sw1:F33")
+    rack = rack_with(Net.SWITCH_GOES_BACK, "r1-sw1:F33")
     done = rack.ready()
     assert done.returncode != 0
     told = rack.switch()
@@ -190,18 +190,17 @@ def test_nothing_boots_where_a_commit_silently_goes_back(rack_with):
 
 
 def test_ports_that_a_switch_shows_and_did_not_set_are_found_by_the_proof_of_the_network(rack_with):
-    rack = rack_with(59, "r1-sw2:F17.hardware")
-    assert rack.ready("r1-n01").returncode == 0  # alone, it has nobody to reach
+    rack = rack_with(Net.SWITCH_LIES, "r1-sw2:F17.hardware")
     done = rack.ready()
     assert done.returncode != 0
     assert set(rack.states("ports-ready").values()) == {"active"}  # by all that the switch says
-    assert "error" in rack.states("host-network").values()  # of whoever came up second, and found nobody
+    assert "error" in rack.states("host-network").values()  # of whoever came up second, if only by a moment
     assert rack.vlans() == {"r1-n01": [PROVISIONING, STRANGE], "r1-n02": [PROVISIONING, STRANGE + 1]}
     assert "1 of 2 nodes are where they should be" in done.stdout
 
 
 def test_a_rack_of_a_nexus_and_a_catalyst_gets_ready_though_one_commit_there_is_cut_off(rack_with):
-    rack = rack_with(60, "r1-sw1:F3.commit", "r1-sw2:F34.meddles", families=("nxos", "ios"))
+    rack = rack_with(Net.TWO_FAMILIES, "r1-sw1:F3.commit", "r1-sw2:F34.meddles", families=("nxos", "ios"))
     done = rack.ready()
     assert done.returncode == 0, done.stdout + done.stderr
     assert rack.vlans() == {server.name: [PROVISIONING, STORAGE] for server in SERVERS}
