@@ -55,7 +55,7 @@ class Desk:
                 return self._refuse(connection, source, f"an inspection of another machine than {intent.node}", 404)
             agent = _agent(connection, intent)
             if agent is not None:
-                return self._restarted(connection, agent, source)
+                return self._without_token(connection, agent, source, "started again without its token")
             self._intents.called(connection, intent)
             _keep(connection, intent, document)
             says = f"the ramdisk of {intent.node} told what it found"
@@ -64,7 +64,8 @@ class Desk:
         return Answer(202, {"uuid": messages.node_uuid(intent.node)})
 
     def look_up(self, shown: str, addresses: frozenset[Mac], source: str) -> Answer:
-        """The first lookup of a boot is given the agent's token; later ones are told that it was given out."""
+        """The first lookup of a boot is given the agent's token; later ones are told that it was given out. Who asks
+        twice and was not heard between never got its answer, as where we were killed before we sent it."""
         with self._store.begin() as connection:
             intent = self._intents.of_token(connection, shown)
             if intent is None:
@@ -74,7 +75,10 @@ class Desk:
             node = self._nodes.get(intent.node)
             if node is None:
                 return self._refuse(connection, source, f"a lookup for {intent.node}, which is no node any more", 404)
-            if _agent(connection, intent) is not None:
+            agent = _agent(connection, intent)
+            if agent is not None and agent["heartbeat_at"] is None:
+                return self._without_token(connection, agent, source, "asked for its token again")
+            if agent is not None:
                 return Answer(200, messages.lookup_reply(node, "******"))
             fresh = token.mint()
             row = {"boot": intent.id, "node": node.name, "token": fresh, "source": source, "looked_up_at": now()}
@@ -125,16 +129,16 @@ class Desk:
         connection.execute(update(AGENT).where(AGENT.c.boot == agent["boot"]).values(values))
         self._store.signal(connection, f"agent:{agent['node']}")
 
-    def _restarted(self, connection: Connection, agent: RowMapping, source: str) -> Answer:
-        """An agent that inspects after its lookup has restarted without its token.
+    def _without_token(self, connection: Connection, agent: RowMapping, source: str, did: str) -> Answer:
+        """An agent that inspects after its lookup, or looks up again before it was heard, has no token.
 
         To a lookup we could only say that the token is gone, on which it would shut its NICs for good. So the boot
         ends here: the agent retries in vain, whoever waits for it boots it anew.
         """
         self._intents.end(connection, agent["boot"])
-        says = f"the agent of {agent['node']} at {source} started again without its token: its machine must boot anew"
+        says = f"the agent of {agent['node']} at {source} {did}: its machine must boot anew"
         self._store.append(connection, Event("agent.restarted", says, agent["node"]))
-        self._give_up(connection, agent, "its agent started again without its token")
+        self._give_up(connection, agent, f"its agent {did}")
         return Answer(404, messages.fault("this boot is over; boot again"))
 
     def _give_up(self, connection: Connection, agent: RowMapping, why: str) -> None:

@@ -34,10 +34,22 @@ def test_an_agent_inspects_looks_up_and_lives(boot, ramdisk, services, store, no
     ]
 
 
-def test_the_token_is_given_out_once(boot):
+def test_the_token_is_given_out_once(boot, ramdisk):
     calls = boot()
-    assert len(calls.look_up().json()["config"]["agent_token"]) >= 32
+    token = calls.look_up().json()["config"]["agent_token"]
+    assert len(token) >= 32
+    assert calls.beat(token, ramdisk).status_code == 202
     assert calls.look_up().json()["config"]["agent_token"] == "******"
+
+
+def test_an_agent_whose_token_never_reached_it_is_told_to_boot_anew_and_never_locked_down(boot, services, node, store):
+    """As where we were killed between the token that was stored and the answer."""
+    calls = boot()
+    calls.look_up()
+    before = store.signals(f"agent:{node.name}")
+    assert [calls.look_up().status_code for _ in range(2)] == [404, 404]
+    assert "asked for its token again" in services.agents.gone(node.name)
+    assert store.signals(f"agent:{node.name}") == before + 1
 
 
 def test_a_token_of_nobody_opens_nothing(boot, ramdisk, kinds):
