@@ -56,6 +56,9 @@ class Network(Model):
         le=252,
         description="A routing table of its own: what is sent from an address here leaves by the gateway here.",
     )
+    tenants: StrictBool = Field(
+        default=False, description="Offered to tenants: a claim may have a node's switch ports put on it."
+    )
     conduit: PortsField | None = Field(
         default=None, description="Which ports of a node lead here, where the node itself says an address alone."
     )

@@ -3,7 +3,7 @@
 Roles see their declared inputs and nothing else, so a changed value re-runs just the roles that read it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -18,9 +18,9 @@ from inventory.profile import BmcWanted, Profile
 from inventory.switch import Switch
 from orchestrator import names
 from orchestrator.errors import Impossible
-from orchestrator.ports import Phase, as_json, driven, intents
+from orchestrator.ports import Membership, Phase, as_json, driven, intents
 from orchestrator.roles import Input, Role
-from orchestrator.tenancy import Tenancy
+from orchestrator.tenancy import Tenancy, Vif
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,32 @@ def attributes(
         "domains": [site.domain],
         "address": home_address(site, node),
         "cables": [cable for nic in node.nics if (cable := _cable(site, node, nic)) is not None],
-        "ports": {phase.value: as_json(intents(site, node, phase)) for phase in (Phase.PROVISION, Phase.READY)},
+        "ports": _ports(site, node, tenancy),
         "switches": list({switch.name: _switch(switch) for _, _, switch in driven(site, node)}.values()),
         "interfaces": links.as_json(links.interfaces(site, node)),
         "names": names.as_json(site, node),
         "tenancy": tenancy.as_json() if tenancy is not None else None,
     }
+
+
+def _ports(site: Site, node: Node, tenancy: Tenancy | None) -> dict[str, JsonValue]:
+    told: dict[str, JsonValue] = {
+        phase.value: as_json(intents(site, node, phase)) for phase in (Phase.PROVISION, Phase.READY)
+    }
+    if tenancy is None:
+        return told
+    asked = memberships(site, node, tenancy.vifs)
+    return {**told, Phase.TENANT.value: as_json(intents(site, node, Phase.TENANT, asked))}
+
+
+def memberships(site: Site, node: Node, vifs: Sequence[Vif]) -> Mapping[str, list[Membership]]:
+    """Interface to the networks that a tenant is to have there, as far as the inventory still has both."""
+    there: dict[str, list[Membership]] = {one.name: [] for one in node.ports}
+    for vif in vifs:
+        network = site.networks.get(vif.network or "")
+        if network is not None and network.vlan is not None and vif.interface in there:
+            there[vif.interface].append(Membership(network.name, vif.tagged))
+    return {name: networks for name, networks in there.items() if networks}
 
 
 def inputs_of(role: Role, tree: Mapping[str, JsonValue], given: Mapping[str, object]) -> dict[str, JsonValue]:

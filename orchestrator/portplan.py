@@ -13,7 +13,7 @@ from orchestrator.fleet import Key
 from orchestrator.portdiff import lines, spelled
 from orchestrator.ports import PortIntent, SwitchIntent, from_json, in_full
 
-ROLES = ("ports-provision", "ports-ready")  # in the order in which they come about
+ROLES = ("ports-provision", "ports-ready", "tenant-ports")  # in the order in which they come about
 
 
 class _Model(BaseModel):

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from sqlalchemy import JSON, Column, Connection, Float, Integer, Row, String, Table, delete, insert, select
 
+from orchestrator import vifs
 from orchestrator.store import METADATA, Store, now
-from orchestrator.tenancy import Phase, Tenancy, Wish
+from orchestrator.tenancy import Phase, Tenancy, Vif, Wish
 
 TENANCY = Table(
     "tenancy",
@@ -24,7 +25,8 @@ TENANCY = Table(
 def read(connection: Connection, nodes: Collection[str] | None = None) -> dict[str, Tenancy]:
     """By node; of all nodes where none are named."""
     asked = select(TENANCY) if nodes is None else select(TENANCY).where(TENANCY.c.node.in_(nodes))
-    return {row.node: _tenancy(row) for row in connection.execute(asked)}
+    attached = vifs.read(connection, nodes)
+    return {row.node: _tenancy(row, attached.get(row.node, ())) for row in connection.execute(asked)}
 
 
 def read_all(store: Store) -> dict[str, Tenancy]:
@@ -35,7 +37,8 @@ def read_all(store: Store) -> dict[str, Tenancy]:
 def begin(connection: Connection, node: str, claim: str, wish: Wish, tenant: str | None) -> Tenancy:
     """A deploy, within the caller's `decide`."""
     before = read(connection, [node]).get(node)
-    return _keep(connection, Tenancy(node, claim, _next(before), Phase.DEPLOY, wish, tenant))
+    attached = vifs.read(connection, [node]).get(node, ())
+    return _keep(connection, Tenancy(node, claim, _next(before), Phase.DEPLOY, wish, tenant, attached))
 
 
 def release(connection: Connection, held: Tenancy) -> Tenancy:
@@ -62,5 +65,5 @@ def _keep(connection: Connection, told: Tenancy) -> Tenancy:
     return told
 
 
-def _tenancy(row: Row[tuple[object, ...]]) -> Tenancy:
-    return Tenancy(row.node, row.claim, row.number, Phase(row.phase), Wish(**row.wish), row.tenant)
+def _tenancy(row: Row[tuple[object, ...]], attached: tuple[Vif, ...]) -> Tenancy:
+    return Tenancy(row.node, row.claim, row.number, Phase(row.phase), Wish(**row.wish), row.tenant, attached)

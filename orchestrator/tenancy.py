@@ -1,6 +1,6 @@
 """What a tenant wants of a node. With the inventory it decides which roles are bound to it (decision 15; pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -8,6 +8,7 @@ from types import MappingProxyType
 from pydantic import JsonValue
 
 READY, IMAGE, STARTED, WIPED = "tenant-ready", "tenant-image", "tenant-started", "tenant-wiped"
+PORTS = "tenant-ports"
 
 
 class Phase(StrEnum):
@@ -45,10 +46,31 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Vif:
+    """What a client has attached to an interface (a bond, or a NIC that is in none) of its node.
+
+    `network` None: a name of somebody else's, which stands for no network of the site's.
+    """
+
+    id: str
+    interface: str | None = None
+    network: str | None = None
+    tagged: bool = False
+
+    def as_json(self) -> dict[str, JsonValue]:
+        return {"id": self.id, "interface": self.interface, "network": self.network, "tagged": self.tagged}
+
+
+def told_of(vifs: Sequence[Vif]) -> list[JsonValue]:
+    """As roles read them."""
+    return [one.as_json() for one in vifs]
+
+
+@dataclass(frozen=True)
 class Tenancy:
     """`number` counts what was begun on the node, so that each deploy and each release is one of its own.
 
-    `tenant`: whose it is; None where an operator holds it.
+    `tenant`: whose it is; None where an operator holds it. `vifs`: what is attached to the node now.
     """
 
     node: str
@@ -57,6 +79,7 @@ class Tenancy:
     phase: Phase
     wish: Wish
     tenant: str | None = None
+    vifs: tuple[Vif, ...] = ()
 
     @property
     def consent(self) -> str:
@@ -69,7 +92,8 @@ class Tenancy:
 
     def as_json(self) -> dict[str, JsonValue]:
         """As roles read it."""
-        return {self.phase.value: self.consent, "wish": self.wish.as_json()}
+        told: dict[str, JsonValue] = {"wish": self.wish.as_json(), "vifs": told_of(self.vifs)}
+        return {self.phase.value: self.consent, "turn": self.consent, **told}
 
 
 Tenancies = Mapping[str, Tenancy]

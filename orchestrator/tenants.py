@@ -3,7 +3,7 @@ still at work left undone."""
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -15,8 +15,10 @@ from orchestrator import tenancies
 from orchestrator.annealer import Annealer
 from orchestrator.boot.drives import Drives
 from orchestrator.engine import status
+from orchestrator.engine.status import LastRun
+from orchestrator.engine.vertex import ACTIVE, VertexKey
 from orchestrator.errors import Held, Impossible
-from orchestrator.tenancy import IMAGE, WIPED, Phase, Tenancy
+from orchestrator.tenancy import IMAGE, PORTS, READY, WIPED, Phase, Tenancy, told_of
 
 _LOG = logging.getLogger("anneal.tenants")
 _LOOKS = 1.0  # seconds between two looks at the tables
@@ -60,13 +62,8 @@ class Tenants:
 
     def _pending(self) -> list[Tenancy]:
         """What the engine has not been given yet."""
-        rows = status.last_runs(self._works.store, {IMAGE, WIPED})
-        found = []
-        for told in tenancies.read_all(self._works.store).values():
-            row = rows.get((told.node, told.eraser))
-            if row is None or row.inputs.get("claim") != told.consent:
-                found.append(told)
-        return found
+        rows = status.last_runs(self._works.store, {IMAGE, WIPED, PORTS, READY})
+        return [told for told in tenancies.read_all(self._works.store).values() if _due(told, rows)]
 
     def _engage(self, told: Tenancy) -> None:
         if told.phase is Phase.RELEASE:
@@ -85,3 +82,13 @@ class Tenants:
             except SQLAlchemyError as error:
                 _LOG.warning("the database does not answer, trying again: %s", type(error).__name__)
             self._stopping.wait(_LOOKS)
+
+
+def _due(told: Tenancy, rows: Mapping[VertexKey, LastRun]) -> bool:
+    """What was begun and nobody works on, or is the tenant's and has other VIFs than its ports were moved for."""
+    row = rows.get((told.node, told.eraser))
+    if row is None or row.inputs.get("claim") != told.consent:
+        return True
+    ready, carried = rows.get((told.node, READY)), rows.get((told.node, PORTS))
+    had = ready is not None and ready.state == ACTIVE and told.phase is Phase.DEPLOY
+    return had and carried is not None and carried.inputs.get("vifs") != told_of(told.vifs)

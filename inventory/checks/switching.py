@@ -8,9 +8,9 @@ from typing import Literal
 
 from inventory.address import Endpoint
 from inventory.draft import Claim, Draft, clashes
-from inventory.errors import Problem
+from inventory.errors import Place, Problem
 from inventory.model import Bmc, Link, Node
-from inventory.network import Bond, Nic
+from inventory.network import Bond, Network, Nic
 from inventory.quantity import speed_in_words
 from inventory.switch import Family, Switch, SwitchManagement
 from inventory.wording import one_of
@@ -47,6 +47,7 @@ def switching(draft: Draft) -> Iterator[Problem]:
             yield from _management(draft, switch, switch.management)
     yield from clashes("management at", _services(draft), "give each device its own address or port")
     yield from _quarantine(draft)
+    yield from _offered(draft)
     cables = _cables(draft)
     for node in draft.nodes.values():
         for nic in node.nics:
@@ -111,6 +112,34 @@ def _quarantine(draft: Draft) -> Iterator[Problem]:
     if network is not None and network.vlan is None:
         says = f"network {wanted} is the quarantine, and has no vlan"
         yield Problem(place, says, "give it one: a switch puts ports there by it")
+
+
+def _offered(draft: Draft) -> Iterator[Problem]:
+    """What a tenant may be put on carries neither the boots of the site nor those that are kept apart."""
+    own = {draft.provisioning.network: "machines are provisioned on"} if draft.provisioning is not None else {}
+    own |= (
+        {draft.head.quarantine: "nodes are kept apart on"} if draft.head is not None and draft.head.quarantine else {}
+    )
+    driven = any(switch.management is not None for switch in draft.switches.values())
+    for network in [one for one in draft.networks.values() if one.tenants]:
+        place = draft.place("networks", network.name, "tenants")
+        if driven and network.vlan is None:
+            says = f"network {network.name} is offered to tenants, and has no vlan"
+            yield Problem(place, says, "give it one: a switch puts ports there by it")
+        for other in draft.networks.values():
+            if other.name == network.name or (network.vlan is not None and other.vlan == network.vlan):
+                yield from _unfit(network, other, own, place)
+
+
+def _unfit(network: Network, other: Network, own: Mapping[str, str], place: Place) -> Iterator[Problem]:
+    """`other`: of the same wire, or the network itself."""
+    wire = "" if other.name == network.name else f"shares its wire with {other.name}, which "
+    if other.name in own:
+        says = f"network {network.name} is offered to tenants, and {wire or 'is what '}{own[other.name]}"
+        yield Problem(place, says, "take tenants: out, or give them a network of their own")
+    elif not other.tenants:
+        says = f"network {network.name} is offered to tenants, and {wire}is not"
+        yield Problem(place, says, "offer both or none: whoever is on one is on the other")
 
 
 @dataclass(frozen=True)

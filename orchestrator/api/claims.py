@@ -12,12 +12,12 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from orchestrator import tenancies
+from orchestrator import tenancies, vifs
 from orchestrator.api import said, tenure
 from orchestrator.api.cards import Card
 from orchestrator.api.errors import Bad, Conflict
 from orchestrator.api.pool import Pool
-from orchestrator.api.tables import ALLOCATION, HANDOFF, VIF
+from orchestrator.api.tables import ALLOCATION, HANDOFF
 from orchestrator.events import Event
 from orchestrator.lending import take_back
 from orchestrator.store import Store, now
@@ -118,7 +118,7 @@ def let_go(store: Store, connection: Connection, uuid: str, told: Told) -> None:
         }
         here = (HANDOFF.c.node == row.node, HANDOFF.c.allocation_uuid == uuid)
         connection.execute(update(HANDOFF).where(*here).values(free))
-        connection.execute(delete(VIF).where(VIF.c.node == row.node))
+        vifs.drop_all(connection, row.node)
     over = told("released", f"allocation {uuid} is over", row.node)
     event = store.append(connection, over)
     if lent is not None:

@@ -5,16 +5,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 
-from orchestrator import tenancies
-from orchestrator.api import claims, said
+from orchestrator import tenancies, vifs
+from orchestrator.api import attachments, claims, said
 from orchestrator.api.call import Answer, Call
 from orchestrator.api.cards import Card
 from orchestrator.api.desk import Desk
 from orchestrator.api.drives import drive
 from orchestrator.api.errors import Bad, Conflict, Forbidden
-from orchestrator.api.tables import VIF
 from orchestrator.api.wishes import wish
 from orchestrator.lending import Lease, lend, take_back
 from orchestrator.tenancy import Phase, Tenancy
@@ -65,6 +64,7 @@ def _deploy(desk: Desk, call: Call, card: Card, verb: str) -> None:
         info = fresh.fields["instance_info"]
         wanted = wish(desk.shelf, info if isinstance(info, dict) else {}, kept or again)
         said.write(connection, card.name, {"instance_uuid": claim, "last_error": None, "power_state": None})
+        attachments.check(desk.site, node, vifs.read(connection, [card.name]).get(card.name, ()))
         lend(desk.store, connection, card.name, Lease(claim, fresh.holder, call.actor.name), wanted)
         says = f"{verb}: {wanted.image} ({wanted.algorithm} {wanted.digest[:12]}) for instance {claim}"
         desk.store.append(connection, call.event("deploy", says, card.name))
@@ -104,7 +104,7 @@ def _release(desk: Desk, call: Call, card: Card, verb: str) -> None:
 
 def _vacate(connection: Connection, node: str) -> None:
     """Of a node that somebody held without an allocation."""
-    connection.execute(delete(VIF).where(VIF.c.node == node))
+    vifs.drop_all(connection, node)
     nothing: dict[str, JsonValue] = {"instance_info": {}}
     cleared = dict.fromkeys(("instance_uuid", "last_error", "power_state"))
     said.write(connection, node, {**cleared, **nothing})

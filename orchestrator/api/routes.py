@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.api import allocations, catalogue, changes, hardware, networks, nodes, parts, provision
+from orchestrator.api import allocations, attachments, catalogue, changes, hardware, networks, nodes, parts, provision
 from orchestrator.api.access import Role
 from orchestrator.api.call import Answer, Call
 from orchestrator.api.desk import Desk
@@ -56,9 +56,9 @@ ROUTES = (
     Route("GET", f"{_NODE}/inventory", EVERYBODY, hardware.found_by_ramdisk, since=81),
     Route("GET", f"{_NODE}/history", THE_SITES, hardware.history, since=78),
     Route("GET", f"{_NODE}/history/{{event}}", THE_SITES, hardware.one_event, since=78),
-    Route("GET", f"{_NODE}/vifs", EVERYBODY, networks.vifs, since=28),
-    Route("POST", f"{_NODE}/vifs", WHOEVER_USES, networks.attach, since=28),
-    Route("DELETE", f"{_NODE}/vifs/{{vif}}", WHOEVER_USES, networks.detach, since=28),
+    Route("GET", f"{_NODE}/vifs", EVERYBODY, attachments.listed, since=28),
+    Route("POST", f"{_NODE}/vifs", WHOEVER_USES, attachments.attach, since=28),
+    Route("DELETE", f"{_NODE}/vifs/{{vif}}", WHOEVER_USES, attachments.detach, since=28),
     Route("GET", f"{_NODE}/allocation", EVERYBODY, allocations.of_node, since=52),
     Route("DELETE", f"{_NODE}/allocation", WHOEVER_USES, allocations.ended_of_node, since=52),
     Route("GET", f"{_NODE}/ports", EVERYBODY, parts.ports_of_node),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.engine.vertex import ACTIVE, DRIFTED, ERROR, GATED, STALE, TRANSITION
 from orchestrator.roles import Roles
-from orchestrator.tenancy import IMAGE, READY, WIPED, Phase
+from orchestrator.tenancy import IMAGE, PORTS, READY, WIPED, Phase
 
 PROOF = "network-ready"  # what a node must have proven to be handed out
 REACHED = "managed"  # from here on Anneal works with the machine
@@ -67,10 +67,9 @@ def stands(rows: Mapping[str, Proven], wanted: Collection[str], at: float, phase
 def lent(rows: Mapping[str, Proven], at: float) -> Standing:
     """A node that is, or is to be, a tenant's."""
     since = max((row.since for row in rows.values()), default=None)
-    ready, image = rows.get(READY), rows.get(IMAGE)
+    ready, image, failed = rows.get(READY), rows.get(IMAGE), _failed(rows)
     if ready is not None and ready.state == ACTIVE:
-        return Standing("active", since=ready.since)
-    failed = _failed(rows)
+        return Standing("active", since=ready.since, error=_why(failed, at) if PORTS in failed else None)
     if failed:
         return Standing("deploy failed", "active", since, error=_why(failed, at), locked=False)
     if image is not None and image.state == TRANSITION and image.parked:

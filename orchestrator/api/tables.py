@@ -1,4 +1,4 @@
-"""What the hand-off stores: what clients say of a node, allocations, VIFs. All else is concluded.
+"""What the hand-off stores: what clients say of a node, allocations. All else is concluded.
 
 Moments are seconds since the epoch (UTC).
 """
@@ -52,13 +52,6 @@ ALLOCATION = Table(
     Column("claim", String),  # of the native API: whose node it is one of
     Index("allocation_by_node", "node"),
     Index("allocation_by_age", "created_at"),
-)
-
-VIF = Table(
-    "vif",
-    METADATA,
-    Column("id", String, primary_key=True),
-    Column("node", String, nullable=False, index=True),
 )
 
 TENURE = Table(  # whose a node was, from the event that says so to the event that says it is over

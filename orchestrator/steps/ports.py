@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 
 from pydantic import JsonValue
 
@@ -15,12 +16,15 @@ from orchestrator.steps.sending import look_later, sent
 from orchestrator.steps.world import World
 from orchestrator.switchdesk import NOW, Along, signal, words
 from orchestrator.switchreading import Reading
+from orchestrator.tenancy import IMAGE
+from orchestrator.tenancy import PORTS as CARRIED
 from orchestrator.work import Job, Observation, Park
 
 PROVISION, READY, INSTALL = "ports-provision", "ports-ready", "os-install"
 WITHIN = timedelta(minutes=30)
 BEFORE = timedelta(seconds=5)  # nodes of a rack share what was read so shortly before, and no change of ours since
 _INSTALLED = frozenset({ACTIVE, STALE, DRIFTED})
+AFTER = MappingProxyType({INSTALL: READY, IMAGE: CARRIED})  # what installs, and the role whose ports come after it
 Act = Callable[[World, Job], Park | None]
 
 
@@ -112,11 +116,16 @@ def _change(world: World, job: Job, switch: str, intent: SwitchIntent) -> None:
 def _others(world: World, job: Job, switch: str) -> Iterator[Along]:
     """What other nodes' same role is at work for at this switch. It finds that it holds, or was taken along."""
     for node, inputs in world.under_way(job.role).items():
-        apart = node == job.node.name or world.services.intents.quarantined(node)
+        apart = node == job.node.name or world.services.intents.quarantined(node) or _in_ramdisk(world, job, node)
         told = {} if apart or "ports" not in inputs else from_json(inputs["ports"])
-        if switch in told and not (job.role == PROVISION and _is_installed(world, node)):
+        if switch in told and not (job.role == PROVISION and _installed_by(world, node)):
             bonds = [{one.interface for one in intent.ports.values()} for intent in told.values()]
             yield Along(told[switch], spans=len(set().union(*bonds)) < sum(len(one) for one in bonds))
+
+
+def _in_ramdisk(world: World, job: Job, node: str) -> bool:
+    """On its way to a tenant, and not turned off yet: it is not to meet the tenant's network."""
+    return job.role == CARRIED and world.services.agents.live(node) is not None
 
 
 def _keep_apart(world: World, job: Job, wanted: Intents) -> Park | None:
@@ -154,16 +163,17 @@ def _apart(node: Node, ports: Sequence[str], network: str | None) -> StepFailed:
 
 
 def _installed(world: World, job: Job) -> Observation | None:
-    if not _is_installed(world, job.node.name):
+    proof = _installed_by(world, job.node.name)
+    if proof is None:
         return None
-    says = "its system is installed and nobody is to boot it from the network: its ports are those of ports-ready"
-    return Observation(holds=True, says=says, witness=f"evidence of {INSTALL}")
+    says = f"its system is installed and nobody is to boot it from the network: its ports are those of {AFTER[proof]}"
+    return Observation(holds=True, says=says, witness=f"evidence of {proof}")
 
 
-def _is_installed(world: World, node: str) -> bool:
-    """Proven, and not asked for anew."""
-    row = world.on_node(node).get(INSTALL)
-    return row is not None and row.state in _INSTALLED
+def _installed_by(world: World, node: str) -> str | None:
+    """The role by which a system is proven to be there, and not asked for anew."""
+    rows = world.on_node(node)
+    return next((role for role in AFTER if role in rows and rows[role].state in _INSTALLED), None)
 
 
 def _check_bootable(world: World, node: Node) -> None:

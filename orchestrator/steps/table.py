@@ -26,6 +26,7 @@ from orchestrator.steps import (
     reach,
     staged,
     tenant,
+    tenant_ports,
     wipe,
 )
 from orchestrator.steps.world import World
@@ -57,6 +58,8 @@ OBSERVE: Mapping[tuple[str, str], Observe] = MappingProxyType(
         ("driver", "host.no-guests"): guests.drained,
         ("agent", "laid-image"): tenant.laid,
         ("driver", "tenant.started"): tenant.started,
+        ("driver", "tenant.stopped"): tenant_ports.stopped,
+        ("driver", "tenant.carried"): tenant_ports.carried,
         ("agent", "wiped"): wipe.wiped,
     }
 )
@@ -75,6 +78,8 @@ ACT: Mapping[tuple[str, str], Act] = MappingProxyType(
         ("agent", "write-image"): install.write_image,
         ("agent", "lay-image"): ports.guarded(tenant.lay),
         ("driver", "tenant.start"): tenant.start,
+        ("driver", "tenant.stop"): tenant_ports.stop,
+        ("driver", "tenant.carry"): tenant_ports.carry,
         ("agent", "wipe"): wipe.wipe,
     }
 )

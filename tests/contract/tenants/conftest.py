@@ -26,7 +26,7 @@ from tests.orchestrator.api.conftest import free_ports
 PASSWORD = "canary-bmc-password"
 WAIT = 100.0  # seconds
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-_NETS = itertools.count(201 + 10 * _WORKER)
+NETS = itertools.count(201 + 10 * _WORKER)
 
 
 @dataclass
@@ -91,10 +91,17 @@ class Rack:
 @contextmanager
 def rack(room: Path, images: Path, servers: list[Server], **head: object) -> Iterator[Rack]:
     """`head`: what its site says beside what is needed."""
-    write(room, next(_NETS), servers, PASSWORD)
+    write(room, next(NETS), servers, PASSWORD)
     inventory = room / "site" / "site.yaml"
     told = yaml.safe_load(inventory.read_text())
     inventory.write_text(yaml.safe_dump(told | {"site": told["site"] | head}, sort_keys=False))
+    with brought_up(room, images, servers) as made:
+        yield made
+
+
+@contextmanager
+def brought_up(room: Path, images: Path, servers: list[Server]) -> Iterator[Rack]:
+    """What was written into `room`, from powered off to available."""
     with Twin(file.load(room / "twin.yaml")) as twin, ExitStack() as stack:
         works = Annealer(load(room / "site"), room / "site", room / "state")
         made = Rack(room, images, twin, free_ports(1)[0], works, stack)

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import case, delete, update
 
 from orchestrator.api.standing import PROOF
-from orchestrator.api.tables import ALLOCATION, HANDOFF, VIF
+from orchestrator.api.tables import ALLOCATION, HANDOFF
 from orchestrator.engine.tables import NODE_ROLE
 from orchestrator.events import Event
 from orchestrator.store import now
+from orchestrator.vifs import VIF
 
 
 @pytest.fixture

@@ -18,11 +18,12 @@ import yaml
 from sqlalchemy import case, delete, update
 
 from orchestrator.api.standing import PROOF
-from orchestrator.api.tables import ALLOCATION, HANDOFF, VIF
+from orchestrator.api.tables import ALLOCATION, HANDOFF
 from orchestrator.engine.tables import NODE_ROLE
 from orchestrator.events import Event
 from orchestrator.native.tables import CLAIM, KEY, OPERATION
 from orchestrator.store import Store, now
+from orchestrator.vifs import VIF
 from tests.orchestrator.api.conftest import ANNEAL, document, free_ports, seed, wait_for
 
 _NETS = itertools.count(200)
