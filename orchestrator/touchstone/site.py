@@ -6,6 +6,7 @@ from uuid import uuid4
 from drivers.dns import NameServer
 from drivers.host import Host
 from drivers.hypervisor.virsh import Hypervisor
+from drivers.storage.node import StorageNode
 from drivers.wire.ssh_login import Access
 from inventory import interfaces as links
 from inventory.address import HostPort
@@ -15,7 +16,9 @@ from orchestrator.boot.configdrive import USER
 from orchestrator.boot.keys import names_key, site_key
 from orchestrator.errors import Impossible, StepFailed
 from orchestrator.image.store import ImageStore
+from orchestrator.iscsi import storage_nodes
 from orchestrator.record import Record
+from orchestrator.storage import SiteVolumes, served
 from orchestrator.touchstone.bench import Bench
 from orchestrator.touchstone.pairs import pairs, tenant_network
 
@@ -48,9 +51,17 @@ def bench_of(
         hypervisor=lambda node: Hypervisor.open(access(node)),
         host=lambda node: Host.open(access(node)),
         servers=_servers(record),
-        volumes=None,
+        volumes=_volumes(record, access),
         progress=progress,
     )
+
+
+def _volumes(record: Record, access: Callable[[Node], Access]) -> SiteVolumes | None:
+    """None where no node is to bear any."""
+    site = record.site
+    if not storage_nodes(site):
+        return None
+    return SiteVolumes(site, record.store, lambda node: StorageNode.open(access(node), served(site, node)))
 
 
 def _servers(record: Record) -> tuple[NameServer, ...]:
