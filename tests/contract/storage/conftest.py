@@ -48,14 +48,31 @@ def services(site, room):
 
 @pytest.fixture(scope="module")
 def machines(hub, site, services, room):
-    with machine.booted(room, services.key, site, DISKS) as found:
-        for name, one in found.items():
-            call = Call(instance_id="i-1", hostname=name, boot_id="b", machine_id="m",
-                        ssh_host_keys={"ed25519": one.host_key})  # fmt: skip
-            with services.phone_homes._store.begin() as connection:
-                token = services.phone_homes.expect(connection, name, "i-1", "f" * 64)
-            assert services.phone_homes.came(token, call, one.access.address.host)
+    """By name; each is up once it was asked for."""
+    with machine.all_of(room, services.key, site, DISKS) as found:
         yield found
+
+
+def met(services, one):
+    """Its host key is known, as if it had phoned home."""
+    one.start()
+    call = Call(
+        instance_id="i-1", hostname=one.name, boot_id="b", machine_id="m", ssh_host_keys={"ed25519": one.host_key}
+    )
+    with services.phone_homes._store.begin() as connection:
+        token = services.phone_homes.expect(connection, one.name, "i-1", "f" * 64)
+    assert services.phone_homes.came(token, call, one.access.address.host)
+    return one
+
+
+@pytest.fixture(scope="module")
+def s1(machines, services):
+    return met(services, machines["s1"])
+
+
+@pytest.fixture(scope="module")
+def s2(machines, services):
+    return met(services, machines["s2"])
 
 
 @pytest.fixture(scope="module")

@@ -162,13 +162,12 @@ class Machine:
 
 
 @contextmanager
-def booted(room, key, site, disks):
-    """By name, up. `disks`: name of a node to the serials of its disks."""
+def all_of(room, key, site, disks):
+    """By name, none of them up yet. `disks`: name of a node to the serials of its disks."""
     found = {name: Machine(name, room / name, key, tuple(serials)) for name, serials in disks.items()}
     try:
         for one in found.values():
             one.make(site)
-            one.start()
         yield found
     finally:
         for one in found.values():

@@ -41,17 +41,12 @@ class Looking:
 
 
 @pytest.fixture(scope="module")
-def s1(machines):
-    return machines["s1"]
-
-
-@pytest.fixture(scope="module")
-def job(site):
+def job(site, s1):
     return Looking(site, "s1")
 
 
 @pytest.fixture(scope="module")
-def volumes(world):
+def volumes(world, s1):
     return SiteVolumes(world.site, world.store, world.storage)
 
 
@@ -142,12 +137,12 @@ def test_a_disk_with_what_others_put_there_is_named_and_no_disk_is_touched(world
     )
 
 
-def test_a_disk_that_is_not_there_is_named_with_those_that_are(world, site):
+def test_a_disk_that_is_not_there_is_named_with_those_that_are(world, site, s1):
     with pytest.raises(Refused, match=r"0 of its disks fit serial S9, it must be one; its disks: .*serial S1-A"):
         bring_disks(world, Looking(site, "s1", "S9"))
 
 
-def test_the_disk_that_the_system_runs_from_is_never_taken(world, site):
+def test_the_disk_that_the_system_runs_from_is_never_taken(world, site, s1):
     with pytest.raises(Refused, match=r"serial s1-root .* holds .*gpt"):
         bring_disks(world, Looking(site, "s1", "s1-root"))
 
@@ -386,7 +381,7 @@ def test_a_disk_that_is_declared_later_comes_to_the_group_and_volumes_stay(world
     assert "is in its group and not declared" in storage.serves(world, Looking(site, "s1")).says
 
 
-def test_a_volume_goes_to_the_node_with_the_most_room(world, site, volumes):
+def test_a_volume_goes_to_the_node_with_the_most_room(world, site, volumes, s2):
     storage.bring(world, Looking(site, "s2"))
     seen = storage.serves(world, Looking(site, "s2"))
     assert seen.holds, seen.says
@@ -397,8 +392,8 @@ def test_a_volume_goes_to_the_node_with_the_most_room(world, site, volumes):
         volumes.create("vast", 1 << 40, [ONE])
 
 
-def test_a_node_that_is_lost_is_told_with_each_of_its_volumes_and_nothing_is_made_anew(world, site, machines, volumes):
-    machines["s2"].stop()
+def test_a_node_that_is_lost_is_told_with_each_of_its_volumes_and_nothing_is_made_anew(world, site, s2, volumes):
+    s2.stop()
     seen = storage.serves(world, Looking(site, "s2"))
     assert not seen.holds
     assert "1 volumes are on it: small" in seen.says
@@ -412,10 +407,9 @@ def test_a_node_that_is_lost_is_told_with_each_of_its_volumes_and_nothing_is_mad
     assert {one.name: one.node for one in kept(world.store)}["next"] == "s1"
 
 
-def test_a_volume_that_its_node_lost_is_not_made_again_over_that(world, site, machines, volumes):
-    two = machines["s2"]
-    two.start()
-    two.sudo("sh", "-c", "systemctl stop tgt; lvremove -y anneal/v-small; systemctl start tgt")
+def test_a_volume_that_its_node_lost_is_not_made_again_over_that(world, site, s2, volumes):
+    s2.start()
+    s2.sudo("sh", "-c", "systemctl stop tgt; lvremove -y anneal/v-small; systemctl start tgt")
     assert "volume small was made here and is not there" in storage.serves(world, Looking(site, "s2")).says
     with pytest.raises(StepFailed, match="s2, which had it, has lost it; nothing was made over it"):
         volumes.create("small", 8 * MIB, [ONE])
@@ -425,18 +419,18 @@ def test_a_volume_that_its_node_lost_is_not_made_again_over_that(world, site, ma
     assert seen.holds, seen.says
 
 
-def test_a_group_of_another_node_is_not_taken(world, site, machines):
-    machines["s2"].sudo("vgchange", "--deltag", "anneal.lab.s2", "--addtag", "anneal.lab.s7", "anneal")
+def test_a_group_of_another_node_is_not_taken(world, site, s2):
+    s2.sudo("vgchange", "--deltag", "anneal.lab.s2", "--addtag", "anneal.lab.s7", "anneal")
     with pytest.raises(Refused, match=r"holds LVM's group anneal of anneal.lab.s7"):
         bring_disks(world, Looking(site, "s2"))
-    machines["s2"].sudo("vgchange", "--deltag", "anneal.lab.s7", "--addtag", "anneal.lab.s2", "anneal")
+    s2.sudo("vgchange", "--deltag", "anneal.lab.s7", "--addtag", "anneal.lab.s2", "anneal")
 
 
-def test_a_node_with_volumes_is_not_let_go_and_one_without_leaves_its_disks_free(world, site, machines, play, volumes):
+def test_a_node_with_volumes_is_not_let_go_and_one_without_leaves_its_disks_free(world, site, s2, play, volumes):
     with pytest.raises(StepFailed, match="See whether volumes are left"):
         play(Looking(site, "s1"), "remove-storage")
     assert "volume data is there" in storage.unused(world, Looking(site, "s1")).says
     play(Looking(site, "s2"), "remove-storage")
     seen = storage.unused(world, Looking(site, "s2"))
     assert seen.holds, seen.says
-    assert machines["s2"].sudo("wipefs", disk(machines["s2"], "S2-A")) == ""
+    assert s2.sudo("wipefs", disk(s2, "S2-A")) == ""
