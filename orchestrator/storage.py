@@ -99,7 +99,7 @@ class SiteVolumes:
 
     def names(self) -> frozenset[str]:
         """Also those that are recorded on a node that does not answer, and on one that lost them."""
-        there = [found for found in self._reached().values() if not isinstance(found, DriverError)]
+        there = [found for found in self._reached().values() if not isinstance(found, DriverError | StepFailed)]
         return frozenset().union(*there) | {one.name for one in kept(self._store)}
 
     def states(self) -> Iterator[tuple[Kept, str | None]]:
@@ -109,7 +109,7 @@ class SiteVolumes:
             found = reached.get(one.node)
             if found is None:
                 yield one, f"its node {one.node} is no storage node of the inventory any more"
-            elif isinstance(found, DriverError):
+            elif isinstance(found, DriverError | StepFailed):
                 yield one, f"its node {one.node} does not tell: {found}"
             elif not one.made:
                 yield one, "it is half made"
@@ -121,7 +121,7 @@ class SiteVolumes:
         reached = self._reached()
         for node in storage_nodes(self._site):
             there = reached[node.name]
-            if isinstance(there, DriverError):
+            if isinstance(there, DriverError | StepFailed):
                 raise there
             if name in there:
                 with self._way(node) as one:
@@ -157,7 +157,7 @@ class SiteVolumes:
                     if name in {one.name for one in there.volumes()}:
                         return node
                     free.append((there.free(), node))
-            except DriverError as error:
+            except (DriverError, StepFailed) as error:
                 faults.append(f"{node.name}: {error}")
         most, chosen = max(free, key=lambda one: one[0], default=(-1, None))
         if chosen is None or most < size:
@@ -172,14 +172,14 @@ class SiteVolumes:
             event = Event("volume.made", f"volume {row.name} of {row.bytes} bytes on {row.node}", node=row.node)
             self._store.append_all(connection, [event])
 
-    def _reached(self) -> Mapping[str, frozenset[str] | DriverError]:
+    def _reached(self) -> Mapping[str, frozenset[str] | DriverError | StepFailed]:
         """By storage node's name what it has, or why it cannot be asked."""
-        found: dict[str, frozenset[str] | DriverError] = {}
+        found: dict[str, frozenset[str] | DriverError | StepFailed] = {}
         for node in storage_nodes(self._site):
             try:
                 with self._way(node) as there:
                     found[node.name] = frozenset(one.name for one in there.volumes()) - {PROBE}
-            except DriverError as error:
+            except (DriverError, StepFailed) as error:
                 found[node.name] = error
         return found
 
