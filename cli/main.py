@@ -37,6 +37,7 @@ COMMANDS = MappingProxyType(
         "graph": "Which roles come before which, as text or SVG.",
         "why": "Why a node is not where it should be, and what to do next.",
         "events": "What happened, in order.",
+        "volumes": "Volumes of the site's storage: where each is, and which cannot be had.",
         "touchstone": "A guest, a volume, an address and a name at each compute host, tried and removed.",
         "verify": "Look again at what was proven. Changes nothing.",
         "serve": "The services and the engine, until stopped.",

@@ -138,6 +138,29 @@ class RootDisk(Model):
     model: str | None = None
 
 
+class StorageDisk(Model):
+    """A disk that bears volumes, by what is on its label: never by the kernel's name for it."""
+
+    serial: str | None = Field(default=None, min_length=1)
+    wwn: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _told(self) -> "StorageDisk":
+        if self.serial is None and self.wwn is None:
+            raise ValueError("nothing says which disk it is; write its serial: or its wwn:")
+        return self
+
+    def __str__(self) -> str:
+        return " ".join(f"{key} {value}" for key, value in self.model_dump(exclude_none=True).items())
+
+
+class Storage(Model):
+    """What a node gives to the site's volumes: whole disks, and the network that they are reached over."""
+
+    network: Name
+    disks: tuple[StorageDisk, ...] = Field(min_length=1)
+
+
 class Node(Model):
     """A server: a place in a rack, and what stands there."""
 
@@ -161,6 +184,7 @@ class Node(Model):
     root_disk: RootDisk | None = Field(
         default=None, description="Without it: the only disk; more than one is then an error."
     )
+    storage: Storage | None = Field(default=None, description="Of a node with the role storage: what it gives to it.")
 
     @model_validator(mode="after")
     def _bmc_has_a_name(self) -> "Node":

@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from inventory.load import Loaded
 from inventory.model import Site
 from inventory.secrets import Vaults
-from orchestrator import disks, wires
+from orchestrator import disks, storage, wires
 from orchestrator.ansible import Playbooks
 from orchestrator.binding import Bound
 from orchestrator.bmcs import Bmcs
@@ -95,6 +95,7 @@ class Annealer(Record):
         held = [row.role for row in status.statuses(self.store) if row.node == node and row.state != PROPOSED]
         (self._engine or self._new_engine({})).let_go([(node, role) for role in held])
         wires.forget(self.store, node)
+        storage.forget(self.store, node)
         return held
 
     def rewire(self, node: str) -> bool:

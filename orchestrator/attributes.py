@@ -18,6 +18,7 @@ from inventory.profile import BmcWanted, Profile
 from inventory.switch import Switch
 from orchestrator import names
 from orchestrator.errors import Impossible
+from orchestrator.iscsi import portal
 from orchestrator.ports import Membership, Phase, as_json, driven, intents
 from orchestrator.roles import Input, Role
 from orchestrator.tenancy import Tenancy, Vif
@@ -59,6 +60,7 @@ def attributes(
         "switches": list({switch.name: _switch(switch) for _, _, switch in driven(site, node)}.values()),
         "interfaces": links.as_json(links.interfaces(site, node)),
         "names": names.as_json(site, node),
+        "portal": str(at) if (at := portal(site, node)) is not None else None,
         "tenancy": tenancy.as_json() if tenancy is not None else None,
     }
 

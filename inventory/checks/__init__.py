@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from inventory.checks.addressing import addressing
 from inventory.checks.bonding import bonding
 from inventory.checks.cabling import cabling
+from inventory.checks.disks import disks
 from inventory.checks.first_boot import first_boot
 from inventory.checks.identity import identity
 from inventory.checks.interfaces import host_interfaces
@@ -22,6 +23,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     addressing,
     bonding,
     host_interfaces,
+    disks,
     cabling,
     switching,
     profiles,

@@ -71,6 +71,8 @@ def _networks(draft: Draft, node: Node) -> Iterator[Problem]:
                 yield from _unknown(draft, "network", address.network, path)
     for at, bridge in enumerate(node.bridges):
         yield from _unknown(draft, "network", bridge.network, ("nodes", node.name, "bridges", at, "network"))
+    if node.storage is not None:
+        yield from _unknown(draft, "network", node.storage.network, ("nodes", node.name, "storage", "network"))
 
 
 def _image(draft: Draft, kind: str, name: str, path: tuple[Step, ...]) -> Iterator[Problem]:

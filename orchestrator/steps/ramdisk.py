@@ -50,6 +50,13 @@ def _misfits(node: Node, seen: Inspection) -> list[str]:
     if len(roots) != 1:
         found = ", ".join(f"{disk.name} serial {disk.serial}" for disk in seen.disks) or "none"
         faults.append(f"{len(roots)} disks fit root_disk, it must be one; its disks: {found}")
+    for disk in roots:
+        wanted = node.storage.disks if node.storage is not None else ()
+        faults += [
+            f"{disk.name} is claimed twice: by root_disk (role os-install) and as {one} by storage.disks (role storage)"
+            for one in wanted
+            if one.serial in (None, disk.serial) and one.wwn in (None, disk.wwn)
+        ]
     return faults
 
 

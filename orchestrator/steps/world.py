@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from drivers.host import Host
 from drivers.hypervisor.virsh import Hypervisor
+from drivers.storage.node import StorageNode
 from drivers.wire.ssh_login import Access
 from inventory.address import HostPort
 from inventory.model import Node, Site
@@ -21,6 +22,7 @@ from orchestrator.engine.status import Row
 from orchestrator.engine.vertex import VertexKey
 from orchestrator.errors import StepFailed
 from orchestrator.image.store import ImageStore
+from orchestrator.storage import served
 from orchestrator.store import Store
 from orchestrator.switchdesk import SwitchDesk
 from orchestrator.witnesses import Witnesses
@@ -58,6 +60,10 @@ class World:
     def hypervisor(self, node: Node) -> AbstractContextManager[Hypervisor]:
         """The same system, for its guests."""
         return Hypervisor.open(self._access(node))
+
+    def storage(self, node: Node) -> AbstractContextManager[StorageNode]:
+        """The same system, for its volumes."""
+        return StorageNode.open(self._access(node), served(self.site, node))
 
     def target(self, node: Node, home: Home) -> HostTarget:
         """The installed system as Ansible is told of it."""

@@ -15,6 +15,7 @@ from inventory.model import Node, Site
 from inventory.network import Network
 from orchestrator.errors import StepFailed
 from orchestrator.image.store import Artefact
+from orchestrator.iscsi import iscsi_name
 from orchestrator.store import Store
 
 _PAUSE = 1.0  # seconds between two looks
@@ -47,12 +48,7 @@ class Bench:
     progress: Callable[[str], None]
 
     def initiator(self, node: Node) -> str:
-        return initiator(self.site, node)
-
-
-def initiator(site: Site, node: Node) -> str:
-    """The iSCSI name of a node (RFC 3721 1.1): the site's domain reversed, and since when names are made so."""
-    return f"iqn.2026-11.{'.'.join(reversed(site.domain.split('.')))}:{node.name}"
+        return iscsi_name(self.site, node)
 
 
 def await_that(who: str, what: str, within: timedelta, holds: Callable[[], bool]) -> None:

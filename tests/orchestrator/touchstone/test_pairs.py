@@ -4,8 +4,8 @@ import pytest
 
 from inventory.model import Site
 from orchestrator.errors import Impossible
+from orchestrator.iscsi import iscsi_name
 from orchestrator.store import now
-from orchestrator.touchstone.bench import initiator
 from orchestrator.touchstone.pairs import bridge_of, pairs, tenant_network
 from orchestrator.touchstone.report import CAPABILITIES, Report, Trial
 
@@ -81,7 +81,7 @@ def test_where_it_is_not_clear_which_network_it_is_asked_for(ranges):
 
 def test_initiators_are_named_by_the_domain_reversed():
     site = site_of("abc")
-    assert initiator(site, site.nodes["a"]) == "iqn.2026-11.test.example.lab:a"
+    assert iscsi_name(site, site.nodes["a"]) == "iqn.2026-11.test.example.lab:a"
 
 
 def report_of(failed=(), left_out=()):
