@@ -1,5 +1,6 @@
 """A name server, asked and told over the wire (RFC 1035, 2136, 5936, 8945). The one module that imports dnspython."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ import dns.update
 import dns.xfr
 import dns.zone
 
-from drivers.errors import Denied, Garbled, Refused, Unreachable
+from drivers.errors import Denied, Garbled, NotApplied, Refused, Unreachable
 from inventory.secrets import Secret
-from inventory.zone import Record
+from inventory.zone import Record, ahead
 
 PORT = 53
 _ALGORITHM = dns.tsig.HMAC_SHA256
@@ -55,8 +56,8 @@ class NameServer:
 
     def ask(self, name: str, kind: str) -> Reply:
         query = dns.message.make_query(name, kind)
-        with self._answering(f"ask for {name} {kind}"):
-            told, _ = dns.query.udp_with_fallback(query, self.address, _WITHIN, self.port)
+        with self._answering(f"ask for {name} {kind}"), self._socket() as connected:
+            told, _ = dns.query.udp_with_fallback(query, self.address, _WITHIN, self.port, udp_sock=connected)
         values = (
             item.to_text() for answer in told.answer if answer.rdtype == query.question[0].rdtype for item in answer
         )
@@ -86,17 +87,43 @@ class NameServer:
 
     def change(self, zone: str, come: frozenset[Record], gone: frozenset[Record]) -> None:
         """Add and take away records by signed updates; what is there already, or is not, stays so."""
-        steps = [*((True, one) for one in sorted(come)), *((False, one) for one in sorted(gone))]
+        # A server's own address comes before its NS record and goes after it, or named refuses the update between.
+        comes = sorted(come, key=lambda one: (one.type == "NS", one))
+        goes = sorted(gone, key=lambda one: (one.type != "NS", one))
+        steps = [*((True, one) for one in comes), *((False, one) for one in goes)]
         for first in range(0, len(steps), _AT_ONCE):
             update = dns.update.UpdateMessage(zone, keyring=self._ring(), keyalgorithm=_ALGORITHM)
-            for comes, one in steps[first : first + _AT_ONCE]:
-                if comes:
+            for added, one in steps[first : first + _AT_ONCE]:
+                if added:
                     update.add(one.name, _TTL, one.type, one.value)
                 else:
                     update.delete(one.name, one.type, one.value)
-            code = self._told(update, f"update {zone}")
-            if code != "NOERROR":
-                raise Refused(self._who, f"an update of {zone}: {code}", "look at what named has in its journal")
+            self._take(update, zone)
+
+    def count_from(self, zone: str, serial: int) -> None:
+        """Have the zone's version be that one; a later one stays."""
+        told = self.ask(zone, "SOA").values
+        if not told:
+            raise Refused(self._who, f"it does not serve {zone}", "have the role dns-server done again")
+        words = told[0].split()
+        update = dns.update.UpdateMessage(zone, keyring=self._ring(), keyalgorithm=_ALGORITHM)
+        update.add(zone, _TTL, "SOA", " ".join([*words[:2], str(serial), *words[3:]]))
+        self._take(update, zone)
+        found = self.serial(zone)
+        if found is None or (found != serial and not ahead(found, serial)):
+            what = f"{zone} was to count from {serial} and is {found}"
+            raise NotApplied(self._who, what, "look at what named has in its journal")
+
+    def _take(self, update: dns.update.UpdateMessage, zone: str) -> None:
+        code = self._told(update, f"update {zone}")
+        if code != "NOERROR":
+            raise Refused(self._who, f"an update of {zone}: {code}", "look at what named has in its journal")
+
+    def takes(self, zone: str) -> bool:
+        """Whether it takes our updates of it, as its primary does; asks for one that would change nothing."""
+        update = dns.update.UpdateMessage(zone, keyring=self._ring(), keyalgorithm=_ALGORITHM)
+        update.delete(f"{_NOBODY}.{zone}")
+        return self._told(update, f"update {zone}") == "NOERROR"
 
     def refuses_unsigned(self, zone: str) -> tuple[str, ...]:
         """What a stranger may do here and must not; asks for a change that would change nothing."""
@@ -111,6 +138,15 @@ class NameServer:
         except Refused:
             return tuple(found)
         return (*found, "gives the zone away unsigned")
+
+    @contextmanager
+    def _socket(self) -> Iterator[socket.socket]:
+        """Connected: only then is it told that nobody listens there (ICMP), and does not wait in vain."""
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as connected:
+            connected.settimeout(0)
+            connected.connect((self.address, self.port))
+            yield connected
 
     def _told(self, update: dns.update.UpdateMessage, what: str) -> str:
         with self._answering(what):

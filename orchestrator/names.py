@@ -117,6 +117,12 @@ def changes(zone: str, there: frozenset[Record], wanted: frozenset[Record]) -> C
     return Changes(frozenset(wanted - there), frozenset(managed - wanted))
 
 
+def left_in_copy(zone: str, here: frozenset[Record], copy: frozenset[Record]) -> frozenset[Record]:
+    """What a copy alone still has of names that are not the inventory's, for a primary that lost its disk."""
+    taken = {one.name for one in here} | {one.name for one in copy if (one.type, one.value) == ("TXT", MARK)} | {zone}
+    return frozenset(one for one in copy if one.name not in taken)
+
+
 def _named(site: Site, node: Node) -> Iterator[tuple[str, Ip]]:
     spelled = links.interfaces(site, node)
     boot = next((one.name for one in spelled for at in one.addresses if at.network == site.provisioning.network), None)

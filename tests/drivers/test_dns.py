@@ -108,3 +108,35 @@ def test_another_key_may_neither_read_nor_write(server):
 def test_a_server_that_is_not_there_is_unreachable(server):
     with pytest.raises(Unreachable, match="no answer on port"):
         NameServer("127.77.53.9", server.key, server.port).ask(ZONE, "SOA")
+
+
+def test_a_zone_counts_on_from_a_later_serial_and_never_from_an_earlier_one(server):
+    later = server.serial(ZONE) + 1000
+    server.count_from(ZONE, later)
+    server.change(ZONE, frozenset({Record(f"c.{ZONE}", "A", "10.0.0.4")}), frozenset())
+    assert server.serial(ZONE) == later + 1
+    server.count_from(ZONE, later)
+    assert server.serial(ZONE) == later + 1
+
+
+def test_a_primary_takes_what_is_signed_and_does_not_count_what_changes_nothing(server):
+    before = server.serial(ZONE)
+    assert server.takes(ZONE)
+    assert server.serial(ZONE) == before
+    assert not server.takes("elsewhere.test.")
+
+
+def test_a_server_that_is_no_more_is_known_at_once(server):
+    gone = NameServer("127.0.0.1", server.key, 9)
+    with pytest.raises(Unreachable, match="ConnectionRefusedError"):
+        gone.ask(ZONE, "SOA")
+
+
+def test_servers_come_after_their_addresses_and_go_before_them_however_many_names_there_are(server):
+    """More than fit into one update; named refuses an NS record whose own name has no address."""
+    hosts = {Record(f"h{number}.{ZONE}", "A", "10.1.0.1") for number in range(500)}
+    both = frozenset({*hosts, Record(ZONE, "NS", f"zz.{ZONE}"), Record(f"zz.{ZONE}", "A", "10.1.0.2")})
+    server.change(ZONE, both, frozenset())
+    assert both <= server.records(ZONE)
+    server.change(ZONE, frozenset(), both)
+    assert not both & server.records(ZONE)

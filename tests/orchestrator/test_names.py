@@ -7,7 +7,17 @@ import pytest
 from inventory.model import Site
 from inventory.zone import Record
 from orchestrator.binding import bind
-from orchestrator.names import MARK, as_json, changes, left_of_guest, of_guest, records, reverse_zones, zones
+from orchestrator.names import (
+    MARK,
+    as_json,
+    changes,
+    left_in_copy,
+    left_of_guest,
+    of_guest,
+    records,
+    reverse_zones,
+    zones,
+)
 from orchestrator.roles import read_roles
 
 HOME = "rack.test."
@@ -93,3 +103,12 @@ def test_a_guests_name_is_left_alone_by_the_inventorys_and_found_again_whole(lab
         assert changes(zone, wanted | own, wanted).none
         assert left_of_guest(lab, "g1", wanted | own) == own
         assert left_of_guest(lab, "g", wanted | own) == frozenset()
+
+
+def test_a_copy_gives_back_the_names_of_guests_and_none_that_are_the_inventorys_or_are_there_anew():
+    gone = frozenset({Record("b.rack.test.", "A", "10.0.0.2"), Record("b.rack.test.", "TXT", MARK)})
+    mark = Record(GUEST.name, "TXT", '"of a guest"')
+    apex = Record(HOME, "NS", "old.rack.test.")
+    elsewhere = Record("moved.rack.test.", "A", "10.0.0.7")
+    here = frozenset({*OURS, Record("moved.rack.test.", "A", "10.0.0.8")})
+    assert left_in_copy(HOME, here, frozenset({*OURS, *gone, apex, GUEST, mark, elsewhere})) == {GUEST, mark}

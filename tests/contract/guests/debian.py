@@ -49,9 +49,22 @@ def tree(packages):
 
 
 @dataclass(frozen=True)
+class Place:
+    """At the hub."""
+
+    name: str = NAME
+    address: str = ADDRESS
+
+    @property
+    def space(self):
+        return f"{rig.HUB}-{self.name}"
+
+
+@dataclass(frozen=True)
 class Debian:
     """Up; `run` is by SSH as our user."""
 
+    at: Place
     root: Path
     access: Access
 
@@ -66,15 +79,15 @@ class Debian:
 
 
 @contextmanager
-def booted(source, room, key, prepare):
+def booted(source, room, key, prepare, at=Place()):
     """A copy of the tree, `prepare`d and up. `key`: the site's, whose public half lets us in."""
-    root, space = room / "root", f"{rig.HUB}-{NAME}"
+    root = room / f"root-{at.name}"
     subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(root)], check=True)
-    _settle(root, key)
+    _settle(root, at.name, key)
     prepare(root)
-    rig.run("ip", "netns", "add", space)
+    rig.run("ip", "netns", "add", at.space)
     try:
-        rig.wire(NAME, space, ADDRESS)
+        rig.wire(at.name, at.space, at.address)
         argv = [
             "systemd-nspawn",
             "--register=no",
@@ -85,28 +98,29 @@ def booted(source, room, key, prepare):
             f"--directory={root}",
             "--boot",
         ]
-        with (room / "console").open("w") as console:
+        console_file = room / f"console-{at.name}"
+        with console_file.open("w") as console:
             process = subprocess.Popen(
-                [*argv, f"--network-namespace-path=/run/netns/{space}"], stdin=subprocess.DEVNULL, stdout=console,
+                [*argv, f"--network-namespace-path=/run/netns/{at.space}"], stdin=subprocess.DEVNULL, stdout=console,
                 stderr=console,
             )  # fmt: skip
         host_key = " ".join((root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()[:2])
-        machine = Debian(root, Access(HostPort(ADDRESS), USER, host_key, key.private))
+        machine = Debian(at, root, Access(HostPort(at.address), USER, host_key, key.private))
         try:
-            _await(machine, process, room / "console")
+            _await(machine, process, console_file)
             yield machine
         finally:
             process.kill()
             process.wait(timeout=30)
     finally:
-        rig.run("ip", "netns", "delete", space)
+        rig.run("ip", "netns", "delete", at.space)
         shutil.rmtree(root)
 
 
-def _settle(root, key):
+def _settle(root, name, key):
     """Our user, as the installer makes it, and a name."""
-    (root / "etc/hostname").write_text(f"{NAME}\n")
-    (root / "etc/hosts").write_text(f"127.0.0.1 localhost {NAME}\n")
+    (root / "etc/hostname").write_text(f"{name}\n")
+    (root / "etc/hosts").write_text(f"127.0.0.1 localhost {name}\n")
     (root / "etc/machine-id").write_text("")
     subprocess.run(["chroot", str(root), "useradd", "-m", "-s", "/bin/sh", USER], check=True)
     (root / "etc/sudoers.d/anneal").write_text(f"{USER} ALL=(ALL) NOPASSWD: ALL\n")
