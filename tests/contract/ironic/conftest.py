@@ -25,6 +25,7 @@ from drivers.virtual.twin.file import TwinSpec
 from drivers.virtual.twin.twin import Twin
 from inventory.load import load
 from orchestrator.record import Record
+from tests.contract.ironic.wiretap import Wiretap
 from tests.orchestrator.export.proving import prove
 
 IRONIC = "ironic==39.0.0"
@@ -113,6 +114,8 @@ http_url = http://127.0.0.1:9
 dhcp_provider = none
 [oslo_concurrency]
 lock_path = {room}/lock
+[redfish]
+connection_attempts = 1
 [service_catalog]
 auth_type = none
 endpoint_override = http://127.0.0.1:{port}
@@ -163,24 +166,34 @@ class Rig:
 
     directory: Path
     server: Server
-    twin: Twin
+    tap: Wiretap
     capsys: pytest.CaptureFixture[str]
 
-    def export(self, *words: str) -> tuple[int, list[dict[str, Any]], str]:
-        """Exit code, rows and standard error of `anneal export ironic`."""
-        bundle = str(self.directory / "bmcs.pem")
-        code = run(["export", "ironic", *words, "--bmc-ca", bundle, "-o", "json", "--site", str(self.directory)])
+    def export(self, *words: str, ca: str | None = None) -> tuple[int, list[dict[str, Any]], str]:
+        """Exit code, rows and standard error of `anneal export ironic`; `tap` has what it sent."""
+        self.tap.sent.clear()
+        told = ["--bmc-ca", ca or str(self.directory / "bmcs.pem"), "-o", "json", "--site", str(self.directory)]
+        code = run(["export", "ironic", *words, *told])
         out, err = self.capsys.readouterr()
         return code, json.loads(out) if out else [], err
 
-    def edit(self, change: Any) -> None:
-        """Another inventory, and all of it proven again."""
-        path = self.directory / "site.yaml"
-        told = yaml.safe_load(path.read_text())
+    def site(self) -> Any:
+        return yaml.safe_load((self.directory / "site.yaml").read_text())
+
+    def reaches(self, node: str, state: str) -> bool:
+        ends = time.monotonic() + 60
+        while self.server.node(node)["provision_state"] != state and time.monotonic() < ends:
+            threading.Event().wait(0.1)
+        return bool(self.server.node(node)["provision_state"] == state)
+
+    def edit(self, change: Any, *proven: str) -> None:
+        """Another inventory, and all of it proven again, or only these nodes."""
+        told = self.site()
         change(told)
-        path.write_text(yaml.safe_dump(told, sort_keys=False))
-        shutil.rmtree(self.directory / ".anneal")
-        self.prove()
+        (self.directory / "site.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
+        for one in (self.directory / ".anneal").glob("anneal.db*"):
+            one.unlink()
+        self.prove(*proven)
 
     def prove(self, *nodes: str) -> None:
         prove(Record(load(self.directory), self.directory / ".anneal"), *(nodes or NODES))
@@ -239,22 +252,28 @@ def rig(server, tmp_path, monkeypatch, capsys) -> Iterator[Rig]:
     for one in (directory, state):
         one.mkdir()
     (directory / "site.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
-    for name in [name for name in os.environ if name.startswith("OS_")]:
-        monkeypatch.delenv(name)
-    clouds = {"auth_type": "http_basic", "auth": {"endpoint": server.url, "username": USER, "password": PASSWORD}}
-    (tmp_path / "clouds.yaml").write_text(
-        yaml.safe_dump({"clouds": {"ours": {**clouds, "baremetal_endpoint_override": server.url}}})
-    )
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
-    monkeypatch.setenv("OS_CLOUD", "ours")
+    tap = Wiretap(server.url)
+    settings(monkeypatch, tmp_path, tap.url, PASSWORD)
     monkeypatch.setenv("BMC_CANARY", BMC_PASSWORD)
-    with Twin(TwinSpec.model_validate(spec), state) as twin:
+    with Twin(TwinSpec.model_validate(spec), state):
         bundle = [path.read_text() for path in sorted(state.rglob("*.pem"))]
         (directory / "bmcs.pem").write_text("".join(_certificate(one) for one in bundle))
-        made = Rig(directory, server, twin, capsys)
+        made = Rig(directory, server, tap, capsys)
         made.prove()
         yield made
+    tap.close()
     server.clear()
+
+
+def settings(monkeypatch, room: Path, url: str, password: str, **more: object) -> None:
+    """The environment and clouds.yaml of somebody whose Ironic is at this address."""
+    for name in [name for name in os.environ if name.startswith("OS_")]:
+        monkeypatch.delenv(name)
+    login = {"auth_type": "http_basic", "auth": {"endpoint": url, "username": USER, "password": password}}
+    clouds = {"clouds": {"ours": {**login, "baremetal_endpoint_override": url, **more}}}
+    (room / "clouds.yaml").write_text(yaml.safe_dump(clouds))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(room / "clouds.yaml"))
+    monkeypatch.setenv("OS_CLOUD", "ours")
 
 
 def _certificate(pem: str) -> str:
