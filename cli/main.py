@@ -24,6 +24,7 @@ GROUPS = MappingProxyType(
         "network": "Addresses that were given out, and who reaches whom.",
         "certificate": "What was proven of a node, signed: issue it, show it, check it.",
         "cables": "Declared cables against what is plugged: verdicts and work orders.",
+        "export": "The proven baseline, as another installer wants it.",
     }
 )
 COMMANDS = MappingProxyType(
@@ -33,7 +34,6 @@ COMMANDS = MappingProxyType(
         "apply": "Carry out a plan that was read.",
         "ready": "From discovered to proven, in one.",
         "status": "Where nodes stand.",
-        "export": "The proven baseline, as another installer wants it.",
         "graph": "Which roles come before which, as text or SVG.",
         "why": "Why a node is not where it should be, and what to do next.",
         "events": "What happened, in order.",

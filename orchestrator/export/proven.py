@@ -1,7 +1,7 @@
 """Which nodes may be handed over, and what was proven of their networks."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
@@ -37,16 +37,37 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Metal:
+    """What the machine itself was seen to be: values of evidence. `image`: the SHA-256 of the one that it runs."""
+
+    profile: str | None = None
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    inspected: Mapping[str, JsonValue] = field(default_factory=dict)
+    image: str | None = None
+
+
+@dataclass(frozen=True)
 class Machine:
     """`address` is where its system answers SSH, one of `places`."""
 
-    name: str
-    rack: str
-    groups: tuple[str, ...]
+    node: Node
     address: str
     port: int
     user: str
     places: tuple[Place, ...]
+    metal: Metal
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+    @property
+    def rack(self) -> str:
+        return self.node.rack
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return self.node.groups
 
     @property
     def home(self) -> Place:
@@ -79,13 +100,21 @@ def baseline(record: Record, nodes: Collection[str]) -> Handover:
             continue
         try:
             told = {(one.node, one.role): one for one in proofs(record, (name, BASELINE), at)}
-            machines.append(_machine(record.site, node, told.get((name, _NETWORK))))
+            values = {role: one.value for (owner, role), one in told.items() if owner == name}
+            metal = _metal(record.choices[name].profile, values)
+            machines.append(_machine(record.site, node, told.get((name, _NETWORK)), metal))
         except NotProven as lacking:
             left_out[name] = str(lacking)
     return Handover(record.site, tuple(machines), left_out)
 
 
-def _machine(site: Site, node: Node, proof: Evidence | None) -> Machine:
+def _metal(profile: str | None, values: Mapping[str, Mapping[str, JsonValue]]) -> Metal:
+    image = values.get("os-install", {}).get("image_sha256")
+    facts, inspected = values.get("hardware-facts", {}), values.get("agent-inspect", {})
+    return Metal(profile, facts, inspected, str(image) if image else None)
+
+
+def _machine(site: Site, node: Node, proof: Evidence | None, metal: Metal) -> Machine:
     proven = proof.value.get("duplicate_addresses") if proof is not None else None
     own = frozenset(proven) if isinstance(proven, dict) else frozenset()
     places = tuple(
@@ -97,4 +126,4 @@ def _machine(site: Site, node: Node, proof: Evidence | None) -> Machine:
     home = home_address(site, node)
     if home is None or home not in own:
         raise NotProven(f"no evidence of {_NETWORK} names its address. Look again: anneal verify {node.name}")
-    return Machine(node.name, node.rack, node.groups, home, site.provisioning.ssh_port, USER, places)
+    return Machine(node, home, site.provisioning.ssh_port, USER, places, metal)

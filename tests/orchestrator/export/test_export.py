@@ -8,40 +8,18 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import Boolean, insert, update
+from sqlalchemy import update
 
 from cli.main import run
 from inventory.load import load
-from orchestrator.engine import evidence
 from orchestrator.engine.tables import EVIDENCE, NODE_ROLE
 from orchestrator.record import Record
-from orchestrator.work import Observation
+from tests.orchestrator.export.proving import prove
 
 GOLDEN = Path(__file__).parent / "golden"
 # The first sections of share/kolla-ansible/ansible/inventory/multinode of kolla-ansible 22.2.0, and who stands on them.
 MULTINODE = ["control", "network", "compute", "monitoring", "storage", "deployment"]
 REST = "[baremetal:children]\ncontrol\nnetwork\ncompute\nstorage\nmonitoring\n\n[loadbalancer:children]\nnetwork\n"
-
-
-def _prove(record, *nodes, unseen=()):
-    """All of these nodes proven; of their addresses all but `unseen`."""
-    blank = {
-        column.name: False if isinstance(column.type, Boolean) else {} if column.name == "inputs" else 0
-        for column in NODE_ROLE.columns
-        if not column.nullable
-    }
-    with record.store.begin() as connection:
-        for number, (key, bound) in enumerate(record.bound.items(), 1):
-            if key[0] not in nodes:
-                continue
-            node = record.site.nodes[key[0]]
-            own = [str(at.address) for one in node.interfaces for at in one.addresses]
-            value = {"duplicate_addresses": {one: [] for one in own if one not in unseen}}
-            seen = Observation(holds=True, says="seen", witness="w", value=value if key[1] == "host-network" else {})
-            proof = evidence.record(connection, *key, seen, None)
-            told = {"id": number, "node": key[0], "role": key[1], "run": "1", "state": "active", "says": "seen"}
-            told |= {"input_hash": bound.digest, "evidence": proof.id, "phase": "observe"}
-            connection.execute(insert(NODE_ROLE), blank | told)
 
 
 @pytest.fixture
@@ -60,7 +38,7 @@ def export(site_directory, capsys):
 
 @pytest.fixture
 def both(record, export):
-    _prove(record, "n1", "n2")
+    prove(record, "n1", "n2")
     return export
 
 
@@ -98,7 +76,7 @@ def test_kolla_ansible_finds_its_own_groups_filled(both, tmp_path):
 
 
 def test_packstack_is_told_its_hosts_in_the_section_general(record, export):
-    _prove(record, "n1", "n2")
+    prove(record, "n1", "n2")
     code, text, _ = export("packstack", "n1", *MAPS)
     answers = configparser.RawConfigParser()
     answers.optionxform = str
@@ -151,7 +129,7 @@ def test_each_format_is_as_it_was_looked_at(both, installer):
 
 
 def test_a_node_that_is_not_proven_is_left_out_and_named(record, export):
-    _prove(record, "n1")
+    prove(record, "n1")
     code, text, says = export("salt")
     assert code == 5
     assert list(yaml.safe_load(text)) == ["n1"]
@@ -160,7 +138,7 @@ def test_a_node_that_is_not_proven_is_left_out_and_named(record, export):
 
 @pytest.mark.parametrize("state", ["stale", "drifted", "error", "todo"])
 def test_a_node_whose_network_holds_no_more_is_left_out(record, export, state):
-    _prove(record, "n1", "n2")
+    prove(record, "n1", "n2")
     here = (NODE_ROLE.c.node == "n2", NODE_ROLE.c.role == "host-network")
     with record.store.begin() as connection:
         connection.execute(update(NODE_ROLE).where(*here).values(state=state))
@@ -170,14 +148,14 @@ def test_a_node_whose_network_holds_no_more_is_left_out(record, export, state):
 
 
 def test_an_address_without_evidence_is_not_handed_on(record, export):
-    _prove(record, "n1", "n2", unseen=("10.77.0.12",))
+    prove(record, "n1", "n2", unseen=("10.77.0.12",))
     code, text, says = export("salt")
     assert (code, list(yaml.safe_load(text))) == (5, ["n1"])
     assert "n2 is left out: no evidence of host-network names its address" in says
 
 
 def test_evidence_that_was_changed_hands_nothing_on(record, export):
-    _prove(record, "n1", "n2")
+    prove(record, "n1", "n2")
     here = (EVIDENCE.c.node == "n2", EVIDENCE.c.role == "host-network")
     with record.store.begin() as connection:
         connection.execute(update(EVIDENCE).where(*here).values(value={"duplicate_addresses": {"10.9.9.9": []}}))
