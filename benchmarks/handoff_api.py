@@ -137,7 +137,8 @@ def measure(room: Path, fleet: int) -> None:
     seed(Store(f"sqlite:///{room / 'state' / 'anneal.db'}"), names)
     port = free_port("127.0.0.1")
     words = ["--site", str(room / "site"), "--state", str(room / "state"), "--store", str(room / "images")]
-    command = [str(Path(sys.executable).with_name("anneal")), "serve", *words, "--api", f"127.0.0.1:{port}"]
+    words += ["--api", f"127.0.0.1:{port}", "--rate", "0"]
+    command = [str(Path(sys.executable).with_name("anneal")), "serve", *words]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ
     ) as serve:

@@ -33,12 +33,17 @@ def command(
         typer.Option("--api-webhooks-to", metavar="PREFIX", help="A network of yours that webhooks may call; many."),
     ] = None,
     api_tls: Annotated[bool, typer.Option("--api-tls", help="By a certificate of the state's own CA.")] = False,
+    rate: Annotated[
+        int, typer.Option("--rate", min=0, help="Requests a second of each login, or address without; 0: any number.")
+    ] = 50,
 ) -> None:
     """Serve boots, hear agents, carry out what is applied and hand out nodes, until stopped by SIGINT or SIGTERM."""
     from orchestrator.api.server import Listening
     from orchestrator.image.store import ImageStore
 
-    asked = Listening.at(api, api_basic, api_tokens, tls=api_tls).opening(api_webhooks_to or ()) if api else None
+    asked = None
+    if api:
+        asked = Listening.at(api, api_basic, api_tokens, tls=api_tls).opening(api_webhooks_to or ()).limited(rate)
     works = open_works(site, state)
     stop = threading.Event()
     for one in (signal.SIGINT, signal.SIGTERM):

@@ -14,7 +14,8 @@ from typing import Protocol
 
 import bcrypt
 
-from orchestrator.api.errors import Unknown
+from orchestrator.api.errors import TooMany, Unknown
+from orchestrator.api.limits import Requests, WrongLogins, place
 from orchestrator.errors import OrchestratorError
 
 _REMEMBERED = 256  # logins whose bcrypt was right; it is slow on purpose
@@ -45,15 +46,40 @@ ANYBODY = Actor("anybody", Role.APPROVER)
 
 
 class Door(Protocol):
-    def enter(self, headers: Mapping[str, str]) -> Actor:
-        """Who asks; header names in lower case. `Unknown`."""
+    def enter(self, headers: Mapping[str, str], address: str) -> Actor:
+        """Who asks, and from where; header names in lower case. `Unknown`, `TooMany`."""
 
 
 class Open:
     """Whoever reaches us is let in: for the loopback alone."""
 
-    def enter(self, headers: Mapping[str, str]) -> Actor:
-        del headers
+    def enter(self, headers: Mapping[str, str], address: str) -> Actor:
+        del headers, address
+        return ANYBODY
+
+
+@dataclass(frozen=True)
+class Porter:
+    """The door of both APIs, with the count of who comes: by name, and by address whom nobody knows."""
+
+    door: Door
+    requests: Requests
+
+    def enter(self, headers: Mapping[str, str], address: str) -> Actor:
+        """As `Door.enter`."""
+        try:
+            actor = self.door.enter(headers, address)
+        except Unknown:
+            self.stranger(address)
+            raise
+        if actor is ANYBODY:
+            return self.stranger(address)
+        self.requests.count("name", actor.name)
+        return actor
+
+    def stranger(self, address: str) -> Actor:
+        """For what is told to everybody. `TooMany`."""
+        self.requests.count("address", place(address))
         return ANYBODY
 
 
@@ -63,44 +89,58 @@ class Guarded:
 
     passwords: Mapping[str, tuple[bytes, Actor]]
     tokens: Mapping[str, Actor]
+    wrong: WrongLogins = field(default_factory=WrongLogins)
     _known: dict[bytes, None] = field(default_factory=dict)
     _salt: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def enter(self, headers: Mapping[str, str]) -> Actor:
+    def enter(self, headers: Mapping[str, str], address: str) -> Actor:
         """Where there is an Authorization, it alone counts."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
-            return self._by_password(given.strip())
+            return self._by_password(given.strip(), address)
         bearer = given.strip() if scheme.lower() == "bearer" else ""
-        token = bearer if "authorization" in headers else headers.get("x-auth-token", "")
-        actor = self.tokens.get(hashlib.sha256(token.encode()).hexdigest())
-        if not token or actor is None:
-            raise Unknown("Authorization required")
-        return actor
+        return self._by_token(bearer if "authorization" in headers else headers.get("x-auth-token", ""), address)
 
-    def _by_password(self, given: str) -> Actor:
+    def _by_token(self, token: str, address: str) -> Actor:
+        """A right one is let in at once, whoever guesses beside it: it is long and random, and costs a digest."""
+        actor = self.tokens.get(hashlib.sha256(token.encode()).hexdigest())
+        if token and actor is not None:
+            return actor
+        if token:
+            self.wrong.check(address)
+            self.wrong.count(address)
+        raise Unknown("Authorization required")
+
+    def _by_password(self, given: str, address: str) -> Actor:
         try:
             name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError) as error:
             raise Unknown("Authorization required") from error
-        hashed, actor = self.passwords.get(name, (_NOBODY, ANYBODY))
-        if not self._right(name, password.encode()[:_PASSWORD_BYTES], hashed) or name not in self.passwords:
-            raise Unknown("Authorization required")
-        return actor
+        mark = hmac.digest(self._salt, name.encode() + b"\0" + password.encode()[:_PASSWORD_BYTES], "sha256")
+        self.wrong.check(address, name)
+        if mark not in self._known:
+            with self._lock:  # one bcrypt at a time: a hundred guesses at once are counted like those in a row
+                self._learn(name, password.encode()[:_PASSWORD_BYTES], mark, address)
+        return self.passwords[name][1]
 
-    def _right(self, name: str, password: bytes, hashed: bytes) -> bool:
-        """Remembers what was right, under a key that ends with this process."""
-        mark = hmac.digest(self._salt, name.encode() + b"\0" + password, "sha256")
+    def _learn(self, name: str, password: bytes, mark: bytes, address: str) -> None:
+        """Remembers what is right, under a key that ends with this process. `Unknown`, `TooMany`."""
         if mark in self._known:
-            return True
-        if not bcrypt.checkpw(password, hashed):
-            return False
-        with self._lock:
-            if len(self._known) >= _REMEMBERED:
-                self._known.pop(next(iter(self._known)))
-            self._known[mark] = None
-        return True
+            return
+        try:
+            self.wrong.check(address)
+        except TooMany:
+            self.wrong.count(address, name)
+            raise
+        hashed, _ = self.passwords.get(name, (_NOBODY, ANYBODY))
+        if not bcrypt.checkpw(password, hashed) or name not in self.passwords:
+            self.wrong.count(address)
+            self.wrong.count(address, name)
+            raise Unknown("Authorization required")
+        if len(self._known) >= _REMEMBERED:
+            self._known.pop(next(iter(self._known)))
+        self._known[mark] = None
 
 
 _NOBODY = bcrypt.hashpw(secrets.token_bytes(16).hex().encode(), bcrypt.gensalt(10))  # unknown names take as long

@@ -3,8 +3,7 @@
 import json
 import logging
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Coroutine
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from drivers.errors import DriverError
 from orchestrator.api import versions
-from orchestrator.api.access import ANYBODY, Door
+from orchestrator.api.access import Actor, Porter
 from orchestrator.api.call import Answer, Call, fault
 from orchestrator.api.desk import Desk
 from orchestrator.api.errors import ApiError, Bad, Forbidden, Missing, Unavailable
@@ -29,11 +28,11 @@ _OWN = ("v1", "networking")
 _JSON = "application/json"
 
 
-def handoff(desk: Desk, door: Door) -> ASGIApp:
+def handoff(desk: Desk, porter: Porter) -> ASGIApp:
     """Ready to be served. Paths without `/v1`, and with a slash at the end, are the same as those with and without."""
     app = application()
     for route in ROUTES:
-        app.add_api_route(route.path, _endpoint(desk, door, route), methods=[route.method], response_model=None)
+        app.add_api_route(route.path, _endpoint(desk, porter, route), methods=[route.method], response_model=None)
     app.add_exception_handler(NotRouted, _not_routed)
     return _Paths(app)
 
@@ -53,15 +52,16 @@ class _Paths:
         await self._app(scope, receive, send)
 
 
-def _endpoint(desk: Desk, door: Door, route: Route) -> Callable[[Request], Coroutine[None, None, Response]]:
+def _endpoint(desk: Desk, porter: Porter, route: Route) -> Callable[[Request], Coroutine[None, None, Response]]:
     async def answer(request: Request) -> Response:
         ident = f"req-{uuid.uuid4()}"
         headers = _standard(ident)
         try:
             minor = versions.negotiate(request.headers.get(versions.HEADER))
             headers[versions.HEADER] = f"1.{minor}"
-            call = await _call(request, minor, ident)
-            told = await run_in_threadpool(_answered, desk, door, route, call, request.headers)
+            actor = await run_in_threadpool(_entered, porter, route, minor, request)
+            call = await _call(request, actor, minor, ident)
+            told = await run_in_threadpool(_answered, desk, route, call)
         except ApiError as error:
             return Response(fault(error.says, error.status), error.status, {**headers, **error.headers}, _JSON)
         return Response(told.encoded(), told.status, {**headers, **told.headers}, None if told.empty else _JSON)
@@ -69,14 +69,19 @@ def _endpoint(desk: Desk, door: Door, route: Route) -> Callable[[Request], Corou
     return answer
 
 
-def _answered(desk: Desk, door: Door, route: Route, call: Call, headers: Mapping[str, str]) -> Answer:
+def _entered(porter: Porter, route: Route, minor: int, request: Request) -> Actor:
+    address = request.client.host if request.client else ""
+    actor = porter.stranger(address) if route.public else porter.enter(request.headers, address)
+    if actor.role not in route.may:
+        raise Forbidden(f"{route.method} of {route.path} is not for the role {actor.role.value}.")
+    if minor < route.since:
+        raise Missing("The resource could not be found.")
+    return actor
+
+
+def _answered(desk: Desk, route: Route, call: Call) -> Answer:
     try:
-        actor = ANYBODY if route.public else door.enter(headers)
-        if actor.role not in route.may:
-            raise Forbidden(f"{route.method} of {route.path} is not for the role {actor.role.value}.")
-        if call.minor < route.since:
-            raise Missing("The resource could not be found.")
-        return route.answer(desk, replace(call, actor=actor))
+        return route.answer(desk, call)
     except DriverError as error:
         _LOG.warning("%s: %s", call.request, error)
         raise Bad(f"Its BMC did not do as it was told: {type(error).__name__}. See anneal events.") from error
@@ -85,13 +90,13 @@ def _answered(desk: Desk, door: Door, route: Route, call: Call, headers: Mapping
         raise Unavailable("The database does not answer; try again.") from error
 
 
-async def _call(request: Request, minor: int, ident: str) -> Call:
+async def _call(request: Request, actor: Actor, minor: int, ident: str) -> Call:
     body: JsonValue = None
     if request.method in ("POST", "PUT", "PATCH"):
         body = _document(await _read(request))
     base = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
     path, query = dict(request.path_params), dict(request.query_params)
-    return Call(request.method, request.url.path, path, query, body, minor, base, ANYBODY, ident)
+    return Call(request.method, request.url.path, path, query, body, minor, base, actor, ident)
 
 
 async def _read(request: Request) -> bytes:

@@ -11,9 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inventory.address import HostPort, Ip, Prefix
 from orchestrator.annealer import Annealer
-from orchestrator.api.access import BadAccess, Door, Open, read_logins
+from orchestrator.api.access import BadAccess, Door, Open, Porter, read_logins
 from orchestrator.api.app import handoff
 from orchestrator.api.desk import Desk
+from orchestrator.api.limits import RATE, Requests
 from orchestrator.api.pool import Pool
 from orchestrator.api.wishes import Shelf
 from orchestrator.boot.authority import authority
@@ -32,6 +33,7 @@ from orchestrator.tenants import Tenants
 class Listening:
     """What the operator asked for, its files of logins read.
 
+    `rate`: requests a second of each who asks; 0: any number.
     `webhooks_to`: networks of his own that clients' webhooks may call.
     """
 
@@ -40,6 +42,7 @@ class Listening:
     door: Door
     tls: bool = False
     webhooks_to: tuple[Prefix, ...] = ()
+    rate: int = RATE
 
     @classmethod
     def at(cls, where: str, passwords: Path | None, tokens: Path | None, *, tls: bool) -> Self:
@@ -67,6 +70,9 @@ class Listening:
         except ValueError as error:
             raise BadAccess(f"{error}: name a network that webhooks may call, as 10.1.0.0/16") from error
 
+    def limited(self, rate: int) -> Self:
+        return replace(self, rate=rate)
+
     @property
     def url(self) -> str:
         host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
@@ -83,7 +89,8 @@ class Listening:
             desk = Desk(works.site, works.store, pool, works.bmcs, works.agents, tenants, Shelf(works.site, images))
             front = Front(desk, works, Outside(works.site, self.webhooks_to))
             courier = Courier(works.site.name, works.store, front.tail, front.outside)
-            apis = _Both(native(front, self.door), handoff(desk, self.door))
+            porter = Porter(self.door, Requests.limited(self.rate))
+            apis = _Both(native(front, porter), handoff(desk, porter))
             with Web("api", apis, listener, tls), Clerk(desk, front.tail), courier:
                 yield
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.api.access import ANYBODY, Actor, Door
+from orchestrator.api.access import Actor, Porter
 from orchestrator.api.errors import ApiError
 from orchestrator.native.ask import Allowed, Front
 from orchestrator.native.problems import MEDIA, failed, misread, not_routed, refused
@@ -41,7 +41,7 @@ class _Native(FastAPI):
         return self.openapi_schema
 
 
-def native(front: Front, door: Door) -> ASGIApp:
+def native(front: Front, porter: Porter) -> ASGIApp:
     """Ready to be served."""
     app = _Native(title="Anneal", version="1", openapi_url=OPENAPI, docs_url=None, redoc_url=None)
     app.state.front = front
@@ -60,7 +60,7 @@ def native(front: Front, door: Door) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, misread)
     app.add_exception_handler(HTTPException, not_routed)
     app.add_exception_handler(OperationalError, failed)
-    return _Gate(app, door)
+    return _Gate(app, porter)
 
 
 def _as_answered(operation: dict[str, dict[str, dict[str, object]]]) -> None:
@@ -73,9 +73,9 @@ def _as_answered(operation: dict[str, dict[str, dict[str, object]]]) -> None:
 class _Gate:
     """Before anything of a request is read: its id, who asks, and how long its body may be."""
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, porter: Porter) -> None:
         self._app = app
-        self._door = door
+        self._porter = porter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -90,10 +90,11 @@ class _Gate:
         await self._app(request.scope, _Bounded(receive), _Named(send, request.scope["anneal.request"]))
 
     async def _enter(self, request: Request) -> Actor:
+        address = request.client.host if request.client else ""
         if request.url.path == OPENAPI:
-            return ANYBODY
+            return self._porter.stranger(address)
         headers: Mapping[str, str] = request.headers
-        return await run_in_threadpool(self._door.enter, headers)
+        return await run_in_threadpool(self._porter.enter, headers, address)
 
 
 class _Bounded:

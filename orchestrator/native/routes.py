@@ -12,7 +12,7 @@ from orchestrator.native.events import STREAM
 from orchestrator.native.problems import Problem
 
 PREFIX = "/api/v1"
-_OFTEN = (401, 403, 413, 422, 503)  # what any request may be answered
+_OFTEN = (401, 403, 413, 422, 429, 503)  # what any request may be answered
 _SAYS: Mapping[int, str] = {
     400: "The body is no JSON.",
     401: "Nobody that we know.",
@@ -24,9 +24,10 @@ _SAYS: Mapping[int, str] = {
     415: "The body is not sent as application/json.",
     422: "Understood, and not to be done as it stands.",
     428: "A change without If-Match.",
-    429: "More than one may ask for at a time; Retry-After says when to come again.",
+    429: "More than one may ask for; Retry-After says when to come again.",
     503: "The database does not answer.",
 }
+_LATER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,10 @@ class Route:
                 name: {"operationId": name, "parameters": parameters} for name, parameters in self.follow.items()
             }
         refused = {*_OFTEN, *self.refused, *((400, 415) if self.method in ("POST", "PATCH") else ())}
-        return made | {status: {"description": _SAYS[status], "model": Problem} for status in sorted(refused)}
+        return made | {
+            status: {"description": _SAYS[status], "model": Problem, "headers": _LATER if status in (429, 503) else {}}
+            for status in sorted(refused)
+        }
 
 
 def _headers(told: Mapping[int, object], status: int) -> dict[str, object]:
@@ -101,7 +105,7 @@ ROUTES = (
     Route("GET", f"{PREFIX}/operations", EVERYBODY, operations.listed, {200: operations.Operations}, (404,)),
     Route("GET", f"{PREFIX}/operations/{{operation}}", EVERYBODY, operations.shown,
           {200: operations.Operation, 304: None}, (404,)),
-    Route("GET", f"{PREFIX}/events", EVERYBODY, events.listed, {200: events.Events}, (404, 429)),
+    Route("GET", f"{PREFIX}/events", EVERYBODY, events.listed, {200: events.Events}, (404,)),
     Route("GET", f"{PREFIX}/plans", THE_SITES, plans.listed, {200: plans.Plans}, (404,)),
     Route("POST", f"{PREFIX}/plans", OPERATORS, plans.made, {201: plans.PlanMade}, (409,),
           {"plans_shown": _PLANNED, "plans_taken_up": _PLANNED}),

@@ -30,5 +30,11 @@ def test_every_operation_tells_its_problems_as_problems(guarded):
     problems = {content for status, content in answers if status >= "400"}
     assert problems == {("application/problem+json",)}
     assert {one for operation in told["paths"]["/api/v1/claims"].values() for one in operation["responses"]} >= {
-        "200", "201", "202", "400", "401", "403", "409", "413", "415", "422", "503",
+        "200", "201", "202", "400", "401", "403", "409", "413", "415", "422", "429", "503",
     }  # fmt: skip
+
+
+def test_every_operation_tells_when_to_come_again(guarded):
+    told = guarded.get("/openapi.json")["paths"]
+    refusals = [operation["responses"]["429"] for path in told.values() for operation in path.values()]
+    assert {tuple(one["headers"]) for one in refusals} == {("Retry-After",)}
