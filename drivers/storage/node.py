@@ -142,9 +142,9 @@ class StorageNode:
             found = running.get(self.served.iqn(name))
             if found is None or found.units.get(target.LUN) != _path(name):
                 yield f"volume {name} is not served"
-            elif not found.names or "ALL" in found.names:
-                yield f"volume {name} is served to {'everybody' if found.names else 'nobody'}"
-            elif target.kept(self._root, _file(name)) != target.text(found.iqn, _path(name), found.names):
+            elif found.open_to:
+                yield f"volume {name} is open to {', '.join(found.open_to)}"
+            elif target.kept(self._root, _file(name)) != target.text(found.iqn, _path(name), found.initiators):
                 yield f"volume {name} would be served otherwise after a boot"
         known = {_file(name) for name in (*there, PROBE)}
         yield from (f"{one}.conf is of no volume" for one in sorted(files - known))

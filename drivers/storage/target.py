@@ -1,5 +1,8 @@
 """iSCSI targets of tgt: as the daemon runs them now, and as it will after a boot.
 
+Who is on a list by name or by address may log in; where no address is on it, tgt-admin adds ALL at a boot. So each list
+has one that no connection comes from.
+
 Texts: tgtadm(8), tgt-admin(8), targets.conf(5) of tgt 1.0.85; what `show` prints is read by its indented headings.
 """
 
@@ -15,6 +18,7 @@ from drivers.storage.root import Root
 
 LUN = 1  # 0 is the target's own controller
 ROOM = PurePosixPath("/etc/tgt/conf.d")
+_NOBODYS = "0.0.0.0"
 _ADM = ("tgtadm", "--lld", "iscsi")
 _ACTIVE = "this target is still active"
 _LEAVES = timedelta(seconds=10)  # for an initiator that was just ended to be seen as gone
@@ -27,6 +31,7 @@ _TEXT = """# Written by anneal, and again whenever it makes the volume.
     <backing-store {path}>
         lun {lun}
     </backing-store>
+    initiator-address {nobodys}
 {names}
 </target>
 """
@@ -41,6 +46,15 @@ class Target:
     sessions: list[str] = field(default_factory=list)
     units: dict[int, str] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
+
+    @property
+    def initiators(self) -> frozenset[str]:
+        return frozenset(self.names) - {_NOBODYS}
+
+    @property
+    def open_to(self) -> tuple[str, ...]:
+        """Those that need no name on its list: addresses, or ALL."""
+        return tuple(one for one in self.names if one != _NOBODYS and not _IQN.fullmatch(one))
 
 
 @dataclass(frozen=True)
@@ -64,13 +78,18 @@ class Export:
         return text(self.iqn, self.path, self.initiators)
 
     def runs_as(self, target: Target | None) -> bool:
-        return target is not None and (target.units.get(LUN), frozenset(target.names)) == (self.path, self.initiators)
+        return target is not None and (target.units.get(LUN), frozenset(target.names)) == (self.path, self.listed)
+
+    @property
+    def listed(self) -> frozenset[str]:
+        """All that is on its list."""
+        return self.initiators | {_NOBODYS}
 
 
 def text(iqn: str, path: str, initiators: Collection[str]) -> str:
     """As a boot is to make it."""
     names = "\n".join(f"    initiator-name {one}" for one in sorted(initiators))
-    return _TEXT.format(iqn=iqn, path=path, lun=LUN, names=names)
+    return _TEXT.format(iqn=iqn, path=path, lun=LUN, nobodys=_NOBODYS, names=names)
 
 
 def portals(root: Root) -> tuple[str, ...]:
@@ -120,11 +139,10 @@ def export(root: Root, wanted: Export) -> None:
         found = Target(tid, wanted.iqn)  # without a name on its list nobody may log in
     if LUN not in found.units:
         _adm(root, "logicalunit", "new", "--tid", found.tid, "--lun", str(LUN), "--backing-store", wanted.path)
-    for name in sorted(set(found.names) - wanted.initiators):
-        how = "--initiator-name" if _IQN.fullmatch(name) else "--initiator-address"
-        _adm(root, "target", "unbind", "--tid", found.tid, how, name)
-    for name in sorted(wanted.initiators - set(found.names)):
-        _adm(root, "target", "bind", "--tid", found.tid, "--initiator-name", name)
+    for what, names in (("unbind", set(found.names) - wanted.listed), ("bind", wanted.listed - set(found.names))):
+        for name in sorted(names):
+            how = "--initiator-name" if _IQN.fullmatch(name) else "--initiator-address"
+            _adm(root, "target", what, "--tid", found.tid, how, name)
     if not wanted.runs_as(targets(root).get(wanted.iqn)):
         says = f"target {wanted.iqn} runs otherwise than it was set up"
         raise NotApplied(root.who, says, "tgtadm --mode target --op show there")

@@ -6,6 +6,7 @@ from pydantic import BaseModel, JsonValue
 
 from drivers.errors import Unreachable
 from drivers.storage.disks import Wanted
+from inventory.address import HostPort
 from orchestrator.iscsi import iscsi_name, owner
 from orchestrator.steps import host
 from orchestrator.steps.world import World
@@ -33,7 +34,7 @@ def bring(world: World, job: Job) -> Park | None:
     """Packages and the daemon by Ansible; then the group of volumes on the declared disks. No disk that is not free is
     touched: the error names it."""
     inputs = _Inputs.model_validate(job.inputs)
-    host.play_with(world, job, {"portal": inputs.portal})
+    host.play_with(world, job, {"portal": inputs.portal, "address": HostPort.parse(inputs.portal).host})
     with world.storage(job.node) as node:
         came = node.bring_disks(inputs.wanted, owner(world.site, job.node))
     if came:

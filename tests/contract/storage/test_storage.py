@@ -57,7 +57,8 @@ def play(world):
     def done(job, role="storage"):
         home = world.services.phone_homes.latest(job.node.name)
         target = world.target(job.node, home)
-        return world.playbooks.apply(role, target, {"portal": job.inputs["portal"]}, host.PLAYS_WITHIN).changes
+        given = {"portal": job.inputs["portal"], "address": job.inputs["portal"].partition(":")[0]}
+        return world.playbooks.apply(role, target, given, host.PLAYS_WITHIN).changes
 
     return done
 
@@ -286,7 +287,7 @@ def test_killed_before_any_of_its_commands_a_volume_is_made_by_calling_again(wor
             volumes.delete("kill")
             number += 1
         node.delete("kill")
-    assert number == 7  # allotted, written with zeros, told to be so, kept for a boot; target, unit, list
+    assert number == 8  # allotted, written with zeros, told to be so, kept for a boot; target, unit, its list of two
     assert "kill" not in "".join(standing(s1))
 
 
@@ -338,7 +339,7 @@ BREAKS = {
     "not at boot": ("systemctl disable tgt", "tgt does not start at boot"),
     "everywhere": (f"tgtadm --lld iscsi --mode {EVERYWHERE}", "0.0.0.0:3261"),
     "not for a boot": ("rm /etc/tgt/conf.d/anneal-data.conf", "volume data would be served otherwise after a boot"),
-    "to everybody": (f"tgtadm --lld iscsi --mode target --op bind --tid {TID} -I ALL", "data is served to everybody"),
+    "to everybody": (f"tgtadm --lld iscsi --mode target --op bind --tid {TID} -I ALL", "volume data is open to ALL"),
     "no more": (f"tgtadm --lld iscsi --mode target --op delete --tid {TID}", "volume data is not served"),
     "of no volume": ("echo >/etc/tgt/conf.d/anneal-none.conf", "anneal-none.conf is of no volume"),
     "no room to write": ("mv /usr/bin/qemu-io /root", "cannot read zeros of a new volume and write to it"),

@@ -30,6 +30,7 @@ Target 1: iqn.2026-11.test.lab:s1:v1
     Account information:
         someone
     ACL information:
+        0.0.0.0
         iqn.2026-11.test.lab:h1
         iqn.2026-11.test.lab:h2
 Target 7: iqn.2026-11.test.lab:s1:v2
@@ -48,18 +49,19 @@ Target 7: iqn.2026-11.test.lab:s1:v2
 def test_targets_are_read_with_who_is_logged_in_and_who_may():
     one, two = parse(SHOWN)
     names = ["iqn.2026-11.test.lab:h1", "iqn.2026-11.test.lab:h2"]
-    assert one == Target("1", "iqn.2026-11.test.lab:s1:v1", [names[0]], {1: "/dev/anneal/v-v1"}, names)
+    assert one == Target("1", "iqn.2026-11.test.lab:s1:v1", [names[0]], {1: "/dev/anneal/v-v1"}, ["0.0.0.0", *names])
+    assert (one.initiators, one.open_to, two.open_to) == (set(names), (), ("ALL",))
     assert two == Target("7", "iqn.2026-11.test.lab:s1:v2", [], {}, ["ALL"])
     assert parse("") == []
 
 
 def test_a_target_runs_as_wanted_by_its_disk_and_just_its_list():
     one, _ = parse(SHOWN)
-    asked = Export("anneal-v1", one.iqn, "/dev/anneal/v-v1", frozenset(one.names))
+    asked = Export("anneal-v1", one.iqn, "/dev/anneal/v-v1", one.initiators)
     assert asked.runs_as(one)
     assert not asked.runs_as(None)
-    assert not Export("anneal-v1", one.iqn, "/dev/anneal/v-v1", frozenset(one.names[:1])).runs_as(one)
-    assert not Export("anneal-v1", one.iqn, "/dev/anneal/v-v2", frozenset(one.names)).runs_as(one)
+    assert not Export("anneal-v1", one.iqn, "/dev/anneal/v-v1", frozenset(one.names[1:2])).runs_as(one)
+    assert not Export("anneal-v1", one.iqn, "/dev/anneal/v-v2", one.initiators).runs_as(one)
 
 
 def test_a_boot_is_told_of_the_disk_and_of_every_name_on_the_list():
@@ -67,6 +69,7 @@ def test_a_boot_is_told_of_the_disk_and_of_every_name_on_the_list():
         "f", "iqn.2026-11.test.lab:s1:v", "/dev/anneal/v-v", frozenset({"iqn.2026-11.b", "iqn.2026-11.a"})
     ).text
     assert "<backing-store /dev/anneal/v-v>" in text
+    assert "initiator-address 0.0.0.0\n" in text, "without an address on the list it would be everybody's"
     assert text.index("initiator-name iqn.2026-11.a\n") < text.index("initiator-name iqn.2026-11.b\n")
 
 
