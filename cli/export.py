@@ -26,6 +26,9 @@ _TEXTS = {
     "packstack": "The hosts of its answer file.",
     "chef": "Node objects for knife.",
     "salt": "A roster for salt-ssh.",
+    "metal3": "A BareMetalHost each, for kubectl.",
+    "tinkerbell": "Hardware and its BMC's Machine each, for kubectl.",
+    "maas": "A script of maas machines create.",
 }
 _COLUMNS = ("node", "does", "state", "says")
 _MARK_KEY = Path("export") / "mark.key"
@@ -60,6 +63,29 @@ def text(
 
 for _name, _says in _TEXTS.items():
     app.command(_name, short_help=_says)(text)
+
+
+@app.command()
+def netbox(
+    out: Annotated[Path, typer.Option("--out", help="The directory that gets the files.")],
+    targets: Targets = None,
+    site: SiteDirectory = Path(),
+    state: StateDirectory = None,
+) -> None:
+    """Write the files that NetBox imports, numbered in the order in which it takes them. Exit 5 as the others."""
+    from orchestrator.export.netbox import netbox as files
+    from orchestrator.export.proven import baseline
+
+    works = open_record(site, state)
+    proven = baseline(works, chosen_nodes(works, targets))
+    _tell_left_out(proven)
+    written = files(proven)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in written.items():
+        (out / name).write_text(content)
+    typer.echo(f"{count(len(proven.machines), 'node')} in {', '.join(str(out / name) for name in written)}", err=True)
+    if proven.left_out:
+        raise typer.Exit(Exit.NOT_READY)
 
 
 @app.command()

@@ -8,15 +8,15 @@ import yaml
 from pydantic import JsonValue
 
 from orchestrator.errors import Impossible
-from orchestrator.export.proven import Handover, Machine
+from orchestrator.export.kubernetes import metal3, tinkerbell
+from orchestrator.export.maas import maas
+from orchestrator.export.proven import Groups, Handover, Machine
 
 # The groups that kolla-ansible's multinode inventory leaves to the operator; release 22.2.0.
 KOLLA = ("control", "network", "compute", "monitoring", "storage")
 # Its variables of the form NAME_interface that a host may set, in group_vars/all of the same release.
 _KOLLA_INTERFACES = ("api", "dns", "migration", "tunnel")
 _RESERVED = frozenset({"all", "ungrouped"})  # of Ansible: Inventory guide, default groups
-
-Groups = Mapping[str, Sequence[Machine]]
 
 
 def ansible(given: Handover, groups: Groups) -> str:
@@ -93,7 +93,16 @@ def salt(given: Handover, groups: Groups) -> str:
 
 
 FORMATS: Mapping[str, Callable[[Handover, Groups], str]] = MappingProxyType(
-    {"ansible": ansible, "kolla-ansible": kolla, "packstack": packstack, "chef": chef, "salt": salt}
+    {
+        "ansible": ansible,
+        "kolla-ansible": kolla,
+        "packstack": packstack,
+        "chef": chef,
+        "salt": salt,
+        "metal3": metal3,
+        "tinkerbell": tinkerbell,
+        "maas": maas,
+    }
 )
 
 

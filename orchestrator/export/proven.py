@@ -1,6 +1,6 @@
 """Which nodes may be handed over, and what was proven of their networks."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -45,6 +45,12 @@ class Metal:
     inspected: Mapping[str, JsonValue] = field(default_factory=dict)
     image: str | None = None
 
+    @property
+    def disks(self) -> tuple[Mapping[str, JsonValue], ...]:
+        """As the ramdisk told of them."""
+        told = self.inspected.get("disks")
+        return tuple(one for one in told if isinstance(one, dict)) if isinstance(told, list) else ()
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -70,12 +76,22 @@ class Machine:
         return self.node.groups
 
     @property
+    def root_device(self) -> str | None:
+        """By the ramdisk's name, where it is known which disk that is."""
+        wanted = self.node.root_disk.serial if self.node.root_disk is not None else None
+        names = [str(one["name"]) for one in self.metal.disks if wanted in (None, one.get("serial"))]
+        return names[0] if len(names) == 1 else None
+
+    @property
     def home(self) -> Place:
         return next(one for one in self.places if one.address == self.address)
 
     @property
     def networks(self) -> dict[str, JsonValue]:
         return {one.network: one.plain for one in self.places}
+
+
+Groups = Mapping[str, Sequence[Machine]]
 
 
 @dataclass(frozen=True)

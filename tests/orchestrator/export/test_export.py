@@ -13,6 +13,7 @@ from sqlalchemy import update
 from cli.main import run
 from inventory.load import load
 from orchestrator.engine.tables import EVIDENCE, NODE_ROLE
+from orchestrator.export.formats import FORMATS
 from orchestrator.record import Record
 from tests.orchestrator.export.proving import prove
 
@@ -122,7 +123,7 @@ def test_salt_gets_a_roster_with_what_was_proven_in_its_grains(both):
     assert roster["n2"]["minion_opts"]["grains"]["roles"] == ["compute"]
 
 
-@pytest.mark.parametrize("installer", ["ansible", "kolla-ansible", "packstack", "chef", "salt"])
+@pytest.mark.parametrize("installer", list(FORMATS))
 def test_each_format_is_as_it_was_looked_at(both, installer):
     golden = GOLDEN / f"{installer}.txt"
     assert both(installer, "n1", *MAPS)[1] == golden.read_text()
