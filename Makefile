@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UNIT := tests/test_house.py tests/inventory tests/drivers tests/orchestrator tests/cli
 
-.PHONY: demo test check journey-rack journey-network bench lock packages clean
+.PHONY: demo test check journey-rack journey-network journey-handoff bench lock packages clean
 
 demo: $(READY)
 	@PATH="$(abspath $(BIN)):$$PATH" sh inventory/examples/demo/run.sh
@@ -27,6 +27,9 @@ journey-network: $(READY) packages
 
 bench: $(READY)
 	@for one in benchmarks/*.py; do $(BIN)/python -P "$$one" || exit 1; done
+
+journey-handoff: $(READY) packages
+	@$(BIN)/pytest -q -m qemu tests/journeys/test_qemu_rack.py -k tenant
 
 # Debian packages, where we may install them; elsewhere what needs them skips with a reason.
 packages:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -49,6 +50,9 @@ class Command:
         done = self(*words, "-o", "json", within=within)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
+
+
+BringUp = Callable[[str, str], tuple[Command, Command]]
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +110,15 @@ def qemu_images(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture
-def qemu_rack(
-    qemu_images: None, anneal_in: Callable[..., Command]
-) -> Iterator[Callable[[str, str], tuple[Command, Command]]]:
+def qemu_rack(qemu_images: None, anneal_in: Callable[..., Command]) -> Iterator[BringUp]:
+    with qemu_site(anneal_in()) as up:
+        yield up
+
+
+@contextmanager
+def qemu_site(host: Command) -> Iterator[BringUp]:
     """A site of its own, a copy of an example's, with its rack brought up from one of the example's rack files and
     taken down whatever happens: the command on the host, and in the provisioner's namespace."""
-    host = anneal_in()
     site = host.directory / "site"
     host = replace(host, environment={"ANNEAL_SITE": str(site), "ANNEAL_STATE": str(host.directory / "state")})
 
@@ -134,5 +141,7 @@ def qemu_rack(
     assert _namespaces() == before
 
 
-def _namespaces() -> str:
-    return subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+def _namespaces() -> set[str]:
+    """Those of racks: other tests have theirs."""
+    told = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    return {line.split()[0] for line in told.splitlines() if line.startswith("anl-")}
