@@ -44,19 +44,21 @@ def command(
     asked = None
     if api:
         asked = Listening.at(api, api_basic, api_tokens, tls=api_tls).opening(api_webhooks_to or ()).limited(rate)
-    works = open_works(site, state)
+    works, images = open_works(site, state), ImageStore(image_directory(store))
     stop = threading.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: stop.set())
     with ExitStack() as stack:
-        if not stack.enter_context(works.working(image_directory(store))):
+        working = stack.enter_context(works.working(image_directory(store)))
+        if not working and (asked is None or works.store.one_process):
             typer.echo("another anneal works on this site already; stop that one first", err=True)
             raise typer.Exit(Exit.FAILED)
         if asked is not None:
-            stack.enter_context(asked.serve(works, ImageStore(image_directory(store))))
+            stack.enter_context(asked.serve(works, images))
             typer.echo(f"the hand-off API answers at {asked.url}")
             if not (api_basic or api_tokens):
                 typer.echo("ANYBODY on this machine may claim and change nodes there: it asks for no login", err=True)
-        typer.echo(f"serving {works.site.name} on {works.site.provisioning.address}; stop with ctrl-c")
+        where = f"on {works.site.provisioning.address}" if working else "by its API alone: another anneal works on it"
+        typer.echo(f"serving {works.site.name} {where}; stop with ctrl-c")
         while not stop.wait(WAKES):
             continue

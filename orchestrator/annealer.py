@@ -6,7 +6,7 @@ to that one.
 
 import fcntl
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,8 +24,9 @@ from orchestrator.bmcs import Bmcs
 from orchestrator.boot.services import Services
 from orchestrator.engine import status
 from orchestrator.engine.loop import Engine
+from orchestrator.engine.presence import enter
 from orchestrator.engine.vertex import PROPOSED, Limits, Vertex
-from orchestrator.errors import Impossible
+from orchestrator.errors import Held, Impossible
 from orchestrator.fleet import Key
 from orchestrator.hostviews import HostViews
 from orchestrator.image.store import ImageStore
@@ -46,7 +47,7 @@ from orchestrator.work import Task
 LIMITS = Limits()
 _ELSEWHERE = ("dns.", "host.", "ports.", "switch.")  # how verbs begin whose drivers talk to no BMC
 _BOOTS = ("write-image", "lay-image", "wipe")  # of an agent, which it boots where it is not there
-EXECUTOR = "anneal"  # one process at a time works on a site's SQLite
+EXECUTOR = "anneal"  # one process at a time works on a site
 
 
 class Annealer(Record):
@@ -124,11 +125,8 @@ class Annealer(Record):
     @contextmanager
     def working(self, images: Path) -> Iterator[bool]:
         """Run the services and the engine; does nothing, and yields False, where another process runs them."""
-        with (self.state / "working").open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._check_alike(lock)
+        with (self.state / "working").open("a+") as lock, self._alone(lock) as alone:
+            if not alone:
                 yield False
                 return
             lock.truncate(0)
@@ -146,6 +144,24 @@ class Annealer(Record):
                     workshop.playbooks.stop()
                     self._engine.stop()
                     self._engine = None
+
+    @contextmanager
+    def _alone(self, lock: TextIO) -> Iterator[bool]:
+        """Whether no other process works: with this state, nor, on PostgreSQL, with another one."""
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._check_alike(lock)
+            yield False
+            return
+        with ExitStack() as undo:
+            if not self.store.one_process:
+                try:
+                    undo.callback(enter(self.store, f"{EXECUTOR} works").leave)
+                except Held:
+                    yield False
+                    return
+            yield True
 
     def _check_alike(self, lock: TextIO) -> None:
         """`Impossible` where the anneal at work does not know the ports that we know."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pydantic import TypeAdapter
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from drivers import catalog
 from inventory.load import Loaded
@@ -34,6 +35,7 @@ from orchestrator.why import Because, State, why
 from orchestrator.witnesses import Witnesses
 
 FIRMWARE = TypeAdapter(dict[str, str | None])
+DATABASE = "database"  # a file in the state that names a PostgreSQL; without it the record is in SQLite
 POLL = 0.25  # seconds between two looks at the record while waiting
 WATCHED = 20  # of a large record, watching takes at most one part in so many of the time
 Watch = Callable[[tuple[RoleStatus, ...]], None]
@@ -43,7 +45,21 @@ def store_in(state: Path) -> Store:
     """The store of a state directory, both made where they are not there."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     (state / ".gitignore").write_text("*\n")  # it may stand within the site's git, and holds keys and tokens
-    return Store(f"sqlite:///{state / 'anneal.db'}")
+    return _open(state / DATABASE) if (state / DATABASE).exists() else Store(f"sqlite:///{state / 'anneal.db'}")
+
+
+def _open(file: Path) -> Store:
+    """The PostgreSQL that a file names. `Impossible`, without repeating what stands there: it may be a password."""
+    told = file.read_text().strip()
+    if not told.startswith("postgresql+psycopg://") or len(told.split()) != 1:
+        raise Impossible(f"{file}: write one line, postgresql+psycopg://USER@HOST/DATABASE")
+    try:
+        return Store(told)
+    except ArgumentError:
+        raise Impossible(f"{file}: write one line, postgresql+psycopg://USER@HOST/DATABASE") from None
+    except OperationalError as error:
+        says = str(error.orig).partition("\n")[0]
+        raise Impossible(f"the database that {file} names does not answer: {says}") from error
 
 
 class Record:

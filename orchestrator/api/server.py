@@ -26,6 +26,7 @@ from orchestrator.native.ask import Front
 from orchestrator.native.clerk import Clerk
 from orchestrator.native.courier import Courier
 from orchestrator.native.outside import Outside
+from orchestrator.native.turn import Turn
 from orchestrator.tenants import Tenants
 
 
@@ -88,10 +89,11 @@ class Listening:
         with Tenants(works) as tenants:
             desk = Desk(works.site, works.store, pool, works.bmcs, works.agents, tenants, Shelf(works.site, images))
             front = Front(desk, works, Outside(works.site, self.webhooks_to))
-            courier = Courier(works.site.name, works.store, front.tail, front.outside)
+            turn = Turn(works.store)
+            courier = Courier(works.site.name, works.store, front, turn)
             porter = Porter(self.door, Requests.limited(self.rate))
             apis = _Both(native(front, porter), handoff(desk, porter))
-            with Web("api", apis, listener, tls), Clerk(desk, front.tail), courier:
+            with Web("api", apis, listener, tls), Clerk(desk, front.tail, turn), courier:
                 yield
 
 

@@ -28,6 +28,7 @@ from orchestrator.native import holding, keys, operations
 from orchestrator.native.holding import HELD, WAITING
 from orchestrator.native.tables import CLAIM, OPERATION
 from orchestrator.native.tail import Tail
+from orchestrator.native.turn import Turn
 from orchestrator.store import EVENT, now
 
 LOOKS = 0.2  # seconds between two looks at how far the log is
@@ -38,15 +39,17 @@ _LOG = logging.getLogger("anneal.native")
 
 
 class Clerk(AbstractContextManager["Clerk"]):
-    """Works within its `with`."""
+    """Works within its `with`, while it is this process's turn; looks how far the log is all the time."""
 
-    def __init__(self, desk: Desk, tail: Tail) -> None:
+    def __init__(self, desk: Desk, tail: Tail, turn: Turn) -> None:
         self._desk = desk
         self._tail = tail
+        self._turn = turn
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="native-clerk", daemon=True)
         self._hands = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="native-power")
         self._seen = -1
+        self._at_it = False
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -59,23 +62,35 @@ class Clerk(AbstractContextManager["Clerk"]):
         self._stop.set()
         self._thread.join()
         self._hands.shutdown(cancel_futures=True)
+        self._turn.leave()
 
     def _work(self) -> None:
         looks = 0
         while not self._stop.is_set():
             try:
-                if looks == 0:
-                    self._settle_left()
+                if looks % _EVERY == 0:
+                    self._take_turn()
                 grown = self._grown()
-                if grown:
-                    self._in_turn(self._due(CLAIM.c.state == WAITING), self._fill)
-                if grown or looks % _EVERY == 0:
-                    self._look()
+                if self._turn.ours:
+                    self._do(grown=grown, look=grown or looks % _EVERY == 0)
                 looks += 1
             except OperationalError as error:
                 _LOG.warning("the database failed: %s", error.orig)
                 self._seen = -1
             self._stop.wait(LOOKS)
+
+    def _take_turn(self) -> None:
+        self._turn.look()
+        if self._turn.ours and not self._at_it:
+            self._settle_left()
+            self._seen = -1  # claims may have waited since, with nobody to fill them
+        self._at_it = self._turn.ours
+
+    def _do(self, *, grown: bool, look: bool) -> None:
+        if grown:
+            self._in_turn(self._due(CLAIM.c.state == WAITING), self._fill)
+        if look:
+            self._look()
 
     def _settle_left(self) -> None:
         """What a process that died was at: on and off are asked for again, a power cycle is for a person to judge."""

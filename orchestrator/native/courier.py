@@ -18,9 +18,10 @@ from sqlalchemy.exc import OperationalError
 
 from orchestrator.events import Event as Happened
 from orchestrator.native import events, message
-from orchestrator.native.outside import Answered, NoAnswer, NotOutside, Outside
+from orchestrator.native.ask import Front
+from orchestrator.native.outside import Answered, NoAnswer, NotOutside
 from orchestrator.native.tables import HOOK
-from orchestrator.native.tail import Tail
+from orchestrator.native.turn import Turn
 from orchestrator.store import Store, now
 
 ACTIVE, FAILED = "active", "failed"
@@ -38,13 +39,14 @@ _LOG = logging.getLogger("anneal.native")
 
 
 class Courier(AbstractContextManager["Courier"]):
-    """Works within its `with`."""
+    """Works within its `with`, while it is this process's turn."""
 
-    def __init__(self, site: str, store: Store, tail: Tail, outside: Outside) -> None:
+    def __init__(self, site: str, store: Store, front: Front, turn: Turn) -> None:
         self._site = site
         self._store = store
-        self._tail = tail
-        self._outside = outside
+        self._tail = front.tail
+        self._turn = turn
+        self._outside = front.outside
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="native-courier", daemon=True)
         self._hands = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="native-hook")
@@ -64,7 +66,7 @@ class Courier(AbstractContextManager["Courier"]):
     def _work(self) -> None:
         while not self._stop.wait(_LOOK_SECONDS):
             try:
-                for ident in self._due():
+                for ident in self._due() if self._turn.ours else ():
                     if ident not in self._busy or self._busy[ident].done():
                         self._busy[ident] = self._hands.submit(self._serve, ident)
             except OperationalError as error:
