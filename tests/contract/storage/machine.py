@@ -35,7 +35,7 @@ NUMBERS = {"s1": 21, "s2": 22}
 BOOTS_WITHIN = 300.0
 SOON = timedelta(seconds=90)
 SETTLED = ("multi-user.target", "cloud-config.service")  # by then sshd is not restarted any more
-DISK_BYTES = 256 << 20
+DISK_BYTES = 128 << 20
 
 
 def node(name, *serials):
