@@ -8,15 +8,17 @@ Source: Bare Metal API reference; its microversion history.
 
 import ipaddress
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import requests
 from keystoneauth1 import exceptions as ways
 from keystoneauth1.adapter import Adapter
 from openstack import config, connection, exceptions
+from openstack.config import cloud_region
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from requests.adapters import HTTPAdapter
 
@@ -25,7 +27,6 @@ from drivers.plain import plain
 from inventory.address import HostPort
 
 Fields = Mapping[str, JsonValue]
-T = TypeVar("T")
 Verb = Literal["manage", "adopt"]
 
 MINOR = "1.47"  # a node's automated_clean; names, ports' cables and traits are older
@@ -54,14 +55,13 @@ class Ironic:
 
         `Unreachable`, `Denied`; `Refused` for settings that do not add up, an old Ironic, and a way without TLS.
         """
-        with _spoken("Ironic"):
-            region = config.get_cloud_region(
-                cloud=cloud, app_name="anneal", api_timeout=_ANSWER_SECONDS, load_envvars=True
-            )
+        with _spoken("openstacksdk"):
+            region = config.get_cloud_region(cloud=cloud, app_name="anneal", api_timeout=_ANSWER_SECONDS)
             session = region.get_session()
             session.redirect = 0  # what follows a redirect takes the passwords along
             for scheme in ("https://", "http://"):
                 session.session.mount(scheme, _Private())
+        with _spoken(_named(region)):
             door = connection.Connection(config=region).baremetal
             where = str(door.get_endpoint() or "")
         made = cls(_bare(where), door)
@@ -107,7 +107,8 @@ class Ironic:
         marker = ""
         while True:
             told = self._ask("GET", f"{kind}?{query}&limit={_PAGE}{marker}", None, f"list {kind}")
-            items = _read(_OBJECTS, told.get(kind), self.where)
+            with _legible(self.where):
+                items = _OBJECTS.validate_python(told.get(kind))
             yield from items
             if not told.get("next") or not items:
                 return
@@ -127,7 +128,8 @@ class Ironic:
             )
         if not answer.ok or answer.is_redirect:
             raise _refusal(self.where, what, answer)
-        return _read(_OBJECT, answer.json() if answer.content else {}, self.where)
+        with _legible(self.where):
+            return _OBJECT.validate_json(answer.content or b"{}")
 
 
 class _Private(HTTPAdapter):
@@ -163,8 +165,13 @@ def _spoken(who: str) -> Iterator[None]:
         raise
     except (ways.Unauthorized, ways.Forbidden) as error:
         raise Denied(who, "log in", "check the login in clouds.yaml or OS_*") from error
-    except (ways.ConnectFailure, ways.DiscoveryFailure, requests.ConnectionError) as error:
-        raise Unreachable(who, _words(error), "check the address in clouds.yaml or OS_*, and that it runs") from error
+    except ways.DiscoveryFailure as error:
+        remedy = "check the address and its CA in clouds.yaml or OS_*, and that it runs"
+        raise Unreachable(who, "nobody answers there as OpenStack does", remedy) from error
+    except (ways.ConnectionError, requests.RequestException) as error:
+        raise Unreachable(
+            who, _words(error), "check address and CA in clouds.yaml or OS_*, and that it runs"
+        ) from error
     except (ways.ClientException, exceptions.SDKException, ValueError) as error:
         remedy = "check clouds.yaml, --cloud, and the OS_* of the environment"
         raise Refused(who, _words(error), remedy) from error
@@ -190,17 +197,18 @@ def _refusal(who: str, what: str, answer: requests.Response) -> DriverError:
 def _fault(answer: requests.Response) -> str:
     """Ironic's own words: JSON that is a text in JSON, or that of its middleware."""
     try:
-        told = _OBJECT.validate_python(answer.json())
+        told = _OBJECT.validate_json(answer.content)
         inner = told.get("error_message") or told.get("error")
         found = _OBJECT.validate_json(inner) if isinstance(inner, str) else _OBJECT.validate_python(inner)
-    except (ValidationError, ValueError):
+    except ValidationError:
         return f"HTTP {answer.status_code}"
     return plain(str(found.get("faultstring") or found.get("message") or f"HTTP {answer.status_code}"), _WORDS)
 
 
-def _read(form: TypeAdapter[T], told: object, who: str) -> T:
+@contextmanager
+def _legible(who: str) -> Iterator[None]:
     try:
-        return form.validate_python(told)
+        yield
     except ValidationError as error:
         raise Garbled(who, "it answers, and not as Ironic does", "check the address in clouds.yaml or OS_*") from error
 
@@ -215,8 +223,18 @@ def _loopback(host: str) -> bool:
 def _bare(url: str) -> str:
     """Without a login that somebody wrote into it."""
     parts = urlsplit(url)
+    if not parts.hostname:
+        return "Ironic"
     return f"{parts.scheme}://{HostPort(parts.hostname or '', parts.port)}{parts.path}"
 
 
+def _named(region: cloud_region.CloudRegion) -> str:
+    """Where the settings say that it is, or who knows where."""
+    auth = region.config.get("auth") or {}
+    return _bare(str(region.get_endpoint("baremetal") or auth.get("endpoint") or auth.get("auth_url") or ""))
+
+
 def _words(error: Exception) -> str:
-    return plain(str(error), _WORDS) or type(error).__name__
+    """The libraries quote addresses, and a login may stand in one."""
+    said = re.sub(r"//[^/@\s]*@", "//", str(error)).rstrip(".")
+    return plain(said, _WORDS) or type(error).__name__

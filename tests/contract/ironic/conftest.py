@@ -31,7 +31,7 @@ from tests.orchestrator.export.proving import prove
 IRONIC = "ironic==39.0.0"
 USER, PASSWORD = "anneal", "canary-of-ironic"
 BMC_PASSWORD = "canary-of-bmc"
-START_SECONDS = 60
+START_SECONDS = 180
 NODES = ("n1", "n2")
 _SITES = itertools.count(1)
 

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from drivers.errors import Refused
-from drivers.wire.ironic import Ironic
 from tests.contract.ironic.conftest import BMC_PASSWORD, NODES, PASSWORD, free_port, settings
 
 pytestmark = pytest.mark.slow
@@ -130,19 +128,6 @@ def test_where_nobody_answers_it_says_so(rig, monkeypatch, tmp_path):
     code, rows, said = rig.export("--apply")
     assert (code, rows) == (69, [])
     assert said.count("\n") == 1
-
-
-@pytest.mark.parametrize("url", ["http://192.0.2.1:6385", "http://ironic.example.test:6385"])
-def test_nothing_is_sent_in_the_clear_but_to_the_loopback(monkeypatch, tmp_path, url):
-    settings(monkeypatch, tmp_path, url, PASSWORD)
-    with pytest.raises(Refused, match="in the clear"):
-        Ironic.connect("ours")
-
-
-def test_tls_that_is_not_verified_is_refused(monkeypatch, tmp_path):
-    settings(monkeypatch, tmp_path, "https://192.0.2.1:6385", PASSWORD, verify=False)
-    with pytest.raises(Refused, match="its certificate is not to be verified"):
-        Ironic.connect("ours")
 
 
 def test_a_cloud_that_nobody_knows_is_one_clear_error(rig):
