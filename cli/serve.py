@@ -35,7 +35,7 @@ def command(
     api_tls: Annotated[bool, typer.Option("--api-tls", help="By a certificate of the state's own CA.")] = False,
     rate: Annotated[
         int, typer.Option("--rate", min=0, help="Requests a second of each login, or address without; 0: any number.")
-    ] = 50,
+    ] = 200,
 ) -> None:
     """Serve boots, hear agents, carry out what is applied and hand out nodes, until stopped by SIGINT or SIGTERM."""
     from orchestrator.api.server import Listening
