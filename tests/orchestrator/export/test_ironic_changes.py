@@ -117,10 +117,27 @@ def test_a_node_on_its_way_goes_on(wished, node, state):
 
 
 def test_a_port_is_made_or_mended(wished, node):
+    node["provision_state"] = "manageable"
     first, second = wished.ports
     one = change(wished, node, [{**second, "uuid": "p", "pxe_enabled": True}])
     assert one.ports == (first,)
     assert one.port_patches == {"p": ({"op": "add", "path": "/pxe_enabled", "value": False},)}
+
+
+@pytest.mark.parametrize(("maintenance", "patched"), [(False, False), (True, True)])
+def test_the_cables_of_an_active_node_are_said_and_left(wished, node, maintenance, patched):
+    first, second = wished.ports
+    node["maintenance"] = maintenance
+    one = change(wished, node, [{**first, "local_link_connection": {}}, second])
+    assert (one.does is Does.PATCH, bool(one.port_patches), "stays" in str(one.says)) == (patched, patched, not patched)
+
+
+def test_a_cable_that_others_found_and_what_they_noted_of_a_port_stays(wished, node):
+    node["provision_state"] = "manageable"
+    first, second = wished.ports
+    cable = {"switch_id": "02:00:00:00:00:01", "port_id": "1/1", "switch_info": "theirs"}
+    theirs = {**first, "local_link_connection": cable, "extra": {**first["extra"], "theirs": 1}}
+    assert change(wished, node, [theirs, second]).port_patches == {}
 
 
 @pytest.mark.parametrize(
