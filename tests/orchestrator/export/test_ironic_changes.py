@@ -24,6 +24,27 @@ def wished(site_directory):
     return wish(given, given.machines[0], Access(Login("admin", Secret(SECRET)), "mark", "system"))
 
 
+def test_a_bmc_by_ipmi_is_told_as_ironics_driver_for_it_wants_it(site_directory):
+    path = site_directory / "site.yaml"
+    path.write_text(path.read_text().replace("{address: 10.78.0.11}", "{address: '10.78.0.11:6230', protocol: ipmi}"))
+    record = Record(load(site_directory), site_directory / ".anneal")
+    prove(record, "n1")
+    given = baseline(record, ["n1"])
+    wished = wish(given, given.machines[0], Access(Login("admin", Secret(SECRET)), "mark", "none"))
+    told = {"ipmi_address": "10.78.0.11", "ipmi_port": 6230, "ipmi_username": "admin"}
+    assert (wished.fields["driver"], wished.fields["driver_info"]) == ("ipmi", told)
+    assert wished.secret == ("ipmi_password", SECRET)
+
+
+@pytest.mark.parametrize(("ca", "judged"), [("system", True), ("none", False), ("/etc/bmcs.pem", "/etc/bmcs.pem")])
+def test_how_ironic_judges_a_certificate_is_said_in_its_own_way(site_directory, ca, judged):
+    record = Record(load(site_directory), site_directory / ".anneal")
+    prove(record, "n1")
+    given = baseline(record, ["n1"])
+    wished = wish(given, given.machines[0], Access(Login("admin", Secret(SECRET)), "mark", ca))
+    assert wished.fields["driver_info"]["redfish_verify_ca"] == judged
+
+
 @pytest.fixture
 def node(wished):
     """As Ironic shows it when all is as wished."""
