@@ -10,15 +10,16 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
-from orchestrator.export.ironic.wish import Fields, Told, Wish
+from orchestrator.export.ironic.wish import UNKNOWN_SWITCH, Fields, Told, Wish
 
 NEW, THERE = "enroll", "active"
 UNDER_WAY = ("verifying", "adopting")
 BEFORE = (NEW, *UNDER_WAY, "manageable", "adopt failed")
-# Of an active node Ironic refuses these: its instance was counted as that class, and runs by that driver.
+# Of an active node Ironic refuses these: its instance was counted as that class, and runs by that driver. Of its ports
+# all but the name, unless it is in maintenance.
 _FIXED = ("driver", "resource_class")
 _GROUPS = ("driver_info", "properties", "instance_info")
-_OF_PORTS = ("pxe_enabled", "local_link_connection", "extra")
+_CABLE = "local_link_connection"
 _PAIRS = "capabilities"  # `boot_mode:uefi,raid_level:1`, to which others may add
 ARRIVING = "arriving"  # noted from the first write until the node is adopted and its cleaning is as it was
 
@@ -113,7 +114,7 @@ def _difference(wish: Wish, known: Told, there: There) -> Change:
     patch = [*_plain(wish, known, state), *_members(wish, known), *_note(wish, noted)]
     resend = noted.get("login") != wish.access.mark
     ports = tuple(one for one in wish.ports if str(one["address"]) not in there.ports)
-    port_patches = {str(found["uuid"]): ops for found, ops in _ports(wish, there) if ops}
+    port_patches, stuck = _ports(wish, there, fixed=state == THERE and not known.get("maintenance"))
     have = {str(one) for one in _list(known.get("traits"))}
     traits = tuple(sorted((have - {str(one) for one in _list(noted.get("traits"))}) | set(wish.traits)))
     says = [_said(one, known) for one in patch] + (["the BMC's password"] if resend else [])
@@ -124,7 +125,7 @@ def _difference(wish: Wish, known: Told, there: There) -> Change:
         wish,
         Does.PATCH if says else Does.NOTHING,
         state,
-        (*says, *_cannot(wish, known, state)),
+        (*says, *_cannot(wish, known, state), *stuck),
         tuple(patch),
         resend,
         ports,
@@ -160,11 +161,33 @@ def _note(wish: Wish, noted: Told) -> Iterator[Fields]:
         yield put("/extra/anneal", {**wish.ours, **still})
 
 
-def _ports(wish: Wish, there: There) -> Iterator[tuple[Told, tuple[Fields, ...]]]:
+def _ports(wish: Wish, there: There, *, fixed: bool) -> tuple[dict[str, tuple[Fields, ...]], tuple[str, ...]]:
+    """Patches by UUID; and what differs that cannot be patched now."""
+    patches: dict[str, tuple[Fields, ...]] = {}
+    stuck: list[str] = []
     for port in wish.ports:
         found = there.ports.get(str(port["address"]))
-        if found is not None:
-            yield found, tuple(put(f"/{name}", port[name]) for name in _OF_PORTS if found.get(name) != port[name])
+        if found is None:
+            continue
+        moved = list(_connectivity(port, found))
+        operations = [] if fixed else moved
+        if fixed:
+            stuck += [f"(port {port['address']}: {op['path']} stays: the node is active)" for op in moved]
+        name = _part(port, "extra")["name"]
+        if _part(found, "extra").get("name") != name:
+            operations.append(put("/extra/name", name))
+        if operations:
+            patches[str(found["uuid"])] = tuple(operations)
+    return patches, tuple(stuck)
+
+
+def _connectivity(port: Told, found: Told) -> Iterator[Fields]:
+    """A cable that others found (by LLDP, with the switch's own MAC) stays; the inventory knows less of it."""
+    if found.get("pxe_enabled") != port["pxe_enabled"]:
+        yield put("/pxe_enabled", port["pxe_enabled"])
+    theirs = _part(found, _CABLE).get("switch_id") not in (None, UNKNOWN_SWITCH)
+    if port[_CABLE] and found.get(_CABLE) != port[_CABLE] and not theirs:
+        yield put(f"/{_CABLE}", port[_CABLE])
 
 
 def put(path: str, value: JsonValue) -> Fields:

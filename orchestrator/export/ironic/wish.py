@@ -20,7 +20,7 @@ Fields = dict[str, JsonValue]
 Told = Mapping[str, JsonValue]
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "export.anneal.invalid")
-_UNKNOWN_SWITCH = "00:00:00:00:00:00"  # Ironic wants a MAC; the inventory knows a switch by its name, in switch_info
+UNKNOWN_SWITCH = "00:00:00:00:00:00"  # Ironic wants a MAC; the inventory knows a switch by its name, in switch_info
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _port(site: Site, node: Node, nic: Nic, ident: str) -> Fields:
     wired: Fields = {}
     if cable is not None:
         other = cable.b if (cable.a.device, cable.a.port) == (node.name, nic.name) else cable.a
-        wired = {"switch_id": _UNKNOWN_SWITCH, "switch_info": other.device, "port_id": other.port}
+        wired = {"switch_id": UNKNOWN_SWITCH, "switch_info": other.device, "port_id": other.port}
     return {
         "uuid": str(uuid.uuid5(uuid.UUID(ident), nic.mac)),
         "node_uuid": ident,

@@ -227,7 +227,7 @@ def site(addresses: dict[str, str]) -> dict[str, Any]:
         "images": {"ipa": {"kind": "ramdisk", "artefact": "ipa"}, "debian": {"kind": "os", "artefact": "debian"}},
         "groups": {"compute": {"roles": ["network-ready"]}, "storage": {"roles": ["network-ready"]}},
         "racks": {"r1": {}},
-        "switches": {"sw1": {"rack": "r1", "unit": 40, "ports": ["swp1", "swp2"]}},
+        "switches": {"sw1": {"rack": "r1", "unit": 40, "ports": ["swp1", "swp2", "swp3"]}},
         "nodes": nodes,
         "links": [{"a": f"{name}:eth0", "b": f"sw1:swp{unit}"} for unit, name in enumerate(addresses, 1)],
     }  # fmt: skip

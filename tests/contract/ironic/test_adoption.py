@@ -13,6 +13,14 @@ def does(rows):
     return {one["node"]: one["does"] for one in rows}
 
 
+def _moved(told):
+    """Another group, a NIC more, and the cable in another port."""
+    node = told["nodes"]["n1"]
+    node["groups"] = ["storage"]
+    node["nics"].append({"name": "eth2", "mac": "52:54:00:fe:00:01"})
+    told["links"][0]["b"] = "sw1:swp3"
+
+
 def test_without_apply_nothing_is_written(rig):
     code, rows, _ = rig.export()
     assert (code, does(rows), rig.tap.writes) == (0, {"n1": "create", "n2": "create"}, [])
@@ -45,9 +53,11 @@ def test_a_changed_node_is_patched_without_its_password_and_no_other_is(rig):
     before = rig.server.node("n2")["updated_at"]
     rig.server.ask("PUT", "nodes/n1/traits/CUSTOM_THEIRS")
     rig.server.ask("PATCH", "nodes/n1", [{"op": "add", "path": "/extra/theirs", "value": 1}])
-    rig.edit(lambda told: told["nodes"]["n1"].update(groups=["storage"]))
+    rig.edit(_moved)
     code, rows, _ = rig.export("--apply")
-    assert (code, does(rows)) == (0, {"n1": "patch", "n2": "nothing"})
+    assert (code, does(rows)) == (0, {"n1": "patch", "n2": "nothing"}), rows
+    assert [one["address"] for one in rig.server.ask("GET", "ports")["ports"] if one["address"] == "52:54:00:fe:00:01"]
+    assert "local_link_connection stays: the node is active" in str(rows[0]["says"])
     assert BMC_PASSWORD not in json.dumps(rig.tap.sent)
     told = rig.server.node("n1")
     assert told["traits"] == ["CUSTOM_GROUP_STORAGE", "CUSTOM_RACK_R1", "CUSTOM_THEIRS"]

@@ -24,6 +24,27 @@ def wished(site_directory):
     return wish(given, given.machines[0], Access(Login("admin", Secret(SECRET)), "mark", "system"))
 
 
+def test_a_bmc_by_ipmi_is_told_as_ironics_driver_for_it_wants_it(site_directory):
+    path = site_directory / "site.yaml"
+    path.write_text(path.read_text().replace("{address: 10.78.0.11}", "{address: '10.78.0.11:6230', protocol: ipmi}"))
+    record = Record(load(site_directory), site_directory / ".anneal")
+    prove(record, "n1")
+    given = baseline(record, ["n1"])
+    wished = wish(given, given.machines[0], Access(Login("admin", Secret(SECRET)), "mark", "none"))
+    told = {"ipmi_address": "10.78.0.11", "ipmi_port": 6230, "ipmi_username": "admin"}
+    assert (wished.fields["driver"], wished.fields["driver_info"]) == ("ipmi", told)
+    assert wished.secret == ("ipmi_password", SECRET)
+
+
+@pytest.mark.parametrize(("ca", "judged"), [("system", True), ("none", False), ("/etc/bmcs.pem", "/etc/bmcs.pem")])
+def test_how_ironic_judges_a_certificate_is_said_in_its_own_way(site_directory, ca, judged):
+    record = Record(load(site_directory), site_directory / ".anneal")
+    prove(record, "n1")
+    given = baseline(record, ["n1"])
+    wished = wish(given, given.machines[0], Access(Login("admin", Secret(SECRET)), "mark", ca))
+    assert wished.fields["driver_info"]["redfish_verify_ca"] == judged
+
+
 @pytest.fixture
 def node(wished):
     """As Ironic shows it when all is as wished."""
@@ -117,10 +138,27 @@ def test_a_node_on_its_way_goes_on(wished, node, state):
 
 
 def test_a_port_is_made_or_mended(wished, node):
+    node["provision_state"] = "manageable"
     first, second = wished.ports
     one = change(wished, node, [{**second, "uuid": "p", "pxe_enabled": True}])
     assert one.ports == (first,)
     assert one.port_patches == {"p": ({"op": "add", "path": "/pxe_enabled", "value": False},)}
+
+
+@pytest.mark.parametrize(("maintenance", "patched"), [(False, False), (True, True)])
+def test_the_cables_of_an_active_node_are_said_and_left(wished, node, maintenance, patched):
+    first, second = wished.ports
+    node["maintenance"] = maintenance
+    one = change(wished, node, [{**first, "local_link_connection": {}}, second])
+    assert (one.does is Does.PATCH, bool(one.port_patches), "stays" in str(one.says)) == (patched, patched, not patched)
+
+
+def test_a_cable_that_others_found_and_what_they_noted_of_a_port_stays(wished, node):
+    node["provision_state"] = "manageable"
+    first, second = wished.ports
+    cable = {"switch_id": "02:00:00:00:00:01", "port_id": "1/1", "switch_info": "theirs"}
+    theirs = {**first, "local_link_connection": cable, "extra": {**first["extra"], "theirs": 1}}
+    assert change(wished, node, [theirs, second]).port_patches == {}
 
 
 @pytest.mark.parametrize(
