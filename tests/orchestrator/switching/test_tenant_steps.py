@@ -39,7 +39,7 @@ def job(site):
     def made(name, *vifs):
         lent = Tenancy(name, "c", 1, Phase.DEPLOY, Wish("i", "sha256", "0"), vifs=vifs)
         told = attributes(site, site.nodes[name], tenancy=lent)["ports"]["tenant"]
-        return Diary(site.nodes[name], "tenant-ports", {"ports": told, "vifs": told_of(vifs)})
+        return Diary(site.nodes[name], "tenant-ports", {"ports": told, "vifs": told_of(vifs), "changes": 0})
 
     return made
 
