@@ -150,6 +150,10 @@ class Host:
     def name_of(self, address: Address) -> str | None:
         return host_asks.name_of(self._shell, address)
 
+    def resolvers(self) -> tuple[str, ...]:
+        """Whom its resolver asks before those of its interfaces; none where it has none of its own."""
+        return host_asks.resolvers(self._shell)
+
     def ping(self, echo: Echo) -> Ping:
         return self.pings([echo])[0]
 
