@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -121,10 +122,18 @@ def _up(root, console_file, key, prepare, at):
             _await(machine, process, console_file)
             yield machine
         finally:
-            process.kill()
-            process.wait(timeout=30)
+            _end(process)
     finally:
         rig.run("ip", "netns", "delete", at.space)
+
+
+def _end(process):
+    """Its first process too: killed alone, systemd-nspawn leaves the system running."""
+    if process.poll() is None:
+        for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+        process.kill()
+    process.wait(timeout=30)
 
 
 def _settle(root, name, key):
