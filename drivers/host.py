@@ -17,6 +17,7 @@ from drivers.ability.switch import Neighbour
 from drivers.errors import Garbled
 from drivers.host_links import Address, Link, Route, Rule
 from drivers.host_network import NetworkTrial
+from drivers.host_packages import Apt
 from drivers.host_probe import Ask, Told
 from drivers.host_wires import Wire
 from drivers.wire.ssh import Ran, Ssh
@@ -126,6 +127,11 @@ class Host:
     def network(self) -> NetworkTrial:
         """Its network files: the one thing here that changes the machine."""
         return NetworkTrial(self._shell)
+
+    @property
+    def packages(self) -> Apt:
+        """Where its packages come from."""
+        return Apt(self._shell)
 
     def probe(self, ask: Ask, script: str) -> Told | None:
         """What it finds of its networks when it looks itself; None where it has no Python."""

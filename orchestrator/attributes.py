@@ -59,6 +59,7 @@ def attributes(
         "switches": list({switch.name: _switch(switch) for _, _, switch in driven(site, node)}.values()),
         "interfaces": links.as_json(links.interfaces(site, node)),
         "names": names.as_json(site, node),
+        "packages": site.packages.model_dump(mode="json") if site.packages is not None else None,
         "tenancy": tenancy.as_json() if tenancy is not None else None,
     }
 
