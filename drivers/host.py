@@ -17,6 +17,7 @@ from drivers.ability.switch import Neighbour
 from drivers.errors import Garbled
 from drivers.host_links import Address, Link, Route, Rule
 from drivers.host_network import NetworkTrial
+from drivers.host_packages import Apt
 from drivers.host_probe import Ask, Told
 from drivers.host_wires import Wire
 from drivers.wire.ssh import Ran, Ssh
@@ -127,6 +128,11 @@ class Host:
         """Its network files: the one thing here that changes the machine."""
         return NetworkTrial(self._shell)
 
+    @property
+    def packages(self) -> Apt:
+        """Where its packages come from."""
+        return Apt(self._shell)
+
     def probe(self, ask: Ask, script: str) -> Told | None:
         """What it finds of its networks when it looks itself; None where it has no Python."""
         return host_probe.probe(self._shell, ask, script)
@@ -149,6 +155,10 @@ class Host:
 
     def name_of(self, address: Address) -> str | None:
         return host_asks.name_of(self._shell, address)
+
+    def resolvers(self) -> tuple[str, ...]:
+        """Whom its resolver asks before those of its interfaces; none where it has none of its own."""
+        return host_asks.resolvers(self._shell)
 
     def ping(self, echo: Echo) -> Ping:
         return self.pings([echo])[0]

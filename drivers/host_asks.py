@@ -1,6 +1,6 @@
 """What a host hears when it asks others: a web page, its resolver.
 
-Commands and their texts: getent(1) of glibc.
+Commands and their texts: getent(1) of glibc, resolvectl(1) of systemd 252.
 """
 
 from datetime import timedelta
@@ -41,6 +41,13 @@ def name_of(shell: Ssh, address: Address) -> str | None:
     ran = shell.run(("getent", "hosts", str(address)), _ANSWER)
     words = [] if ran.exit == _UNKNOWN else _told(shell, ran, f"getent hosts {address}").split()
     return words[1] if len(words) > 1 else None
+
+
+def resolvers(shell: Ssh) -> tuple[str, ...]:
+    """Whom its systemd-resolved asks first, in the order tried (resolvectl(1)); none where it does not run."""
+    ran = shell.run(("env", "LC_ALL=C", "resolvectl", "dns"), _ANSWER)
+    lines = [line.partition(":") for line in ran.out.splitlines()] if ran.exit == 0 else []
+    return next((tuple(told.split()) for scope, _, told in lines if scope == "Global"), ())
 
 
 def _told(shell: Ssh, ran: Ran, what: str) -> str:

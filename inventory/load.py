@@ -74,6 +74,7 @@ def _site(head: Head, draft: Draft) -> Site:
         provisioning=head.provisioning,
         quarantine=head.quarantine,
         at_once=head.at_once,
+        packages=head.packages,
         pack=head.pack,
         networks=draft.networks,
         images=draft.images,

@@ -25,6 +25,7 @@ from inventory.address import (
 )
 from inventory.form import Model
 from inventory.network import Address, Bond, Bridge, Conduit, Network, Nic
+from inventory.packages import Packages
 from inventory.profile import Profile
 from inventory.quantity import Speed
 from inventory.secrets import SecretRefField
@@ -319,6 +320,7 @@ class Head(Model):
         default_factory=dict,
         description="Role to how many nodes may be at it at one time, in place of the role's own number.",
     )
+    packages: Packages | None = Field(default=None, description="Where nodes with the role packages get theirs from.")
     pack: Name | None = Field(default=None, description="A service pack: what it places is added to `placement`.")
 
 

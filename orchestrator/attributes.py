@@ -61,6 +61,7 @@ def attributes(
         "interfaces": links.as_json(links.interfaces(site, node)),
         "names": names.as_json(site, node),
         "portal": str(at) if (at := portal(site, node)) is not None else None,
+        "packages": site.packages.model_dump(mode="json") if site.packages is not None else None,
         "tenancy": tenancy.as_json() if tenancy is not None else None,
     }
 

@@ -90,4 +90,4 @@ def test_the_loader_and_the_schema_know_the_same_sections(write, lab):
     assert set(file_schema()["properties"]) == {*load(write()).site.model_dump().keys() - HEAD, "site"}
 
 
-HEAD = {"name", "domain", "ntp", "dns", "provisioning", "quarantine", "at_once", "pack"}
+HEAD = {"name", "domain", "ntp", "dns", "provisioning", "quarantine", "at_once", "packages", "pack"}

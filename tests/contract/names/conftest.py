@@ -171,6 +171,9 @@ class Crew:
     def job(self, name, role, site):
         return Looking(site.nodes[name], role, bind(site, read_roles())[name, role].inputs)
 
+    def looking(self, name, role, inputs, site):
+        return Looking(site.nodes[name], role, inputs)
+
     def look(self, name, role, site=None):
         site = site or self.site
         return self.task(role, site).observe(self.job(name, role, site))
