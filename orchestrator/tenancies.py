@@ -3,7 +3,21 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from sqlalchemy import JSON, Column, Connection, Float, Integer, Row, String, Table, delete, insert, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    Row,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from orchestrator import vifs
 from orchestrator.store import METADATA, Store, now
@@ -19,6 +33,7 @@ TENANCY = Table(
     Column("wish", JSON, nullable=False),
     Column("tenant", String),
     Column("began", Float, nullable=False),
+    Column("changes", Integer),  # of what is attached, since then
 )
 
 
@@ -46,6 +61,12 @@ def release(connection: Connection, held: Tenancy) -> Tenancy:
     return _keep(connection, replace(held, number=_next(held), phase=Phase.RELEASE))
 
 
+def rewired(connection: Connection, node: str) -> None:
+    """Something was attached or detached; of a node that is lent to nobody that is nothing to do."""
+    told = {"changes": func.coalesce(TENANCY.c.changes, 0) + 1}
+    connection.execute(update(TENANCY).where(TENANCY.c.node == node).values(told))
+
+
 def _next(before: Tenancy | None) -> int:
     return before.number + 1 if before is not None else 1
 
@@ -66,4 +87,5 @@ def _keep(connection: Connection, told: Tenancy) -> Tenancy:
 
 
 def _tenancy(row: Row[tuple[object, ...]], attached: tuple[Vif, ...]) -> Tenancy:
-    return Tenancy(row.node, row.claim, row.number, Phase(row.phase), Wish(**row.wish), row.tenant, attached)
+    wish, changes = Wish(**row.wish), row.changes or 0
+    return Tenancy(row.node, row.claim, row.number, Phase(row.phase), wish, row.tenant, attached, changes)

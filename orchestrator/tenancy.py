@@ -70,7 +70,8 @@ def told_of(vifs: Sequence[Vif]) -> list[JsonValue]:
 class Tenancy:
     """`number` counts what was begun on the node, so that each deploy and each release is one of its own.
 
-    `tenant`: whose it is; None where an operator holds it. `vifs`: what is attached to the node now.
+    `tenant`: whose it is; None where an operator holds it. `vifs`: what is attached to the node now, and
+    `changes`: how often that changed since it was lent, so that each change is one of its own, too.
     """
 
     node: str
@@ -80,6 +81,7 @@ class Tenancy:
     wish: Wish
     tenant: str | None = None
     vifs: tuple[Vif, ...] = ()
+    changes: int = 0
 
     @property
     def consent(self) -> str:
@@ -92,8 +94,8 @@ class Tenancy:
 
     def as_json(self) -> dict[str, JsonValue]:
         """As roles read it."""
-        told: dict[str, JsonValue] = {"wish": self.wish.as_json(), "vifs": told_of(self.vifs)}
-        return {self.phase.value: self.consent, "turn": self.consent, **told}
+        told: dict[str, JsonValue] = {"vifs": told_of(self.vifs), "changes": self.changes}
+        return {self.phase.value: self.consent, "turn": self.consent, "wish": self.wish.as_json(), **told}
 
 
 Tenancies = Mapping[str, Tenancy]

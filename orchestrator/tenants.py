@@ -18,7 +18,7 @@ from orchestrator.engine import status
 from orchestrator.engine.status import LastRun
 from orchestrator.engine.vertex import ACTIVE, VertexKey
 from orchestrator.errors import Held, Impossible
-from orchestrator.tenancy import IMAGE, PORTS, READY, WIPED, Phase, Tenancy, told_of
+from orchestrator.tenancy import IMAGE, PORTS, READY, WIPED, Phase, Tenancy
 
 _LOG = logging.getLogger("anneal.tenants")
 _LOOKS = 1.0  # seconds between two looks at the tables
@@ -91,4 +91,4 @@ def _due(told: Tenancy, rows: Mapping[VertexKey, LastRun]) -> bool:
         return True
     ready, carried = rows.get((told.node, READY)), rows.get((told.node, PORTS))
     had = ready is not None and ready.state == ACTIVE and told.phase is Phase.DEPLOY
-    return had and carried is not None and carried.inputs.get("vifs") != told_of(told.vifs)
+    return had and carried is not None and carried.inputs.get("changes") != told.changes

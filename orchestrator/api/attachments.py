@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from inventory.model import Node, Site
 from inventory.network import Bond, Network, Nic
-from orchestrator import vifs
+from orchestrator import tenancies, vifs
 from orchestrator.api.call import Answer, Call
 from orchestrator.api.cards import Card, port_uuid
 from orchestrator.api.desk import Desk
@@ -48,6 +48,7 @@ def attach(desk: Desk, call: Call) -> Answer:
         mates = [one for one in there if one.interface == interface]
         made = _placed(desk.site, Vif(vif, interface, network.name if network is not None else None), mates)
         vifs.keep(connection, card.name, made)
+        tenancies.rewired(connection, card.name)
         desk.store.append(connection, call.event("attached", f"VIF {vif}: {_says(made)}", card.name))
     return Answer(status=204)
 
@@ -58,6 +59,7 @@ def detach(desk: Desk, call: Call) -> Answer:
         _check_at_rest(desk.pool.read(connection, [card.name])[card.name])
         if not vifs.drop(connection, card.name, vif):
             raise Bad(f"Unable to detach VIF {vif} from node {card.uuid} because it is not attached to it.")
+        tenancies.rewired(connection, card.name)
         desk.store.append(connection, call.event("detached", f"VIF {vif}", card.name))
     return Answer(status=204)
 

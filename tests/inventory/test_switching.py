@@ -198,3 +198,51 @@ def test_a_switch_is_managed_at_the_address_that_its_first_boot_gave_it(says, wr
         DRIVEN[:-1] + ", first_boot: {mac: 52:54:00:00:09:09, address: 10.0.0.9, sections: [{name: a, script: a.sh}]}}"
     )
     assert says(switch=served.replace("address: 10.9.0.9", "address: 10.0.0.9")) == []
+
+
+def offered(network, *more):
+    """`data` or `boot` is offered to tenants; `more` further networks."""
+    vlan = {"data": "    vlan: 200\n", "boot": "    vlan: 100\n"}[network]
+    return (vlan, f"{vlan}    tenants: true\n"), ("images:\n", "".join(f"  {one}\n" for one in more) + "images:\n")
+
+
+def test_a_network_is_offered_to_tenants_where_it_says_so_alone(write, spoil):
+    site = load(write({"site.yaml": spoil(*offered("data")[0])})).site
+    assert [name for name, one in site.networks.items() if one.tenants] == ["data"]
+
+
+@pytest.mark.parametrize(
+    ("network", "more", "told"),
+    [
+        ("data", [], []),
+        ("data", ["six: {prefix: 'fd00:8::/64', vlan: 200, tenants: true}"], []),
+        (
+            "data",
+            ["six: {prefix: 'fd00:8::/64', vlan: 200}"],
+            ["network data is offered to tenants, and shares its wire with six, which is not"],
+        ),
+        ("boot", [], ["network boot is offered to tenants, and is what machines are provisioned on"]),
+        (
+            "data",
+            ["six: {prefix: 'fd00:8::/64', vlan: 100, tenants: true}"],
+            ["network six is offered to tenants, and shares its wire with boot, which machines are provisioned on"],
+        ),
+        (
+            "data",
+            ["aux: {prefix: 10.0.9.0/24, tenants: true}"],
+            ["network aux is offered to tenants, and has no vlan"],
+        ),
+    ],
+)
+def test_what_is_offered_to_tenants_is_a_wire_of_theirs(says, network, more, told):
+    assert says(*offered(network, *more)) == told
+
+
+def test_the_quarantine_is_not_offered_to_tenants(says):
+    told = ["network data is offered to tenants, and is what nodes are kept apart on"]
+    assert says(*offered("data"), ("  name: lab\n", "  name: lab\n  quarantine: data\n")) == told
+
+
+def test_without_a_driven_switch_what_is_offered_needs_no_vlan(says):
+    aux = "aux: {prefix: 10.0.9.0/24, tenants: true}"
+    assert says(*offered("data", aux), switch=SWITCH) == []

@@ -62,7 +62,12 @@ def look_again(made, *roles: str) -> None:
     """Until each of these is proven anew; one that drifts never is."""
     at = now()
     made.works.verify([NODE])
-    made.until(NODE, lambda _: all(row.evidence_at > at for row in made.works.statuses([NODE]) if row.role in roles))
+
+    def anew(_) -> bool:
+        proven = {row.role: row.evidence_at for row in made.works.statuses([NODE]) if row.evidence_at is not None}
+        return all(role in proven and proven[role] > at for role in roles)
+
+    made.until(NODE, anew)
 
 
 def test_what_is_attached_moves_no_port_before_the_deploy(lent):
@@ -121,6 +126,18 @@ def test_what_is_attached_and_detached_while_it_is_active_moves_the_port_and_not
     carries(lent, SECOND, NOWHERE)
     assert lanes(lent.twin) == lent.during
     assert (list(machine.boots), len(machine.installs)) == (boots, installs)
+
+
+def test_a_move_that_fails_is_told_and_leaves_the_node_active_and_the_ports_as_they_were(lent):
+    lent.twin.set_fault("r1-sw2", "F7")
+    assert attach(lent, NODE, "green@late") == (204, "")
+    states = lent.until(NODE, lambda node: node["last_error"] is not None)
+    assert (states, "tenant-ports: " in lent.node(NODE)["last_error"]) == (["active"], True)
+    lent.twin.clear_fault("r1-sw2", "F7")
+    assert lanes(lent.twin) == lent.during
+    assert detach(lent, NODE, "green@late") == (204, "")
+    assert lent.until(NODE, lambda node: node["last_error"] is None) == ["active"]
+    assert lanes(lent.twin) == lent.during
 
 
 @pytest.mark.parametrize(
