@@ -128,7 +128,9 @@ def faults(root: Root, wanted: Sequence[Wanted], owner: str) -> Iterator[str]:
 
 def look(root: Root, wanted: Sequence[Wanted]) -> tuple[Disk, ...]:
     """What is on each. `Refused` where one is not there, or is there twice."""
-    all_ = root.rows("blockdevices", "lsblk", "-J", "-o", "PATH,TYPE,SERIAL,WWN,FSTYPE,MOUNTPOINTS")
+    all_ = root.rows(
+        "blockdevices", "lsblk", "-J", "-o", "NAME,PATH,TYPE,SERIAL,WWN,FSTYPE,MOUNTPOINTS"
+    )  # by NAME: a tree
     present = [one for one in all_ if one.get("type") == "disk"]
     members = {row["pv_name"]: row for row in root.report("pv", "pv_name,vg_name,vg_tags")}
     found = []
