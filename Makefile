@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UNIT := tests/test_house.py tests/inventory tests/drivers tests/orchestrator tests/cli
 
-.PHONY: demo test check journey-rack journey-network journey-handoff bench lock packages clean
+.PHONY: demo test check long journey-rack journey-network journey-handoff bench lock packages clean
 
 demo: $(READY)
 	@PATH="$(abspath $(BIN)):$$PATH" sh inventory/examples/demo/run.sh
@@ -12,12 +12,15 @@ demo: $(READY)
 test: $(READY) packages
 	@PATH="$(abspath $(BIN)):$$PATH" .ci/check
 	@PATH="$(abspath $(BIN)):$$PATH" .ci/wheel
-	@$(BIN)/pytest -q -m "not qemu" -n 4 --dist loadfile
-	@$(BIN)/pytest -q -m qemu
+	@$(BIN)/pytest -q -m "not qemu and not long" -n 4 --dist loadfile
+	@$(BIN)/pytest -q -m "qemu and not long"
 
 check: $(READY)
 	@PATH="$(abspath $(BIN)):$$PATH" .ci/check
 	@$(BIN)/pytest -q -m "not qemu and not slow" -n 2 --dist loadfile $(UNIT)
+
+long: $(READY) packages
+	@$(BIN)/pytest -q -m long
 
 journey-rack: $(READY) packages
 	@$(BIN)/pytest -q -m qemu tests/journeys/test_qemu_rack.py

@@ -226,6 +226,7 @@ def test_another_size_is_refused(world, site, volumes):
         assert {one.name for one in node.volumes()} == {"data"}
 
 
+@pytest.mark.long
 def test_a_list_is_brought_to_another_while_somebody_is_logged_in(volumes):
     volume = volumes.create("data", 32 * MIB, [ONE])
     with asking(volume, ONE) as process:
@@ -242,6 +243,7 @@ def test_a_list_is_brought_to_another_while_somebody_is_logged_in(volumes):
     assert not asked(volume, STRANGER, "read 0 1M")[0]
 
 
+@pytest.mark.long
 def test_a_volume_that_somebody_is_logged_in_to_is_not_deleted(volumes, s1):
     volume = volumes.create("data", 32 * MIB, [ONE, TWO])
     before = standing(s1)
@@ -288,6 +290,7 @@ def killed_after(world, site, number, does):
     return False
 
 
+@pytest.mark.long
 def test_killed_before_any_of_its_commands_a_volume_is_made_by_calling_again(world, site, volumes, s1):
     number = 0
     with world.storage(site.nodes["s1"]) as node:
@@ -302,6 +305,7 @@ def test_killed_before_any_of_its_commands_a_volume_is_made_by_calling_again(wor
     assert "kill" not in "".join(standing(s1))
 
 
+@pytest.mark.long
 def test_killed_before_any_of_its_commands_a_volume_is_gone_by_calling_again(world, site, volumes, s1):
     number = 0
     with world.storage(site.nodes["s1"]) as node:
@@ -319,6 +323,7 @@ def test_killed_before_any_of_its_commands_a_volume_is_gone_by_calling_again(wor
     assert "kill" not in "".join(standing(s1))
 
 
+@pytest.mark.long
 def test_one_that_was_killed_before_its_zeros_were_written_shows_nothing_old(world, site, volumes):
     volume = volumes.create("old", 8 * MIB, [ONE])
     assert asked(volume, ONE, "write -P 0x77 0 8M")[0]
@@ -372,6 +377,7 @@ def test_what_is_broken_is_seen_by_what_it_is(world, job, s1, volumes, name):
     assert seen.holds, seen.says
 
 
+@pytest.mark.long
 def test_after_a_loss_of_power_it_serves_what_it_did_to_whom_it_did(world, job, s1, volumes):
     volume = volumes.create("data", 32 * MIB, [ONE, TWO])
     assert asked(volume, ONE, "write -P 0x66 4M 1M", "flush")[0]
@@ -384,6 +390,7 @@ def test_after_a_loss_of_power_it_serves_what_it_did_to_whom_it_did(world, job, 
     assert seen.holds, seen.says
 
 
+@pytest.mark.long
 def test_a_disk_that_is_declared_later_comes_to_the_group_and_volumes_stay(world, site, s1, volumes):
     more = Looking(site, "s1", "S1-A", "S1-B")
     assert "S1-B" in storage.serves(world, more).says
@@ -394,6 +401,7 @@ def test_a_disk_that_is_declared_later_comes_to_the_group_and_volumes_stay(world
     assert "is in its group and not declared" in storage.serves(world, Looking(site, "s1")).says
 
 
+@pytest.mark.long
 def test_a_volume_goes_to_the_node_with_the_most_room(world, site, volumes, s2):
     storage.bring(world, Looking(site, "s2"))
     seen = storage.serves(world, Looking(site, "s2"))
@@ -405,6 +413,7 @@ def test_a_volume_goes_to_the_node_with_the_most_room(world, site, volumes, s2):
         volumes.create("vast", 1 << 40, [ONE])
 
 
+@pytest.mark.long
 def test_a_node_that_is_lost_is_told_with_each_of_its_volumes_and_nothing_is_made_anew(world, site, s2, volumes):
     s2.stop()
     seen = storage.serves(world, Looking(site, "s2"))
@@ -420,6 +429,7 @@ def test_a_node_that_is_lost_is_told_with_each_of_its_volumes_and_nothing_is_mad
     assert {one.name: one.node for one in kept(world.store)}["next"] == "s1"
 
 
+@pytest.mark.long
 def test_a_volume_that_its_node_lost_is_not_made_again_over_that(world, site, s2, volumes):
     s2.start()
     await_daemon(s2)
@@ -433,6 +443,7 @@ def test_a_volume_that_its_node_lost_is_not_made_again_over_that(world, site, s2
     assert seen.holds, seen.says
 
 
+@pytest.mark.long
 def test_a_group_of_another_node_is_not_taken(world, site, s2):
     s2.sudo("vgchange", "--deltag", "anneal.lab.s2", "--addtag", "anneal.lab.s7", "anneal")
     with pytest.raises(Refused, match=r"holds LVM's group anneal of anneal.lab.s7"):
@@ -440,6 +451,7 @@ def test_a_group_of_another_node_is_not_taken(world, site, s2):
     s2.sudo("vgchange", "--deltag", "anneal.lab.s7", "--addtag", "anneal.lab.s2", "anneal")
 
 
+@pytest.mark.long
 def test_a_node_with_volumes_is_not_let_go_and_one_without_leaves_its_disks_free(world, site, s2, play, volumes):
     with pytest.raises(StepFailed, match="See whether volumes are left"):
         play(Looking(site, "s1"), "remove-storage")
