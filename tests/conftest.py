@@ -1,6 +1,7 @@
 """Fixtures that more than one floor uses."""
 
 import contextlib
+import fcntl
 import getpass
 import json
 import os
@@ -151,15 +152,18 @@ def _await_listener(port):
 @pytest.fixture(scope="session")
 def clients() -> Path:
     """The directory of the real clients' programs; made once, for they are no part of an installation of ours."""
-    room = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anneal" / "test-clients-1"
-    if not (room / "ready").exists():
-        shutil.rmtree(room, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(room)], check=True)
-        install = [str(room / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *CLIENTS]
-        done = subprocess.run(install, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"the clients cannot be fetched: {done.stderr[-200:]}")
-        (room / "ready").touch()
+    room = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anneal" / "test-clients-2"
+    room.parent.mkdir(parents=True, exist_ok=True)
+    with room.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of processes side by side one makes it, and the others wait
+        if not (room / "ready").exists():
+            shutil.rmtree(room, ignore_errors=True)
+            subprocess.run([sys.executable, "-m", "venv", str(room)], check=True)
+            install = [str(room / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *CLIENTS]
+            done = subprocess.run(install, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"the clients cannot be fetched: {done.stderr[-200:]}")
+            (room / "ready").touch()
     return room / "bin"
 
 

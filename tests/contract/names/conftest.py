@@ -26,7 +26,7 @@ COUNT = itertools.count(1)
 WINDOW = timedelta(seconds=0.2)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def tree():
     """Made before we stand in the hub's name space, from which no mirror is reached."""
     if debian.lacking():
@@ -34,7 +34,7 @@ def tree():
     return debian.tree(PACKAGES)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def room(tmp_path_factory):
     return tmp_path_factory.mktemp("names")
 
@@ -58,7 +58,7 @@ def node(number, name):
     }  # fmt: skip
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def site():
     quick = {"dns-server": {"validation": "no"}}  # nobody beyond the hub is there to be asked for keys
     return Site.model_validate(
@@ -77,14 +77,14 @@ def site():
     )  # fmt: skip
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def services(site, room):
     store = Store(f"sqlite:///{room}/anneal.db")
     yield Services(site, store, room / "state", ImageStore(room / "images"), room)
     store.engine.dispose()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def hub(tree):
     if os.geteuid() != 0:
         pytest.skip("needs root")
@@ -92,7 +92,7 @@ def hub(tree):
         yield
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def machines(tree, hub, services, room):
     """By name, and up; what they have of BIND's is asleep, as before a role came."""
 
@@ -210,6 +210,6 @@ class Crew:
         return seen
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def crew(site, services, room, machines):
     return Crew(site, services, room)
