@@ -234,9 +234,8 @@ def test_a_list_is_brought_to_another_while_somebody_is_logged_in(volumes):
         process.stdin.flush()
         assert "read 1048576" in process.stdout.readline()
         volumes.create("data", 32 * MIB, [ONE, STRANGER])
-        process.stdin.write("read -P 0x5a 1M 1M\nquit\n")
-        process.stdin.flush()
-        assert process.wait(timeout=120) == 0
+        out, err = process.communicate("read -P 0x5a 1M 1M\n", timeout=120)  # it ends with its input
+        assert process.returncode == 0, out + err
     assert asked(volume, STRANGER, "read 0 1M")[0]
     assert not asked(volume, TWO, "read 0 1M")[0]
     volumes.create("data", 32 * MIB, [ONE, TWO])
@@ -338,6 +337,7 @@ def test_one_that_was_killed_before_its_zeros_were_written_shows_nothing_old(wor
     volumes.delete("old")
 
 
+@pytest.mark.long
 def test_looking_changes_nothing_of_what_is_served(world, job, s1):
     before = standing(s1)
     s1.sudo("touch", "/root/before")
@@ -362,6 +362,7 @@ BREAKS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", BREAKS)
 def test_what_is_broken_is_seen_by_what_it_is(world, job, s1, volumes, name):
     breaks, says = BREAKS[name]
