@@ -57,6 +57,7 @@ def lending(rack, clients):
     lending.stop()
 
 
+@pytest.mark.long
 def test_what_a_tenant_wrote_is_gone_from_the_raw_disk_when_its_node_is_anybodys_again(lending, tmp_path):
     anneal, tenant = lending.anneal, Tenant.with_a_key(tmp_path, str(lending.anneal.inside), ADDRESS)
     ready = anneal("ready", LENT, "--wait", "--within", "20m", within=WAIT)
