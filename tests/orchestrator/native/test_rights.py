@@ -28,6 +28,14 @@ def table(guarded):
     return guarded, called
 
 
+WRONG = (
+    ("Authorization", "Bearer canary-of-nobody"),
+    ("X_Auth_Token", "canary-of-nobody"),
+    ("Authorization", "Basic bm9ib2R5OmNhbmFyeQ=="),  # nobody:canary
+)
+WAITS = "Too many wrong logins"
+
+
 def shown(row) -> str:
     return f"{row.method} {row.path}"
 
@@ -51,6 +59,18 @@ def test_a_stranger_gets_the_description_and_nothing_else(table, row):
     else:
         assert (status, headers["content-type"], told["status"]) == (401, "application/problem+json", 401)
         assert headers["www-authenticate"] == 'Basic realm="Baremetal API"'
+
+
+@pytest.mark.parametrize("row", RIGHTS, ids=shown)
+@pytest.mark.parametrize("login", WRONG, ids=" ".join)
+def test_a_wrong_login_is_refused_everywhere_whether_it_was_looked_at_or_has_to_wait(table, row, login):
+    api, called = table
+    status, headers, told = api.ask(row.method, row.path.format(**called), row.body, **dict([login]))
+    if row.path == "/openapi.json":
+        assert status == 200
+    else:
+        assert headers["content-type"] == "application/problem+json"
+        assert (status, told["detail"].partition(".")[0]) in ((401, "Authorization required"), (429, WAITS))
 
 
 def test_no_route_is_left_out_of_the_table():
